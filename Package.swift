@@ -1,0 +1,117 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One language mode and one set of switches for every module; warnings are errors in ours alone.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: house)
+}
+
+let service: [Target.Dependency] = ["CloudAPI", "CloudCore", "CloudPolicy", "CloudStore", "CloudTelemetry"]
+
+let package = Package(
+    name: "altostack",
+    products: [.executable(name: "altostack", targets: ["altostack"])],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Platform: knows no OpenStack service.
+        .systemLibrary(name: "CSQLite"),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CCrypt"),
+        .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CLibvirt"),
+        .target(name: "CLinux"),
+        module("CloudCore"),
+        module("CloudCrypto", ["CloudCore", "COpenSSL", "CCrypt"]),
+        module("CloudSettings", ["CloudCore", yaml]),
+        module("CloudTelemetry", ["CloudCore", logging, metrics, tracing]),
+        module("CloudStore", ["CloudCore", "CloudTelemetry", "CSQLite", "CLibPQ", logging, metrics]),
+        module("CloudBus", ["CloudCore", "CloudTelemetry", logging, metrics]),
+        module("CloudWorkflow", ["CloudCore", "CloudStore", "CloudTelemetry", logging, metrics, tracing]),
+        module("CloudPolicy", ["CloudCore", yaml]),
+        module("CloudAPI", [
+            "CloudCore", "CloudPolicy", "CloudTelemetry", "CZlib", logging, metrics, tracing,
+            .product(name: "Hummingbird", package: "hummingbird"),
+            .product(name: "HTTPTypes", package: "swift-http-types"),
+        ] + nio),
+
+        // Hosts: what touches a machine, spoken to through messages only.
+        module("ComputeMessages", ["CloudBus", "CloudCore"]),
+        module("NetworkMessages", ["CloudBus", "CloudCore"]),
+        module("ComputeAgent", ["ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLibvirt", logging]),
+        module("NetworkAgent", ["NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging] + nio),
+        module("ImageStores", ["CloudCore", "CloudCrypto", "CloudTelemetry", logging]),
+
+        // Services: none imports another.
+        module("Identity", service + ["CloudCrypto", logging]),
+        module("Images", service + ["ImageStores", logging]),
+        module("Placement", service + [logging]),
+        module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
+        module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", logging]),
+
+        // The composition root and the command line.
+        module("Cloud", service + [
+            "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
+            "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ImageStores",
+            "Identity", "Images", "Placement", "Networking", "Compute", logging,
+        ]),
+        .executableTarget(
+            name: "altostack",
+            dependencies: [
+                "Cloud", "CloudCore", "CloudPolicy", "CloudSettings",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: house),
+
+        // Tests: one target a module, and the house rules.
+        tests("CloudCore"),
+        tests("CloudCrypto"),
+        tests("CloudSettings"),
+        tests("CloudTelemetry", [logging, metrics]),
+        tests("CloudStore"),
+        tests("CloudBus"),
+        tests("CloudWorkflow", ["CloudStore"]),
+        tests("CloudPolicy"),
+        tests("CloudAPI", ["CloudPolicy"]),
+        tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
+        tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
+        tests("ImageStores"),
+        tests("Identity", service),
+        tests("Images", service + ["ImageStores"]),
+        tests("Placement", service),
+        tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),
+        tests("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages"]),
+        tests("Cloud", service + ["CloudBus", "CloudWorkflow", "CloudSettings"]),
+        .testTarget(name: "HouseTests", swiftSettings: house),
+    ]
+)

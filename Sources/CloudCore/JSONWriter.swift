@@ -1,0 +1,172 @@
+/// A value that writes itself as JSON, member by member, without building a tree first.
+public protocol JSONWritable {
+    /// Writes exactly one JSON value.
+    func write(to json: inout JSONWriter)
+}
+
+/// Writes compact JSON straight into bytes. Members and elements are separated by the writer itself:
+///
+///     json.object {
+///         $0.member("id", server.id)
+///         $0.member("addresses") { $0.object { … } }
+///     }
+public struct JSONWriter {
+    /// The text so far, UTF-8.
+    public private(set) var bytes: [UInt8] = []
+    private var needsComma = false
+
+    /// An empty writer with room for the expected size in bytes.
+    public init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
+
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+
+    /// Writes an object whose members the closure writes.
+    public mutating func object(_ members: (inout JSONWriter) throws -> Void) rethrows {
+        separate()
+        bytes.append(UInt8(ascii: "{"))
+        needsComma = false
+        try members(&self)
+        bytes.append(UInt8(ascii: "}"))
+        needsComma = true
+    }
+
+    /// Writes an array whose elements the closure writes.
+    public mutating func array(_ elements: (inout JSONWriter) throws -> Void) rethrows {
+        separate()
+        bytes.append(UInt8(ascii: "["))
+        needsComma = false
+        try elements(&self)
+        bytes.append(UInt8(ascii: "]"))
+        needsComma = true
+    }
+
+    /// Writes an array of values.
+    public mutating func array<Values: Sequence>(_ values: Values) where Values.Element: JSONWritable {
+        array { for value in values { value.write(to: &$0) } }
+    }
+
+    /// Writes a member's name; exactly one value must follow.
+    public mutating func name(_ name: String) {
+        separate()
+        quote(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// Writes a member. An absent optional is written as null, as OpenStack's views do.
+    public mutating func member(_ name: String, _ value: some JSONWritable) {
+        self.name(name)
+        value.write(to: &self)
+    }
+
+    /// Writes a member whose value the closure writes.
+    public mutating func member(_ name: String, _ value: (inout JSONWriter) throws -> Void) rethrows {
+        self.name(name)
+        try value(&self)
+    }
+
+    /// Writes a member that is an array of values.
+    public mutating func member<Values: Sequence>(_ name: String, array values: Values) where Values.Element: JSONWritable {
+        self.name(name)
+        array(values)
+    }
+
+    /// Writes a value.
+    public mutating func write(_ value: some JSONWritable) { value.write(to: &self) }
+
+    /// Writes text as a JSON string.
+    public mutating func string(_ value: String) {
+        separate()
+        quote(value)
+    }
+
+    /// Writes text that is JSON already, such as a number or a literal.
+    mutating func literal(_ text: String) {
+        separate()
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func quote(_ text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        var text = text
+        text.withUTF8 { utf8 in
+            var start = 0
+            for position in utf8.indices {
+                let byte = utf8[position]
+                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
+                bytes.append(contentsOf: utf8[start..<position])
+                escape(byte)
+                start = position + 1
+            }
+            bytes.append(contentsOf: utf8[start...])
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        bytes.append(UInt8(ascii: "\\"))
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
+        case 0x0A: bytes.append(UInt8(ascii: "n"))
+        case 0x0D: bytes.append(UInt8(ascii: "r"))
+        case 0x09: bytes.append(UInt8(ascii: "t"))
+        default:
+            let digits = Array("0123456789abcdef".utf8)
+            bytes.append(contentsOf: "u00".utf8)
+            bytes.append(digits[Int(byte >> 4)])
+            bytes.append(digits[Int(byte & 15)])
+        }
+    }
+}
+
+extension JSON: JSONWritable {
+    public func write(to json: inout JSONWriter) {
+        switch self {
+        case .null: json.literal("null")
+        case .bool(let value): value.write(to: &json)
+        case .int(let value): value.write(to: &json)
+        case .double(let value): value.write(to: &json)
+        case .string(let value): json.string(value)
+        case .array(let elements): json.array(elements)
+        case .object(let object):
+            json.object { for member in object { $0.member(member.name, member.value) } }
+        }
+    }
+}
+
+extension String: JSONWritable {
+    public func write(to json: inout JSONWriter) { json.string(self) }
+}
+
+extension Int: JSONWritable {
+    public func write(to json: inout JSONWriter) { json.literal(String(self)) }
+}
+
+extension Bool: JSONWritable {
+    public func write(to json: inout JSONWriter) { json.literal(self ? "true" : "false") }
+}
+
+extension Double: JSONWritable {
+    /// JSON has no infinities and no NaN: they are written as null.
+    public func write(to json: inout JSONWriter) { json.literal(isFinite ? "\(self)" : "null") }
+}
+
+extension Optional: JSONWritable where Wrapped: JSONWritable {
+    public func write(to json: inout JSONWriter) {
+        if let self { self.write(to: &json) } else { json.literal("null") }
+    }
+}
+
+extension Array: JSONWritable where Element: JSONWritable {
+    public func write(to json: inout JSONWriter) { json.array(self) }
+}
+
+extension Dictionary: JSONWritable where Key == String, Value: JSONWritable {
+    /// Members are written sorted by name, so that equal values give equal text.
+    public func write(to json: inout JSONWriter) {
+        json.object { for (name, value) in sorted(by: { $0.key < $1.key }) { $0.member(name, value) } }
+    }
+}

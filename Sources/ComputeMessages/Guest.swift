@@ -1,0 +1,117 @@
+/// Everything a hypervisor needs to run a server; complete in itself, so that an agent can rebuild a guest's
+/// definition from it after anything.
+public struct GuestSpecification: Codable, Sendable, Hashable {
+    /// The server's UUID.
+    public var id: String
+    /// The server's name, for people.
+    public var name: String
+    /// The name of the domain on the hypervisor, such as "instance-0000001a".
+    public var domainName: String
+    /// The project that owns it.
+    public var projectID: String
+    /// Virtual processors.
+    public var vcpus: Int
+    /// Memory in MiB.
+    public var memoryMiB: Int
+    /// The root disk.
+    public var root: RootDisk
+    /// A second disk in GiB, empty; zero for none.
+    public var ephemeralGiB: Int
+    /// Swap in MiB; zero for none.
+    public var swapMiB: Int
+    /// Its interfaces in order.
+    public var interfaces: [GuestInterface]
+    /// Image and flavor properties that shape the machine (hw_disk_bus, hw_vif_model, hw_machine_type …).
+    public var properties: [String: String]
+
+    /// A guest.
+    public init(
+        id: String, name: String, domainName: String, projectID: String, vcpus: Int, memoryMiB: Int, root: RootDisk,
+        ephemeralGiB: Int = 0, swapMiB: Int = 0, interfaces: [GuestInterface], properties: [String: String] = [:]
+    ) {
+        (self.id, self.name, self.domainName, self.projectID) = (id, name, domainName, projectID)
+        (self.vcpus, self.memoryMiB, self.root) = (vcpus, memoryMiB, root)
+        (self.ephemeralGiB, self.swapMiB, self.interfaces, self.properties) = (ephemeralGiB, swapMiB, interfaces, properties)
+    }
+}
+
+/// A root disk made from an image.
+public struct RootDisk: Codable, Sendable, Hashable {
+    /// The image's UUID.
+    public var imageID: String
+    /// The image's format: raw, qcow2 …
+    public var format: String
+    /// The image's SHA-512 (os_hash_value), under which hosts cache it; nil when it has none.
+    public var checksum: String?
+    /// The disk's size in GiB; zero means the image's own.
+    public var sizeGiB: Int
+
+    /// A root disk.
+    public init(imageID: String, format: String, checksum: String?, sizeGiB: Int) {
+        (self.imageID, self.format, self.checksum, self.sizeGiB) = (imageID, format, checksum, sizeGiB)
+    }
+}
+
+/// An interface of a guest.
+public struct GuestInterface: Codable, Sendable, Hashable {
+    /// The port.
+    public var portID: String
+    /// The port's network.
+    public var networkID: String
+    /// The MAC address.
+    public var mac: String
+    /// The largest packet in bytes.
+    public var mtu: Int
+
+    /// An interface.
+    public init(portID: String, networkID: String, mac: String, mtu: Int) {
+        (self.portID, self.networkID, self.mac, self.mtu) = (portID, networkID, mac, mtu)
+    }
+}
+
+/// What a hypervisor says about a guest's power. The raw values are Nova's (nova.compute.power_state).
+public enum PowerState: Int, Codable, Sendable, Hashable {
+    case noState = 0
+    case running = 1
+    case paused = 3
+    case shutdown = 4
+    case crashed = 6
+    case suspended = 7
+}
+
+/// A guest as its host sees it.
+public struct GuestStatus: Codable, Sendable, Hashable {
+    /// The server's UUID.
+    public var id: String
+    /// Its power.
+    public var power: PowerState
+
+    /// A status.
+    public init(id: String, power: PowerState) { (self.id, self.power) = (id, power) }
+}
+
+/// What a compute host has to offer.
+public struct HostInventory: Codable, Sendable, Hashable {
+    /// The host's name.
+    public var host: String
+    /// The hypervisor's kind as Nova names it, such as "QEMU" or "fake".
+    public var hypervisorType: String
+    /// The hypervisor's version as a number, such as 7002022.
+    public var hypervisorVersion: Int
+    /// Processors.
+    public var vcpus: Int
+    /// Memory in MiB.
+    public var memoryMiB: Int
+    /// Disk for guests in GiB.
+    public var diskGiB: Int
+    /// The processor's description as JSON text (Nova's cpu_info).
+    public var cpuInfo: String
+
+    /// An inventory.
+    public init(
+        host: String, hypervisorType: String, hypervisorVersion: Int, vcpus: Int, memoryMiB: Int, diskGiB: Int, cpuInfo: String
+    ) {
+        (self.host, self.hypervisorType, self.hypervisorVersion) = (host, hypervisorType, hypervisorVersion)
+        (self.vcpus, self.memoryMiB, self.diskGiB, self.cpuInfo) = (vcpus, memoryMiB, diskGiB, cpuInfo)
+    }
+}

@@ -1,0 +1,136 @@
+import CloudBus
+
+/// The topics of networking's messages.
+public enum NetworkTopic {
+    /// The data plane's one writer.
+    public static let plane = "network-plane"
+    /// Every host's network agent.
+    public static let agent = "network-agent"
+    /// The controllers, for what agents report.
+    public static let controller = "network-controller"
+}
+
+/// Makes entities true in the data plane and removes others. Returns when the engine has committed it.
+public struct ApplyTopology: BusRequest {
+    public typealias Reply = TopologyReport
+    public static let method = "topology.apply"
+    /// The entities to create or replace.
+    public var entities: [TopologyEntity]
+    /// The entities to remove.
+    public var removed: [TopologyKey]
+    /// Whether `entities` is everything: whatever else of ours the engine holds is removed.
+    public var complete: Bool
+
+    /// A change.
+    public init(entities: [TopologyEntity], removed: [TopologyKey] = [], complete: Bool = false) {
+        (self.entities, self.removed, self.complete) = (entities, removed, complete)
+    }
+}
+
+/// What applying a topology did.
+public struct TopologyReport: Codable, Sendable, Hashable {
+    /// Rows of the engine inserted, updated and deleted; all zero when everything was right already.
+    public var inserted: Int
+    public var updated: Int
+    public var deleted: Int
+
+    /// A report.
+    public init(inserted: Int, updated: Int, deleted: Int) {
+        (self.inserted, self.updated, self.deleted) = (inserted, updated, deleted)
+    }
+}
+
+/// Makes a host's interface for a port and joins it to the data plane. Repeating it is harmless.
+public struct PlugInterface: BusRequest {
+    public typealias Reply = PluggedInterface
+    public static let method = "interface.plug"
+    /// The port.
+    public var portID: String
+    /// Its network, which the host then serves metadata on.
+    public var networkID: String
+    /// The guest's MAC address.
+    public var mac: String
+    /// The largest packet in bytes.
+    public var mtu: Int
+
+    /// A plug.
+    public init(portID: String, networkID: String, mac: String, mtu: Int) {
+        (self.portID, self.networkID, self.mac, self.mtu) = (portID, networkID, mac, mtu)
+    }
+}
+
+/// The interface that was made: the hypervisor opens the tap device by this name.
+public struct PluggedInterface: Codable, Sendable, Hashable {
+    /// The tap device's name, at most 15 characters: "tap" and the first 11 of the port's id.
+    public var device: String
+
+    /// An interface.
+    public init(device: String) { self.device = device }
+}
+
+/// Takes a port's interface away. Repeating it is harmless.
+public struct UnplugInterface: BusRequest {
+    public typealias Reply = BusNothing
+    public static let method = "interface.unplug"
+    /// The port.
+    public var portID: String
+
+    /// An unplug.
+    public init(portID: String) { self.portID = portID }
+}
+
+/// Asks a host's network agent which ports are plugged there.
+public struct ListInterfaces: BusRequest {
+    public typealias Reply = [String]
+    public static let method = "interface.list"
+
+    /// A question.
+    public init() {}
+}
+
+/// A host's network agent reports that a port's packets flow, or no longer do. Cast to the controllers.
+public struct PortStatusReport: BusRequest {
+    public typealias Reply = BusNothing
+    public static let method = "port.status"
+    /// The port.
+    public var portID: String
+    /// The host that reports.
+    public var host: String
+    /// Whether it is up.
+    public var isUp: Bool
+
+    /// A report.
+    public init(portID: String, host: String, isUp: Bool) { (self.portID, self.host, self.isUp) = (portID, host, isUp) }
+}
+
+/// A guest's request to 169.254.169.254, forwarded to the controllers.
+public struct MetadataRequest: BusRequest {
+    public typealias Reply = MetadataResponse
+    public static let method = "metadata.get"
+    /// The network it came in on: with the address, it names the guest's port.
+    public var networkID: String
+    /// The guest's address.
+    public var address: String
+    /// The path asked for, such as `/openstack/latest/meta_data.json`.
+    public var path: String
+
+    /// A request.
+    public init(networkID: String, address: String, path: String) {
+        (self.networkID, self.address, self.path) = (networkID, address, path)
+    }
+}
+
+/// The answer for the guest.
+public struct MetadataResponse: Codable, Sendable, Hashable {
+    /// The HTTP status.
+    public var status: Int
+    /// The media type.
+    public var contentType: String
+    /// The bytes.
+    public var body: [UInt8]
+
+    /// An answer.
+    public init(status: Int, contentType: String, body: [UInt8]) {
+        (self.status, self.contentType, self.body) = (status, contentType, body)
+    }
+}
