@@ -24,6 +24,7 @@ public protocol BusRequest: Codable, Sendable {
 
 /// The answer of methods that have none.
 public struct BusNothing: Codable, Sendable {
+    /// The one value.
     public init() {}
 }
 

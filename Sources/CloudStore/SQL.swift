@@ -49,10 +49,12 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         var text = ""
         var values: [SQLValue] = []
 
+        /// Room for a literal of that size.
         public init(literalCapacity: Int, interpolationCount: Int) {
             text.reserveCapacity(literalCapacity + interpolationCount)
         }
 
+        /// Adds SQL text as it stands.
         public mutating func appendLiteral(_ literal: String) { text += literal }
 
         /// Binds a value.
