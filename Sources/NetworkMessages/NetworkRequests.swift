@@ -63,9 +63,12 @@ public struct PlugInterface: BusRequest {
 public struct PluggedInterface: Codable, Sendable, Hashable {
     /// The tap device's name, at most 15 characters: "tap" and the first 11 of the port's id.
     public var device: String
+    /// Whether the guest may leave checksums and segmentation to the host. Where false (a userspace data path), the
+    /// guest's device must be made without them, or its TCP dies.
+    public var offload: Bool
 
     /// An interface.
-    public init(device: String) { self.device = device }
+    public init(device: String, offload: Bool = true) { (self.device, self.offload) = (device, offload) }
 }
 
 /// Takes a port's interface away. Repeating it is harmless.
@@ -86,6 +89,33 @@ public struct ListInterfaces: BusRequest {
 
     /// A question.
     public init() {}
+}
+
+/// Makes a host's interfaces exactly these: plugs what is missing, takes away what is not wanted, leaves the rest
+/// untouched. Repeating it is harmless.
+public struct ReconcileInterfaces: BusRequest {
+    public typealias Reply = InterfaceReconciliation
+    public static let method = "interface.reconcile"
+    /// Every port that belongs on this host.
+    public var wanted: [PlugInterface]
+
+    /// A reconciliation.
+    public init(wanted: [PlugInterface]) { self.wanted = wanted }
+}
+
+/// What a reconciliation of interfaces did; three empty lists when everything was right already.
+public struct InterfaceReconciliation: Codable, Sendable, Hashable {
+    /// The ports that were missing and are plugged now.
+    public var plugged: [String]
+    /// The ports that were not wanted and are gone now.
+    public var unplugged: [String]
+    /// The ports that could not be plugged or unplugged; the next reconciliation tries again.
+    public var failed: [String]
+
+    /// A result.
+    public init(plugged: [String], unplugged: [String], failed: [String]) {
+        (self.plugged, self.unplugged, self.failed) = (plugged, unplugged, failed)
+    }
 }
 
 /// A host's network agent reports that a port's packets flow, or no longer do. Cast to the controllers.
