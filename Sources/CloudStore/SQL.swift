@@ -63,6 +63,12 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
             values.append(value.sqlValue)
         }
 
+        /// Binds a value, or NULL for none.
+        public mutating func appendInterpolation<Value: SQLBindable>(_ value: Value?) {
+            text += "?"
+            values.append(value?.sqlValue ?? .null)
+        }
+
         /// Embeds another piece with its values.
         public mutating func appendInterpolation(_ sql: SQL) {
             text += sql.text

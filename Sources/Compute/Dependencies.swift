@@ -1,0 +1,253 @@
+import CloudAPI
+import CloudCore
+import CloudStore
+
+/// What compute needs of the image service.
+public protocol ComputeImages: Sendable {
+    /// An image the caller may see; nil when there is none.
+    func image(_ id: String, for token: TokenContext) async throws -> ServerImage?
+}
+
+/// An image as far as a server depends on it.
+public struct ServerImage: Sendable, Codable, Hashable {
+    /// Its UUID.
+    public var id: String
+    /// Its name.
+    public var name: String?
+    /// Its status; only an `active` image boots.
+    public var status: String
+    /// Its format: raw, qcow2 …
+    public var diskFormat: String
+    /// The smallest root disk in GiB that holds it.
+    public var minDiskGiB: Int
+    /// The least memory in MiB it runs in.
+    public var minMemoryMiB: Int
+    /// Its size in bytes.
+    public var sizeBytes: Int
+    /// Its SHA-512, if it was computed.
+    public var checksum: String?
+    /// Its properties (hw_…, os_…).
+    public var properties: [String: String]
+
+    /// An image.
+    public init(
+        id: String, name: String?, status: String, diskFormat: String, minDiskGiB: Int, minMemoryMiB: Int, sizeBytes: Int,
+        checksum: String?, properties: [String: String]
+    ) {
+        (self.id, self.name, self.status, self.diskFormat) = (id, name, status, diskFormat)
+        (self.minDiskGiB, self.minMemoryMiB, self.sizeBytes) = (minDiskGiB, minMemoryMiB, sizeBytes)
+        (self.checksum, self.properties) = (checksum, properties)
+    }
+}
+
+/// What compute needs of networking. Calls with a reader or transaction take part in it.
+public protocol ComputeNetworking: Sendable {
+    /// Turns what a request asks for into the ports to make.
+    /// - Throws: `NetworkRefusal` when the caller can't have it.
+    func plan(_ request: NetworkRequest, projectID: String, isAdmin: Bool, in reader: any Reader) throws -> [PlannedPort]
+
+    /// Creates or takes over the planned ports for a server and binds them to a host. Repeating it for a server
+    /// that has its ports already binds those.
+    /// - Throws: `NetworkRefusal`, such as for an exhausted subnet.
+    func attach(_ plan: [PlannedPort], to owner: PortOwner, in transaction: any Transaction) throws -> [ServerPort]
+
+    /// Deletes the ports made for a server and releases those it was given. Repeating it is harmless.
+    func detach(server id: String, in transaction: any Transaction) throws
+
+    /// The ports of servers by server id, in the order they were attached.
+    func ports(servers: [String], in reader: any Reader) throws -> [String: [ServerPort]]
+
+    /// Waits until the data plane has these ports.
+    /// - Throws: when it hasn't by the deadline.
+    func settle(ports: [String], deadline: Timestamp) async throws
+
+    /// The server whose port has this address on this network; nil when none has.
+    func server(network id: String, address: String, in reader: any Reader) throws -> String?
+
+    /// The names of the project's security groups by id, for those ids that exist.
+    func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String]
+}
+
+/// Why networking can't give what was asked for.
+public struct NetworkRefusal: Error, Sendable, Hashable {
+    /// The kinds of refusal, which differ in the status the API answers.
+    public enum Kind: String, Sendable, Codable { case notFound, forbidden, conflict, invalid, exhausted, ambiguous, quota }
+    /// The kind.
+    public let kind: Kind
+    /// What is wrong, for the user.
+    public let message: String
+
+    /// A refusal.
+    public init(_ kind: Kind, _ message: String) { (self.kind, self.message) = (kind, message) }
+}
+
+/// What a server create request says of networks.
+public enum NetworkRequest: Sendable, Codable, Hashable {
+    /// The project's network if it has exactly one; none if it has none.
+    case automatic
+    /// No network at all.
+    case none
+    /// These, in order.
+    case explicit([RequestedNetwork])
+}
+
+/// One entry of a request's networks.
+public struct RequestedNetwork: Sendable, Codable, Hashable {
+    /// A network to make a port on.
+    public var networkID: String?
+    /// An existing port to take.
+    public var portID: String?
+    /// The address to have.
+    public var fixedIP: String?
+    /// A tag that the guest finds in its metadata.
+    public var tag: String?
+
+    /// An entry.
+    public init(networkID: String?, portID: String?, fixedIP: String?, tag: String?) {
+        (self.networkID, self.portID, self.fixedIP, self.tag) = (networkID, portID, fixedIP, tag)
+    }
+}
+
+/// A port that a server will have.
+public struct PlannedPort: Sendable, Codable, Hashable {
+    /// The network.
+    public var networkID: String
+    /// The existing port to take; nil to make one.
+    public var portID: String?
+    /// The address to have; nil for any.
+    public var fixedIP: String?
+    /// The tag.
+    public var tag: String?
+
+    /// A plan.
+    public init(networkID: String, portID: String? = nil, fixedIP: String? = nil, tag: String? = nil) {
+        (self.networkID, self.portID, self.fixedIP, self.tag) = (networkID, portID, fixedIP, tag)
+    }
+}
+
+/// The server for which ports are made.
+public struct PortOwner: Sendable, Codable, Hashable {
+    /// The server.
+    public var serverID: String
+    /// Its project.
+    public var projectID: String
+    /// Its host name, which the network's resolver announces.
+    public var hostName: String
+    /// The security groups' ids of ports that are made; empty for the project's default.
+    public var securityGroupIDs: [String]
+    /// The availability zone.
+    public var availabilityZone: String
+    /// The compute host to bind to.
+    public var host: String
+
+    /// An owner.
+    public init(
+        serverID: String, projectID: String, hostName: String, securityGroupIDs: [String], availabilityZone: String, host: String
+    ) {
+        (self.serverID, self.projectID, self.hostName) = (serverID, projectID, hostName)
+        (self.securityGroupIDs, self.availabilityZone, self.host) = (securityGroupIDs, availabilityZone, host)
+    }
+}
+
+/// A port of a server as compute shows it.
+public struct ServerPort: Sendable, Codable, Hashable {
+    /// An address.
+    public struct Address: Sendable, Codable, Hashable {
+        /// The address.
+        public var address: String
+        /// 4 or 6.
+        public var version: Int
+        /// The subnet's range.
+        public var cidr: String
+        /// The subnet's gateway.
+        public var gateway: String?
+        /// The subnet's resolvers.
+        public var nameservers: [String]
+        /// The floating IPs that lead to it.
+        public var floatingIPs: [String]
+
+        /// An address.
+        public init(
+            address: String, version: Int, cidr: String, gateway: String?, nameservers: [String], floatingIPs: [String]
+        ) {
+            (self.address, self.version, self.cidr) = (address, version, cidr)
+            (self.gateway, self.nameservers, self.floatingIPs) = (gateway, nameservers, floatingIPs)
+        }
+    }
+
+    /// The port.
+    public var id: String
+    /// Its network.
+    public var networkID: String
+    /// Its network's name, under which addresses are listed.
+    public var networkName: String
+    /// Its MAC address.
+    public var mac: String
+    /// The largest packet in bytes.
+    public var mtu: Int
+    /// Its addresses.
+    public var addresses: [Address]
+    /// The names of its security groups.
+    public var securityGroups: [String]
+
+    /// A port.
+    public init(
+        id: String, networkID: String, networkName: String, mac: String, mtu: Int, addresses: [Address], securityGroups: [String]
+    ) {
+        (self.id, self.networkID, self.networkName, self.mac) = (id, networkID, networkName, mac)
+        (self.mtu, self.addresses, self.securityGroups) = (mtu, addresses, securityGroups)
+    }
+}
+
+/// What compute needs of placement. All of it takes part in the caller's reader or transaction.
+public protocol ComputePlacement: Sendable {
+    /// The providers that have room for these resources (amounts by resource class), best first.
+    func candidates(_ resources: [String: Int], limit: Int, in reader: any Reader) throws -> [HostCandidate]
+
+    /// Claims the resources for a server.
+    /// - Throws: `ClaimRefused` when the room is gone.
+    func claim(
+        server id: String, projectID: String, userID: String, provider: String, resources: [String: Int],
+        in transaction: any Transaction
+    ) throws
+
+    /// Gives back what a server claimed. Repeating it is harmless.
+    func release(server id: String, in transaction: any Transaction) throws
+
+    /// Records what a host offers: a provider with its inventories.
+    func report(provider: String, name: String, inventories: [HostResource], in transaction: any Transaction) throws
+}
+
+/// A provider with room, and how much it has left.
+public struct HostCandidate: Sendable, Hashable {
+    /// The provider's UUID.
+    public var provider: String
+    /// What is free, by resource class, before the claim.
+    public var free: [String: Int]
+
+    /// A candidate.
+    public init(provider: String, free: [String: Int]) { (self.provider, self.free) = (provider, free) }
+}
+
+/// The room on a provider went to somebody else.
+public struct ClaimRefused: Error, Sendable, Hashable {
+    /// A refusal.
+    public init() {}
+}
+
+/// An inventory that a host offers.
+public struct HostResource: Sendable, Hashable {
+    /// The resource class: VCPU, MEMORY_MB or DISK_GB.
+    public var resourceClass: String
+    /// How much there is.
+    public var total: Int
+    /// How much the host keeps for itself.
+    public var reserved: Int
+    /// How many times it may be given away.
+    public var allocationRatio: Double
+
+    /// An inventory.
+    public init(resourceClass: String, total: Int, reserved: Int, allocationRatio: Double) {
+        (self.resourceClass, self.total, self.reserved, self.allocationRatio) = (resourceClass, total, reserved, allocationRatio)
+    }
+}

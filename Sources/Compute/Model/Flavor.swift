@@ -1,0 +1,59 @@
+import CloudCore
+
+/// A size of server.
+struct Flavor: Sendable, Hashable, Codable {
+    /// The id that the API shows (flavorid), any text.
+    var id: String
+    var name: String
+    var vcpus: Int
+    var memoryMiB: Int
+    var diskGiB: Int
+    var ephemeralGiB: Int
+    var swapMiB: Int
+    var rxtxFactor: Double
+    var isPublic: Bool
+    var isDisabled: Bool
+    var description: String?
+    var extraSpecs: [String: String]
+
+    /// What a server of this size takes on a host, by resource class; classes of which it needs nothing are absent.
+    var resources: [String: Int] {
+        let disk = diskGiB + ephemeralGiB + (swapMiB + 1023) / 1024
+        return ["VCPU": vcpus, "MEMORY_MB": memoryMiB, "DISK_GB": disk].filter { $0.value > 0 }
+    }
+}
+
+/// A key pair; the private half is never kept.
+struct KeyPair: Sendable, Hashable {
+    /// The kinds of key.
+    enum Kind: String, Sendable { case ssh, x509 }
+    var id: Int
+    var userID: String
+    var name: String
+    var kind: Kind
+    var publicKey: String
+    /// MD5 of the public key, in colon-separated pairs, as upstream shows it.
+    var fingerprint: String
+    var createdAt: Timestamp
+}
+
+/// A host that runs servers.
+struct ComputeHost: Sendable, Hashable {
+    /// The service's UUID.
+    var serviceID: String
+    /// The hypervisor's UUID, which is also its resource provider's.
+    var id: String
+    var name: String
+    var hypervisorType: String
+    var hypervisorVersion: Int
+    var vcpus: Int
+    var memoryMiB: Int
+    var diskGiB: Int
+    var cpuInfo: String
+    var isDisabled: Bool
+    var disabledReason: String?
+    var isForcedDown: Bool
+    /// When its agent last reported.
+    var seenAt: Timestamp
+    var createdAt: Timestamp
+}

@@ -1,0 +1,164 @@
+import CloudCore
+import CloudStore
+import ComputeMessages
+
+extension Server.State: SQLConvertible {}
+extension Server.Task: SQLConvertible {}
+
+/// The servers' rows: the only SQL about servers.
+enum ServerRecords {
+    private static let columns: SQL = """
+        id, number, name, project_id, user_id, flavor, image, key_name, public_key, key_type, host_name, description, \
+        metadata, user_data, config_drive, security_groups, availability_zone, reservation_id, launch_index, state, task, \
+        power, host, fault, created_at, updated_at, launched_at, deleted_at
+        """
+
+    private static func server(_ row: borrowing Row) throws -> Server {
+        let metadata: JSON = try row[12]
+        let groups: JSON = try row[15]
+        let fault: Stored<Server.Fault>? = try row[23]
+        return Server(
+            id: try row[0], number: try row[1], name: try row[2], projectID: try row[3], userID: try row[4],
+            flavor: try (row[5] as Stored<Flavor>).value, image: try (row[6] as Stored<ServerImage>).value,
+            keyName: try row[7], publicKey: try row[8], keyType: try row[9], hostName: try row[10], description: try row[11],
+            metadata: metadata.stringDictionary, userData: try row[13], configDrive: try row[14],
+            securityGroupIDs: groups.array?.compactMap(\.string) ?? [], availabilityZone: try row[16],
+            reservationID: try row[17], launchIndex: try row[18], state: try row[19], task: try row[20],
+            power: PowerState(rawValue: try row[21]) ?? .noState, host: try row[22], fault: fault?.value,
+            createdAt: try row[24], updatedAt: try row[25], launchedAt: try row[26], deletedAt: try row[27])
+    }
+
+    /// A server by its id; deleted ones only when asked for.
+    static func find(_ id: String, deleted: Bool = false, in reader: any Reader) throws -> Server? {
+        let alive: SQL = deleted ? "" : " AND deleted_at IS NULL"
+        return try reader.first("SELECT \(columns) FROM compute_servers WHERE id = \(id)\(alive)", server)
+    }
+
+    /// The servers that match, in order, after the marker.
+    static func list(_ filter: ServerFilter, in reader: any Reader) throws -> [Server] {
+        try reader.all("SELECT \(columns) FROM compute_servers\(filter.clause)", server)
+    }
+
+    /// The servers that are, or are becoming, guests of a host.
+    static func onHost(_ host: String, in reader: any Reader) throws -> [Server] {
+        try reader.all("SELECT \(columns) FROM compute_servers WHERE host = \(host) AND deleted_at IS NULL", server)
+    }
+
+    /// The next domain number.
+    static func nextNumber(in reader: any Reader) throws -> Int {
+        try reader.scalar("SELECT COALESCE(MAX(number), 0) + 1 FROM compute_servers") ?? 1
+    }
+
+    /// Adds a server.
+    static func insert(_ server: Server, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO compute_servers (\(columns), flavor_id, image_id, vcpus, memory_mib) VALUES (
+                \(server.id), \(server.number), \(server.name), \(server.projectID), \(server.userID),
+                \(Stored(server.flavor)), \(Stored(server.image)), \(server.keyName), \(server.publicKey),
+                \(server.keyType), \(server.hostName), \(server.description), \(JSON(server.metadata)), \(server.userData),
+                \(server.configDrive), \(JSON.array(server.securityGroupIDs.map { .string($0) })),
+                \(server.availabilityZone), \(server.reservationID), \(server.launchIndex), \(server.state),
+                \(server.task), \(server.power.rawValue), \(server.host), \(server.fault.map(Stored.init)),
+                \(server.createdAt), \(server.updatedAt), \(server.launchedAt), \(server.deletedAt),
+                \(server.flavor.id), \(server.image.id), \(server.flavor.vcpus), \(server.flavor.memoryMiB))
+            """)
+    }
+
+    /// Saves what may change of a server. The row's time of change is set.
+    static func update(_ server: Server, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE compute_servers SET name = \(server.name), description = \(server.description),
+                host_name = \(server.hostName), metadata = \(JSON(server.metadata)), availability_zone = \(server.availabilityZone),
+                state = \(server.state), task = \(server.task), power = \(server.power.rawValue),
+                host = \(server.host), fault = \(server.fault.map(Stored.init)), updated_at = \(Timestamp.now),
+                launched_at = \(server.launchedAt), deleted_at = \(server.deletedAt)
+            WHERE id = \(server.id)
+            """)
+    }
+
+    /// Reads a live server, changes it and saves it.
+    /// - Returns: the server as saved, or nil when there is none.
+    @discardableResult
+    static func change(_ id: String, in transaction: any Transaction, _ change: (inout Server) throws -> Void) throws -> Server? {
+        guard var server = try find(id, in: transaction) else { return nil }
+        try change(&server)
+        try update(server, in: transaction)
+        return server
+    }
+
+    /// What a project's servers add up to, counted from the rows.
+    static func usage(projectID: String, in reader: any Reader) throws -> (instances: Int, cores: Int, ram: Int) {
+        let usage = try reader.first(
+            """
+            SELECT COUNT(*), COALESCE(SUM(vcpus), 0), COALESCE(SUM(memory_mib), 0) FROM compute_servers
+            WHERE project_id = \(projectID) AND deleted_at IS NULL
+            """
+        ) { row in (try row[0] as Int, try row[1] as Int, try row[2] as Int) }
+        return usage ?? (0, 0, 0)
+    }
+
+    /// Removes the rows of servers deleted before a moment.
+    /// - Returns: how many there were.
+    static func purge(deletedBefore moment: Timestamp, in transaction: any Transaction) throws -> Int {
+        try transaction.execute("DELETE FROM compute_servers WHERE deleted_at < \(moment)")
+    }
+}
+
+/// What a list of servers is asked for.
+struct ServerFilter: Sendable {
+    /// The project; nil for every project.
+    var projectID: String?
+    var userID: String?
+    /// A part of the name, as upstream's regular expression filter is used.
+    var name: String?
+    var state: [Server.State] = []
+    var host: String?
+    var imageID: String?
+    var flavorID: String?
+    var changedSince: Timestamp?
+    var changedBefore: Timestamp?
+    /// Whether deleted servers are listed, and only they.
+    var deleted = false
+    var uuids: [String]?
+    /// The server after which the list goes on.
+    var marker: Server?
+    var limit: Int
+    /// Whether the newest come first, as upstream's default has it.
+    var newestFirst = true
+
+    init(limit: Int) { self.limit = limit }
+
+    /// WHERE, ORDER BY and LIMIT.
+    var clause: SQL {
+        var conditions: [SQL] = []
+        if changedSince == nil { conditions.append(deleted ? "deleted_at IS NOT NULL" : "deleted_at IS NULL") }
+        if let projectID { conditions.append("project_id = \(projectID)") }
+        if let userID { conditions.append("user_id = \(userID)") }
+        if let name { conditions.append("name LIKE \(Self.pattern(containing: name)) ESCAPE '\\'") }
+        if !state.isEmpty { conditions.append("state IN \(in: state.map(\.rawValue))") }
+        if let host { conditions.append("host = \(host)") }
+        if let imageID { conditions.append("image_id = \(imageID)") }
+        if let flavorID { conditions.append("flavor_id = \(flavorID)") }
+        if let changedSince { conditions.append("updated_at >= \(changedSince)") }
+        if let changedBefore { conditions.append("updated_at <= \(changedBefore)") }
+        if let uuids { conditions.append("id IN \(in: uuids)") }
+        if let marker { conditions.append(after(marker)) }
+        let direction: SQL = newestFirst ? "DESC" : "ASC"
+        let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"
+        return "\(filter) ORDER BY created_at \(direction), id \(direction) LIMIT \(limit)"
+    }
+
+    private func after(_ marker: Server) -> SQL {
+        newestFirst
+            ? "(created_at < \(marker.createdAt) OR (created_at = \(marker.createdAt) AND id < \(marker.id)))"
+            : "(created_at > \(marker.createdAt) OR (created_at = \(marker.createdAt) AND id > \(marker.id)))"
+    }
+
+    /// A LIKE pattern for text that contains this, with the pattern's own signs taken literally.
+    static func pattern(containing text: String) -> String {
+        let escaped = text.map { "%_\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
+        return "%\(escaped)%"
+    }
+}
