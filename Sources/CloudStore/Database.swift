@@ -13,6 +13,7 @@ public protocol Database: Sendable {
 
     /// Runs a transaction. When this returns, the changes are on disk; when it throws, there are none.
     /// - Throws: what the body throws, or `StoreError`.
+    @discardableResult
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result
@@ -42,7 +43,14 @@ extension Reader {
     /// The first row of the result, mapped; nil when there is none.
     public func first<Element>(_ sql: SQL, _ map: (borrowing Row) throws -> Element) throws -> Element? {
         var element: Element?
-        try forEach(sql) { if element == nil { element = try map($0) } }
+        do {
+            try forEach(sql) { row in
+                guard element == nil else { throw EnoughRows() }
+                element = try map(row)
+            }
+        } catch is EnoughRows {
+            return element
+        }
         return element
     }
 
@@ -51,6 +59,9 @@ extension Reader {
         try first(sql) { try $0[0] }
     }
 }
+
+/// Thrown within `first` to leave the rest of a result unread.
+private struct EnoughRows: Error {}
 
 /// A reading and writing transaction.
 public protocol Transaction: Reader {

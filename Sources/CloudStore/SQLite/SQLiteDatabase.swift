@@ -1,0 +1,68 @@
+import Foundation
+
+/// The embedded database: one SQLite file in WAL mode. Every acknowledged transaction survives a crash of the
+/// program and of the machine. Reads run on their own connections and never wait for the one writer.
+public final class SQLiteDatabase: Database {
+    /// Limits and sizes.
+    public struct Options: Sendable {
+        /// Connections that read at the same time.
+        public var readers = 4
+        /// Transactions, and reads, that may wait before further ones fail as `overloaded`.
+        public var queueLimit = 4_096
+        /// How long one may wait before it fails as `overloaded`.
+        public var waitLimit = Duration.seconds(30)
+        /// Transactions that share one commit at most.
+        public var batchLimit = 128
+        /// How long a commit is put off at most by transactions that arrive while others run.
+        public var batchTime = Duration.milliseconds(10)
+        /// How long to wait for a lock another process holds on the file.
+        public var busyTimeout = Duration.seconds(5)
+        /// Called before each commit with the number of transactions in it; what it throws fails the commit.
+        var willCommit: (@Sendable (Int) throws -> Void)?
+
+        /// The usual limits.
+        public init() {}
+    }
+
+    private let path: String
+    private let writer: SQLiteWriter
+    private let readers: WorkerPool<SQLiteConnection>
+
+    /// Opens the file, making it, readable by its owner alone, if there is none. Its directory must exist.
+    /// - Throws: `StoreError.unavailable` when it cannot be opened, is no database or cannot be made durable.
+    public init(path: String, options: Options = .init()) throws {
+        try PrivateFile.create(path)
+        self.path = path
+        writer = try SQLiteWriter(path: path, options: options)
+        readers = WorkerPool(
+            name: "store-reader", size: options.readers, queueLimit: options.queueLimit, waitLimit: options.waitLimit
+        ) { try SQLiteConnection(path: path, role: .reader, busyTimeout: options.busyTimeout) }
+    }
+
+    public func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any Reader) throws -> Result
+    ) async throws -> Result {
+        try await readers.run { try $0.read(body) }
+    }
+
+    @discardableResult
+    public func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try await writer.write(body)
+    }
+
+    public func migrate(_ set: MigrationSet) async throws {
+        let migrator = try Migrator(set)
+        // Each step is a transaction that begins by taking the file's write lock, which keeps other processes out.
+        while try await write({ try migrator.advance($0) }) {}
+    }
+
+    public func close() async {
+        await writer.close()
+        await readers.close()
+    }
+
+    /// How much was written since the file was opened.
+    var statistics: WriteStatistics.Counts { writer.statistics.counts }
+}

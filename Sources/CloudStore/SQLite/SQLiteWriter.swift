@@ -1,0 +1,186 @@
+import Dispatch
+import Synchronization
+
+/// The one thread that changes a SQLite file. Transactions that wait at the same time share one commit, and so
+/// one fsync: each runs in a savepoint of its own, and none is acknowledged before the commit they share.
+final class SQLiteWriter: Sendable {
+    private let queue: WorkQueue<WriteJob>
+    private let threads = ThreadGroup()
+    private let options: SQLiteDatabase.Options
+    /// How much was written since the file was opened.
+    let statistics = WriteStatistics()
+
+    /// Opens the file on the new thread and waits until that is done.
+    init(path: String, options: SQLiteDatabase.Options) throws {
+        queue = WorkQueue(limit: options.queueLimit)
+        self.options = options
+        let opening = Opening()
+        threads.start(named: "store-writer") { [queue, statistics] in
+            let connection: SQLiteConnection
+            do {
+                connection = try SQLiteConnection(path: path, role: .writer, busyTimeout: options.busyTimeout)
+                opening.finish(nil)
+            } catch { return opening.finish(error) }
+            WriteLoop(connection, queue, statistics, options).run()
+        }
+        try opening.wait()
+    }
+
+    deinit { queue.close() }
+
+    /// Runs a transaction and returns when it is on disk.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = WriteJob(
+                deadline: .now + options.waitLimit,
+                run: { transaction in
+                    let result = try body(transaction)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            do { try queue.push(job) } catch { continuation.resume(throwing: error) }
+        }
+    }
+
+    /// Finishes what was accepted and closes the connection.
+    func close() async {
+        queue.close()
+        await threads.wait()
+    }
+}
+
+/// A transaction that waits for the writer. Exactly one of `fail` and what `run` answers is called, once.
+struct WriteJob: Sendable {
+    /// When it gives up waiting.
+    let deadline: ContinuousClock.Instant
+    /// Runs the body; answers what acknowledges it.
+    let run: @Sendable (any Transaction) throws -> @Sendable () -> Void
+    /// Tells the caller that nothing was changed.
+    let fail: @Sendable (any Error) -> Void
+}
+
+/// How much was written; the ratio of the two is what sharing commits saves.
+final class WriteStatistics: Sendable {
+    struct Counts: Sendable {
+        /// Transactions acknowledged.
+        var transactions = 0
+        /// Commits they took.
+        var commits = 0
+    }
+
+    private let state = Mutex(Counts())
+
+    var counts: Counts { state.withLock { $0 } }
+
+    func add(transactions: Int) {
+        state.withLock {
+            $0.transactions += transactions
+            $0.commits += 1
+        }
+    }
+}
+
+/// What the writer's thread does.
+private struct WriteLoop {
+    /// What became of one transaction of a batch, to be told once the batch is on disk.
+    private struct Outcome {
+        let job: WriteJob
+        let result: Result<@Sendable () -> Void, any Error>
+        var actions: [@Sendable () -> Void] = []
+    }
+
+    private let connection: SQLiteConnection
+    private let queue: WorkQueue<WriteJob>
+    private let statistics: WriteStatistics
+    private let options: SQLiteDatabase.Options
+    private let bell = DispatchSemaphore(value: 0)
+
+    init(
+        _ connection: SQLiteConnection, _ queue: WorkQueue<WriteJob>, _ statistics: WriteStatistics,
+        _ options: SQLiteDatabase.Options
+    ) {
+        (self.connection, self.queue, self.statistics, self.options) = (connection, queue, statistics, options)
+    }
+
+    func run() {
+        while let job = queue.pop(sleepingOn: bell) { runBatch(startingWith: job) }
+    }
+
+    /// Runs a transaction and those that wait behind it, commits, and only then tells their callers.
+    private func runBatch(startingWith first: WriteJob) {
+        do { _ = try connection.execute("BEGIN IMMEDIATE") } catch { return first.fail(error) }
+        let closing = ContinuousClock.now + options.batchTime
+        var outcomes = [perform(first)]
+        while outcomes.count < options.batchLimit, connection.isInTransaction, ContinuousClock.now < closing,
+            let job = queue.popWaiting()
+        {
+            outcomes.append(perform(job))
+        }
+        settle(outcomes, failure: commit(outcomes.count))
+    }
+
+    private func perform(_ job: WriteJob) -> Outcome {
+        guard job.deadline > .now else { return Outcome(job: job, result: .failure(StoreError.overloaded)) }
+        let session = Session(connection)
+        do {
+            let acknowledge = try session.savepoint {
+                let acknowledge = try job.run(session)
+                guard !connection.hasOpenForeignKeys else { throw StoreError.constraint(.foreignKey, detail: "") }
+                return acknowledge
+            }
+            return Outcome(job: job, result: .success(acknowledge), actions: session.actions)
+        } catch {
+            return Outcome(job: job, result: .failure(error))
+        }
+    }
+
+    /// - Returns: why nothing of the batch is on disk, or nil when all of it is.
+    private func commit(_ size: Int) -> (any Error)? {
+        guard connection.isInTransaction else {
+            return StoreError.unavailable("SQLite gave up a transaction: the disk is full or failing")
+        }
+        do {
+            try options.willCommit?(size)
+            _ = try connection.execute("COMMIT")
+            return nil
+        } catch {
+            connection.rollBack()
+            return error
+        }
+    }
+
+    /// Even a body that failed is told so only now, and fails with its batch: it may have failed because of a
+    /// change that never became one.
+    private func settle(_ outcomes: [Outcome], failure: (any Error)?) {
+        if failure == nil {
+            statistics.add(transactions: outcomes.count { if case .success = $0.result { true } else { false } })
+        }
+        for outcome in outcomes {
+            switch (failure, outcome.result) {
+            case (let failure?, _): outcome.job.fail(failure)
+            case (nil, .failure(let error)): outcome.job.fail(error)
+            case (nil, .success(let acknowledge)):
+                for action in outcome.actions { action() }
+                acknowledge()
+            }
+        }
+    }
+}
+
+/// Hands the result of opening a file from the thread that did it to the one that waits.
+private final class Opening: Sendable {
+    private let failure = Mutex<(any Error)?>(nil)
+    private let done = DispatchSemaphore(value: 0)
+
+    func finish(_ error: (any Error)?) {
+        failure.withLock { $0 = error }
+        done.signal()
+    }
+
+    func wait() throws {
+        done.wait()
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+}

@@ -1,0 +1,87 @@
+import Dispatch
+import Synchronization
+
+/// A bounded first-in, first-out queue between tasks, which never wait to put a job in, and dedicated threads,
+/// which sleep until there is one. The thread that fell asleep last is woken first: its caches are the warmest.
+final class WorkQueue<Job: Sendable>: Sendable {
+    private struct State {
+        var jobs = FIFO<Job>()
+        var sleeping: [DispatchSemaphore] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Puts a job in.
+    /// - Throws: `overloaded` when the queue is full, `unavailable` when it is closed.
+    func push(_ job: Job) throws(StoreError) {
+        let limit = limit
+        let outcome: Result<DispatchSemaphore?, StoreError> = state.withLock { state in
+            guard !state.isClosed else { return .failure(.unavailable("the database is closed")) }
+            guard state.jobs.count < limit else { return .failure(.overloaded) }
+            state.jobs.append(job)
+            return .success(state.sleeping.popLast())
+        }
+        try outcome.get()?.signal()
+    }
+
+    /// The next job, once there is one; nil when the queue is closed and empty. `bell` belongs to the calling thread.
+    func pop(sleepingOn bell: DispatchSemaphore) -> Job? {
+        while true {
+            let (job, isOver): (Job?, Bool) = state.withLock { state in
+                if let job = state.jobs.popFirst() { return (job, false) }
+                if state.isClosed { return (nil, true) }
+                state.sleeping.append(bell)
+                return (nil, false)
+            }
+            if job != nil || isOver { return job }
+            bell.wait()
+        }
+    }
+
+    /// The next job, if there is one now.
+    func popWaiting() -> Job? { state.withLock { $0.jobs.popFirst() } }
+
+    /// How many jobs wait.
+    var count: Int { state.withLock { $0.jobs.count } }
+
+    /// Takes no more jobs; those inside are still handed out.
+    func close() {
+        let sleeping = state.withLock { state in
+            state.isClosed = true
+            defer { state.sleeping = [] }
+            return state.sleeping
+        }
+        for bell in sleeping { bell.signal() }
+    }
+}
+
+/// A queue on an array: constant time at both ends, amortised.
+struct FIFO<Element> {
+    private var storage: [Element?] = []
+    private var head = 0
+
+    var count: Int { storage.count - head }
+
+    mutating func append(_ element: Element) { storage.append(element) }
+
+    mutating func popFirst() -> Element? {
+        guard head < storage.count else { return nil }
+        defer { compact() }
+        defer { head += 1 }
+        return storage[head].take()
+    }
+
+    private mutating func compact() {
+        if head == storage.count {
+            storage.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head >= 1024, head * 2 >= storage.count {
+            storage.removeFirst(head)
+            head = 0
+        }
+    }
+}
