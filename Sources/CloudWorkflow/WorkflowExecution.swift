@@ -245,7 +245,6 @@ extension WorkflowExecution {
                 throw error
             }
             try WorkflowTable.setState(id: id, try workflow.encode(state), in: transaction)
-            place.index = nil
             return state
         }
     }
@@ -335,7 +334,7 @@ extension WorkflowExecution {
 private final class WorkPlace<State: Sendable>: Sendable {
     private let contents = Mutex<(index: Int?, state: State?)>((nil, nil))
 
-    /// The step at work; nil while the engine's own statements run.
+    /// The step at work, the last once all are done; nil when no step's work was reached.
     var index: Int? {
         get { contents.withLock { $0.index } }
         set { contents.withLock { $0.index = newValue } }

@@ -29,6 +29,8 @@ public struct WorkflowOptions: Sendable {
     public var stateLimit = 1 << 20
     /// A number in 0..<1 for the jitter of the waits.
     public var random: @Sendable () -> Double = { .random(in: 0..<1) }
+    /// Called when a workflow leaves the runner, with its id; tests wait for that.
+    var didLeave: (@Sendable (String, WorkflowEnding) -> Void)?
 
     /// The defaults.
     public init() {}

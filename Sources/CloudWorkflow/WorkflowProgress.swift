@@ -163,7 +163,10 @@ extension WorkflowProgress {
             }
             return index
         }
-        guard !row.isFresh else { return self.init(plan: plan) }
+        guard !row.isFresh else {
+            self.init(plan: plan)
+            return
+        }
         let direction: Direction
         var position: Int
         switch row.direction {

@@ -20,6 +20,10 @@ public final class WorkflowRunner: WorkflowEngine {
         var backlog: [Work] = []
         /// Whether rows may be waiting for a free place.
         var isSaturated = false
+
+        func takesAtOnce(_ options: WorkflowOptions) -> Bool {
+            isRunning && !isStopping && backlog.isEmpty && inProgress < options.concurrency
+        }
     }
 
     private struct Work: Sendable {
@@ -66,6 +70,9 @@ public final class WorkflowRunner: WorkflowEngine {
     /// Looks at the rows now, as after a change made elsewhere.
     public func signal() { bell.ring() }
 
+    /// Whether it takes workflows.
+    var isRunning: Bool { state.withLock { $0.isRunning && !$0.isStopping } }
+
     // MARK: Beginning and cancelling
 
     @discardableResult
@@ -73,7 +80,7 @@ public final class WorkflowRunner: WorkflowEngine {
         _ workflow: Workflow<S>, _ initial: S, subject: String, requestID: String?, in transaction: any Transaction
     ) throws -> String {
         let (definition, takesAtOnce) = state.withLock { state in
-            (state.definitions[workflow.name], state.isRunning && !state.isStopping && state.hasFreePlace(of: means))
+            (state.definitions[workflow.name], state.takesAtOnce(means.options))
         }
         guard let definition else { throw WorkflowError.notRegistered(workflow.name) }
         if let other = try WorkflowTable.liveName(subject: subject, in: transaction) {
@@ -142,6 +149,7 @@ public final class WorkflowRunner: WorkflowEngine {
             Counter(label: "workflows_total", dimensions: [("workflow", work.row.name), ("ending", ending.rawValue)])
                 .increment()
             self.leave(work)
+            self.means.options.didLeave?(work.row.id, ending)
         }
     }
 
@@ -322,11 +330,5 @@ extension WorkflowRunner {
         while state.withLock({ $0.inProgress }) > 0, means.clock.now < moment {
             await departure.wait(until: moment, on: means.clock)
         }
-    }
-}
-
-extension WorkflowRunner.State {
-    fileprivate func hasFreePlace(of means: WorkflowMeans) -> Bool {
-        backlog.isEmpty && inProgress < means.options.concurrency
     }
 }
