@@ -7,10 +7,11 @@ final class Authorizer: Sendable {
     private let engine: PolicyEngine
     private let token: TokenContext?
     private let declaredRule: String?
+    private let envelope: ErrorEnvelope
     private let decided = Mutex(false)
 
-    init(engine: PolicyEngine, token: TokenContext?, declaredRule: String?) {
-        (self.engine, self.token, self.declaredRule) = (engine, token, declaredRule)
+    init(engine: PolicyEngine, token: TokenContext?, declaredRule: String?, envelope: ErrorEnvelope) {
+        (self.engine, self.token, self.declaredRule, self.envelope) = (engine, token, declaredRule, envelope)
     }
 
     /// Whether the declared rule was put to the question.
@@ -25,6 +26,9 @@ final class Authorizer: Sendable {
         decided.withLock { $0 = true }
         return declaredRule.map { allows($0, target) } ?? false
     }
+
+    /// The service's own denial of a rule; without a rule's name, of the declared one.
+    func denial(of rule: String? = nil) -> Fault { envelope.fault(for: .denied(rule: rule ?? declaredRule ?? "")) }
 }
 
 extension APIRequest {
@@ -32,7 +36,7 @@ extension APIRequest {
     /// - Throws: a fault with status 403, or the given one where upstream hides what the caller may not see.
     public func authorize(_ target: PolicyTarget, orThrow denial: Fault? = nil) throws {
         guard !authorizer.allowsDeclared(target) else { return }
-        throw denial ?? Fault(.forbidden, "Policy does not allow this request.", code: "PolicyNotAuthorized")
+        throw denial ?? authorizer.denial()
     }
 
     /// Whether a further rule admits the caller, such as an attribute's (`create_network:shared`).
@@ -42,14 +46,20 @@ extension APIRequest {
     /// - Throws: a fault with status 403 naming the rule.
     public func require(_ rule: String, _ target: PolicyTarget) throws {
         guard !allows(rule, target) else { return }
-        throw Fault(.forbidden, "Policy doesn't allow \(rule) to be performed.", code: "PolicyNotAuthorized")
+        throw authorizer.denial(of: rule)
     }
 
     /// The caller's own project and user as a target.
-    public var callerTarget: PolicyTarget {
+    public var callerTarget: PolicyTarget { Authorizer.callerTarget(of: token) }
+}
+
+extension Authorizer {
+    /// A token's own project and user as a target.
+    static func callerTarget(of token: TokenContext?) -> PolicyTarget {
         var target: PolicyTarget = [:]
-        target["project_id"] = token?.projectID.map { .string($0) }
-        target["user_id"] = token.map { .string($0.userID) }
+        guard let token else { return target }
+        target["user_id"] = .string(token.userID)
+        target["project_id"] = token.projectID.map { .string($0) }
         return target
     }
 }

@@ -10,7 +10,8 @@ public struct Endpoint: Sendable {
 
     /// The HTTP method.
     public let method: HTTPRequest.Method
-    /// The path below the service's own, with parameters in braces: `/v2.1/servers/{server_id}`.
+    /// The path below the service's own, with parameters in braces: `/v2.1/servers/{server_id}`. A last parameter
+    /// with dots, `{object...}`, takes the rest of the path with its slashes.
     public let path: String
     /// What it does, for the OpenAPI document.
     public let summary: String
@@ -24,6 +25,8 @@ public struct Endpoint: Sendable {
     public let query: QuerySchema
     /// The status of success.
     public let success: HTTPResponse.Status
+    /// Whether the service's microversion negotiation applies; version documents answer whatever is asked for.
+    public let negotiates: Bool
     /// What carries it out.
     public let handler: Handler
 
@@ -31,10 +34,12 @@ public struct Endpoint: Sendable {
     public init(
         _ method: HTTPRequest.Method, _ path: String, _ summary: String,
         microversions: MicroversionRange = .all, access: Access, body: RequestBody = .none,
-        query: QuerySchema = .any, success: HTTPResponse.Status = .ok, handler: @escaping Handler
+        query: QuerySchema = .any, success: HTTPResponse.Status = .ok, negotiates: Bool = true,
+        handler: @escaping Handler
     ) {
         (self.method, self.path, self.summary, self.microversions) = (method, path, summary, microversions)
         (self.access, self.body, self.query, self.success, self.handler) = (access, body, query, success, handler)
+        self.negotiates = negotiates
     }
 }
 
@@ -71,31 +76,4 @@ public enum QuerySchema: Sendable {
     case any
     /// Those of the schema; what `additional` says decides about others.
     case schema(Schema)
-}
-
-/// A service's front: where it lives, how it speaks of errors and versions, and what it offers.
-public struct ServiceAPI: Sendable {
-    /// The catalog's type, such as "compute".
-    public let type: String
-    /// The catalog's name, such as "nova".
-    public let name: String
-    /// The path of the service on the shared port, such as "/compute".
-    public let path: String
-    /// The form of its errors.
-    public let envelope: ErrorEnvelope
-    /// Its microversions; nil for services without.
-    public let microversions: MicroversionPolicy?
-    /// The table of its operations.
-    public let endpoints: [Endpoint]
-    /// Its default policy rules.
-    public let rules: [PolicyRule]
-
-    /// A service's front.
-    public init(
-        type: String, name: String, path: String, envelope: ErrorEnvelope,
-        microversions: MicroversionPolicy? = nil, endpoints: [Endpoint], rules: [PolicyRule]
-    ) {
-        (self.type, self.name, self.path, self.envelope) = (type, name, path, envelope)
-        (self.microversions, self.endpoints, self.rules) = (microversions, endpoints, rules)
-    }
 }

@@ -14,6 +14,9 @@ public struct Fault: Error, Sendable {
     public var headers: HTTPFields
     /// What lies behind it; logged under the request's id, never shown.
     public var cause: (any Error)?
+    /// The platform's reason, when it is the platform that turned the request away; for envelopes whose form
+    /// depends on it.
+    public var refusal: Refusal?
 
     /// A fault.
     public init(
@@ -30,11 +33,56 @@ public protocol FaultConvertible: Error {
     var fault: Fault { get }
 }
 
-/// How a service writes a fault: its JSON form and what else it adds. Each service supplies its own.
+extension Fault: FaultConvertible {
+    /// Itself.
+    public var fault: Fault { self }
+}
+
+/// How a service writes a fault: its form and what else it adds. Each service supplies its own.
 public struct ErrorEnvelope: Sendable {
-    /// Writes the body of a fault.
+    /// Writes the body of a fault as JSON.
     public let write: @Sendable (Fault, _ requestID: String, inout JSONWriter) -> Void
+    /// How the service words what the platform turns away: nil for the platform's words. A refusal of a missing or
+    /// bad token that gets no wording is answered in Keystone's form in every service, as keystonemiddleware does.
+    public let wording: @Sendable (Refusal) -> Fault?
 
     /// An envelope.
-    public init(write: @escaping @Sendable (Fault, String, inout JSONWriter) -> Void) { self.write = write }
+    public init(
+        wording: @escaping @Sendable (Refusal) -> Fault? = { _ in nil },
+        write: @escaping @Sendable (Fault, String, inout JSONWriter) -> Void
+    ) {
+        (self.wording, self.write) = (wording, write)
+    }
+
+    /// Keystone's form, which keystonemiddleware and the platform's own endpoints share.
+    public static let keystone = ErrorEnvelope { fault, _, json in
+        json.object {
+            $0.member("error") {
+                $0.object {
+                    $0.member("code", fault.status.code)
+                    $0.member("message", fault.message)
+                    $0.member("title", fault.status.reasonPhrase)
+                }
+            }
+        }
+    }
+
+    /// The fault that a refusal becomes in this service.
+    func fault(for refusal: Refusal) -> Fault {
+        guard var fault = wording(refusal) else { return refusal.fault }
+        fault.refusal = refusal
+        for field in refusal.fault.headers where !fault.headers.contains(field.name) { fault.headers.append(field) }
+        return fault
+    }
+
+    /// The body of a fault.
+    func body(of fault: Fault, requestID: String) -> [UInt8] {
+        var writer = JSONWriter(capacity: 256)
+        if case .unauthenticated? = fault.refusal, wording(.unauthenticated) == nil {
+            Self.keystone.write(fault, requestID, &writer)
+        } else {
+            write(fault, requestID, &writer)
+        }
+        return writer.bytes
+    }
 }

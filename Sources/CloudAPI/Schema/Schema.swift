@@ -53,3 +53,11 @@ public struct SchemaViolation: Error, Sendable, Hashable {
     /// A violation.
     public init(path: [String], reason: String) { (self.path, self.reason) = (path, reason) }
 }
+
+extension SchemaViolation: CustomStringConvertible {
+    /// The place and the reason in one sentence.
+    public var description: String {
+        guard !path.isEmpty else { return "Invalid input: \(reason)." }
+        return "Invalid input for field/attribute \(path.joined(separator: ".")): \(reason)."
+    }
+}

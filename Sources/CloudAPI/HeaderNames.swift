@@ -1,0 +1,21 @@
+import HTTPTypes
+
+/// A header name that is known to be well formed, since it stands in this file.
+private func name(_ text: String) -> HTTPField.Name {
+    HTTPField.Name(text) ?? .userAgent
+}
+
+extension HTTPField.Name {
+    /// The token of who asks.
+    public static let authToken = name("X-Auth-Token")
+    /// The token that a login answers with.
+    public static let subjectToken = name("X-Subject-Token")
+    /// The microversions asked for and served.
+    public static let openStackAPIVersion = name("OpenStack-API-Version")
+    /// This request's id in answers; the operation's global id in requests.
+    public static let openStackRequestID = name("X-Openstack-Request-Id")
+    static let forwardedProtocol = name("X-Forwarded-Proto")
+    static let forwardedHost = name("X-Forwarded-Host")
+    static let forwardedFor = name("X-Forwarded-For")
+    static let host = name("Host")
+}

@@ -1,0 +1,170 @@
+import CloudCore
+
+extension Schema {
+    /// Checks a value.
+    /// - Throws: the first violation met, with its place.
+    public func validate(_ value: JSON) throws(SchemaViolation) {
+        var validator = SchemaValidator(isLenient: false)
+        try validator.check(value, self)
+    }
+
+    /// Checks a query: each item against the member of its name, where numbers and booleans stand as text. A member
+    /// that is a list takes all items of its name, any other each one.
+    /// - Throws: the first violation met.
+    public func validate(query: QueryItems) throws(SchemaViolation) {
+        guard case .object(let members, let required, let additional) = self else { return }
+        var validator = SchemaValidator(isLenient: true)
+        for name in required where query[name] == nil {
+            throw SchemaViolation(path: [], reason: "'\(name)' is a required property")
+        }
+        var seen: Set<String> = []
+        for item in query.items {
+            let known = members.first { $0.name == item.name }?.schema
+            guard let schema = known ?? additional else {
+                throw SchemaViolation(
+                    path: [], reason: "Additional properties are not allowed ('\(item.name)' was unexpected)")
+            }
+            var value = JSON.string(item.value)
+            if case .array = schema {
+                guard seen.insert(item.name).inserted else { continue }
+                value = .array(query.all(item.name).map { .string($0) })
+            }
+            try validator.check(value, schema, at: item.name)
+        }
+    }
+}
+
+/// Walks a value along its schema.
+struct SchemaValidator {
+    /// Whether texts pass for the numbers and booleans they spell, as in queries.
+    let isLenient: Bool
+    private var path: [String] = []
+
+    init(isLenient: Bool) { self.isLenient = isLenient }
+
+    private func violation(_ reason: String) -> SchemaViolation { SchemaViolation(path: path, reason: reason) }
+
+    mutating func check(_ value: JSON, _ schema: Schema, at place: String) throws(SchemaViolation) {
+        path.append(place)
+        try check(value, schema)
+        path.removeLast()
+    }
+
+    mutating func check(_ value: JSON, _ schema: Schema) throws(SchemaViolation) {
+        switch schema {
+        case .any: return
+        case .null: guard value.isNull else { throw violation("is not of type 'null'") }
+        case .boolean(let lenient): try checkBoolean(value, lenient)
+        case .integer(let range, let lenient): try checkInteger(value, range, lenient)
+        case .number(let range): try checkNumber(value, range)
+        case .string(let length, let pattern, let format): try checkString(value, length, pattern, format)
+        case .oneOf(let values):
+            guard values.contains(value) else {
+                throw violation("is not one of [\(values.map(\.text).joined(separator: ", "))]")
+            }
+        case .array(let element, let count, let unique): try checkArray(value, element, count, unique)
+        case .object(let members, let required, let additional):
+            try checkObject(value, members, required, additional)
+        case .map(let names, let values): try checkMap(value, names, values)
+        case .anyOf(let schemas): try checkAny(value, schemas)
+        }
+    }
+
+    private func checkBoolean(_ value: JSON, _ lenient: Bool) throws(SchemaViolation) {
+        if value.bool != nil { return }
+        guard lenient || isLenient, value.lenientBool != nil else { throw violation("is not of type 'boolean'") }
+    }
+
+    private func checkInteger(_ value: JSON, _ range: ClosedRange<Int>?, _ lenient: Bool) throws(SchemaViolation) {
+        guard let number = value.int ?? (lenient || isLenient ? value.lenientInt : nil) else {
+            throw violation("is not of type 'integer'")
+        }
+        guard let range else { return }
+        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)") }
+        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)") }
+    }
+
+    private func checkNumber(_ value: JSON, _ range: ClosedRange<Double>?) throws(SchemaViolation) {
+        guard let number = value.double ?? (isLenient ? value.string.flatMap { Double($0) } : nil), number.isFinite
+        else { throw violation("is not of type 'number'") }
+        guard let range else { return }
+        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)") }
+        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)") }
+    }
+
+    private func checkString(
+        _ value: JSON, _ length: ClosedRange<Int>?, _ pattern: String?, _ format: Schema.Format?
+    ) throws(SchemaViolation) {
+        guard let text = value.string else { throw violation("is not of type 'string'") }
+        if let length {
+            let count = text.unicodeScalars.count
+            guard count >= length.lowerBound else {
+                throw violation("is too short, the minimum length is \(length.lowerBound)")
+            }
+            guard count <= length.upperBound else {
+                throw violation("is too long, the maximum length is \(length.upperBound)")
+            }
+        }
+        if let pattern, !PatternCache.matches(text, pattern) { throw violation("does not match '\(pattern)'") }
+        if let format, !format.admits(text) { throw violation("is not a '\(format.rawValue)'") }
+    }
+
+    private mutating func checkArray(
+        _ value: JSON, _ element: Schema, _ count: ClosedRange<Int>?, _ unique: Bool
+    ) throws(SchemaViolation) {
+        guard let elements = value.array else { throw violation("is not of type 'array'") }
+        if let count {
+            guard elements.count >= count.lowerBound else {
+                throw violation("is too short, the minimum number of items is \(count.lowerBound)")
+            }
+            guard elements.count <= count.upperBound else {
+                throw violation("is too long, the maximum number of items is \(count.upperBound)")
+            }
+        }
+        if unique, Set(elements).count != elements.count { throw violation("has non-unique elements") }
+        for (position, item) in elements.enumerated() { try check(item, element, at: String(position)) }
+    }
+
+    private mutating func checkObject(
+        _ value: JSON, _ members: [(name: String, schema: Schema)], _ required: [String], _ additional: Schema?
+    ) throws(SchemaViolation) {
+        guard let object = value.object else { throw violation("is not of type 'object'") }
+        for name in required where object[name] == nil { throw violation("'\(name)' is a required property") }
+        for member in object {
+            if let known = members.first(where: { $0.name == member.name })?.schema ?? additional {
+                try check(member.value, known, at: member.name)
+            } else {
+                throw violation("Additional properties are not allowed ('\(member.name)' was unexpected)")
+            }
+        }
+    }
+
+    private mutating func checkMap(_ value: JSON, _ names: String, _ values: Schema) throws(SchemaViolation) {
+        guard let object = value.object else { throw violation("is not of type 'object'") }
+        for member in object {
+            guard PatternCache.matches(member.name, names) else {
+                throw violation("'\(member.name)' does not match any of the regexes: '\(names)'")
+            }
+            try check(member.value, values, at: member.name)
+        }
+    }
+
+    /// With alternatives, the violation of the one that got deepest says most: of "null or a server", a bad server's
+    /// own violation is told, not that it is not null.
+    private func checkAny(_ value: JSON, _ schemas: [Schema]) throws(SchemaViolation) {
+        var deepest: SchemaViolation?
+        for schema in schemas {
+            var attempt = self
+            do {
+                return try attempt.check(value, schema)
+            } catch {
+                let isDeeper = error.path.count > (deepest?.path.count ?? path.count)
+                if deepest == nil || isDeeper { deepest = error }
+            }
+        }
+        guard let deepest, deepest.path.count > path.count || schemas.count == 1 else {
+            throw violation("is not valid under any of the given schemas")
+        }
+        throw deepest
+    }
+}
