@@ -29,6 +29,6 @@ public struct APIRequest: Sendable {
     public let clientAddress: String?
     let authorizer: Authorizer
 
-    /// A path parameter that the endpoint's path declares.
+    /// The value of a path parameter, by the name in the endpoint's path: `request["server_id"]`. Empty for others.
     public subscript(parameter: String) -> String { parameters[parameter] ?? "" }
 }

@@ -108,20 +108,21 @@ enum MicroversionRequest {
         for part in header.split(separator: ",").reversed() {
             let words = part.split(maxSplits: 1, whereSeparator: \.isWhitespace)
             guard words.count == 2, words[0].lowercased() == service.lowercased() else { continue }
-            return words[1].trimmingSuffix(while: \.isWhitespace)
+            return words[1].trimmed
         }
         return nil
     }
 
     private static func legacy(_ headers: HTTPFields, _ name: HTTPField.Name) -> String? {
-        headers[name]?.split(separator: ",").last?.drop(while: \.isWhitespace).trimmingSuffix(while: \.isWhitespace)
+        headers[name]?.split(separator: ",").last?.trimmed
     }
 }
 
 extension Substring {
-    fileprivate func trimmingSuffix(while predicate: (Character) -> Bool) -> String {
-        var rest = self
-        while let last = rest.last, predicate(last) { rest.removeLast() }
+    /// The text without whitespace at its ends.
+    fileprivate var trimmed: String {
+        var rest = drop(while: \.isWhitespace)
+        while rest.last?.isWhitespace == true { rest.removeLast() }
         return String(rest)
     }
 }

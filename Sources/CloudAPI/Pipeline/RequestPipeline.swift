@@ -30,8 +30,15 @@ final class RequestPipeline: Sendable {
 
     private static func check(_ routes: [Router.Route], _ policy: PolicyEngine) throws(ServerConfigurationError) {
         for route in routes {
-            guard let rule = route.endpoint.access.rule, policy.rules[rule] == nil else { continue }
-            throw ServerConfigurationError("\(route.endpoint.method) \(route.template): there is no rule \(rule)")
+            let name = "\(route.endpoint.method.rawValue) \(route.template)"
+            if let rule = route.endpoint.access.rule, policy.rules[rule] == nil {
+                throw ServerConfigurationError("\(name): there is no rule \(rule)")
+            }
+            var schemas = route.endpoint.body.schemas
+            if case .schema(let schema) = route.endpoint.query { schemas.append(schema) }
+            for pattern in schemas.flatMap(\.patterns) where PatternCache.expression(pattern) == nil {
+                throw ServerConfigurationError("\(name): the pattern \(pattern) does not compile")
+            }
         }
     }
 

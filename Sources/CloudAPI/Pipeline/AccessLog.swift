@@ -1,0 +1,75 @@
+import CloudCore
+import CloudTelemetry
+import HTTPTypes
+
+/// One line a request.
+public struct AccessLog: Sendable {
+    private let format: LogFormat
+    private let output: LineWriter
+
+    /// An access log of a form, to a writer.
+    public init(format: LogFormat = .text, output: LineWriter = .standardError) {
+        (self.format, self.output) = (format, output)
+    }
+
+    func write(_ record: ExchangeRecord, service: String, bytes: Int, duration: Duration) {
+        switch format {
+        case .text: output(text(record, service, bytes, duration))
+        case .json: output(json(record, service, bytes, duration))
+        }
+    }
+
+    private func text(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
+        var line = "\(Timestamp.now.iso8601Microseconds) ACCESS \(record.clientAddress ?? "-")"
+        line += " \"\(record.method.rawValue) \(Self.visible(record.target))\" status=\(record.status) bytes=\(bytes)"
+        line += " duration_ms=\(Self.milliseconds(duration)) service=\(service) request_id=\(record.requestID)"
+        if let id = record.globalRequestID { line += " global_request_id=\(id)" }
+        return line + " user_id=\(record.userID ?? "-") project_id=\(record.projectID ?? "-")"
+    }
+
+    private func json(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
+        var writer = JSONWriter()
+        writer.object {
+            $0.member("time", Timestamp.now.iso8601Microseconds)
+            $0.member("level", "access")
+            $0.member("client", record.clientAddress)
+            $0.member("method", record.method.rawValue)
+            $0.member("path", Self.visible(record.target))
+            $0.member("status", record.status)
+            $0.member("bytes", bytes)
+            $0.member("duration_ms", Double(Self.milliseconds(duration)))
+            $0.member("service", service)
+            $0.member("request_id", record.requestID)
+            $0.member("global_request_id", record.globalRequestID)
+            $0.member("user_id", record.userID)
+            $0.member("project_id", record.projectID)
+        }
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// Milliseconds with three decimals.
+    private static func milliseconds(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        let microseconds = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        let fraction = String(microseconds % 1000)
+        return "\(microseconds / 1000).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
+    }
+
+    /// Query parameters that carry credentials: Swift's temporary URLs, AWS signatures, console tokens.
+    private static let secretNames: Set<String> = [
+        "token", "auth_token", "password", "secret", "signature", "temp_url_sig", "awsaccesskeyid",
+        "x-amz-signature", "x-amz-credential", "x-amz-security-token",
+    ]
+
+    /// The target as it may stand in a log: without the values of parameters that carry credentials.
+    static func visible(_ target: String) -> String {
+        guard let mark = target.firstIndex(of: "?") else { return LogText.oneLine(target) }
+        let items = target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false)
+        let shown = items.map { item in
+            let name = item.prefix { $0 != "=" }
+            let plain = PercentEncoding.decode(name.utf8, plusIsSpace: true) ?? String(name)
+            return secretNames.contains(plain.lowercased()) ? "\(name)=***" : String(item)
+        }
+        return LogText.oneLine(target[...mark] + shown.joined(separator: "&"))
+    }
+}

@@ -1,0 +1,105 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Ends a connection the way HTTP/1.1 asks for (RFC 9112, section 9.6): says `Connection: close`, lets the whole
+/// answer reach the system, closes the sending half, and reads on for a moment so that the peer takes the answer
+/// before the socket goes. It also cuts clients that refuse to take bytes.
+///
+/// It stands before Hummingbird's own connection handler and keeps the quiescing event to itself: that one closes the
+/// channel right behind the last write, which drops what the socket had not taken yet.
+final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// Asks for `100 Continue` to be sent: the body is about to be read.
+    struct SendContinue: Sendable {}
+
+    private let stallTimeout: TimeAmount
+    private let lingerTimeout: TimeAmount = .seconds(2)
+    private var requestsInProgress = 0
+    private var isDraining = false
+    private var closesAfterResponse = false
+    private var isLingering = false
+    private var stall: Scheduled<Void>?
+
+    init(stallTimeout: TimeAmount) { self.stallTimeout = stallTimeout }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isLingering else { return }
+        if case .head(let head) = unwrapInboundIn(data) {
+            requestsInProgress += 1
+            if head.headerFields[.connection]?.lowercased() == "close" { closesAfterResponse = true }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if isLingering { context.read() }
+        context.fireChannelReadComplete()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where head.status.kind != .informational:
+            if isDraining || head.headerFields[.connection] == "close" { closesAfterResponse = true }
+            if closesAfterResponse { head.headerFields[.connection] = "close" }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .end:
+            requestsInProgress -= 1
+            guard closesAfterResponse else { return context.write(data, promise: promise) }
+            closeOnceWritten(context, data, promise)
+        default: context.write(data, promise: promise)
+        }
+    }
+
+    /// The promise of a write is kept once the system has taken the bytes.
+    private func closeOnceWritten(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
+        let written = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.handler.linger(bound.value.context) }
+        context.writeAndFlush(data, promise: written)
+    }
+
+    private func linger(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        isLingering = true
+        context.close(mode: .output, promise: nil)
+        context.read()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: lingerTimeout) { bound.value.close(promise: nil) }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        if !context.channel.isWritable {
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            stall = context.eventLoop.scheduleTask(in: stallTimeout) { bound.value.close(promise: nil) }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stall?.cancel()
+        stall = nil
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent:
+            isDraining = true
+            if requestsInProgress == 0, !isLingering { context.close(promise: nil) }
+        case ChannelEvent.inputClosed where isLingering: context.close(promise: nil)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is SendContinue else { return context.triggerUserOutboundEvent(event, promise: promise) }
+        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: promise)
+    }
+}
