@@ -12,6 +12,12 @@ enum PrivateFile {
         try synchronise((path as NSString).deletingLastPathComponent)
     }
 
+    /// Gives a file its name for good.
+    static func rename(_ path: String, to name: String) throws {
+        guard Foundation.rename(path, name) == 0 else { throw failure("cannot write \(name)") }
+        try synchronise((name as NSString).deletingLastPathComponent)
+    }
+
     /// Waits until a file, or a directory's entries, are on disk. An empty path is the working directory.
     static func synchronise(_ path: String) throws {
         let file = open(path.isEmpty ? "." : path, O_RDONLY | O_CLOEXEC)

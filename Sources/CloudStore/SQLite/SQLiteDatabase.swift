@@ -63,6 +63,38 @@ public final class SQLiteDatabase: Database {
         await readers.close()
     }
 
+    /// Writes a consistent copy of the database to a new file while others read and write. The file appears under
+    /// its name only when it is whole and on disk, and is readable by its owner alone.
+    /// - Throws: `StoreError.unavailable` when the file exists or cannot be written.
+    public func backup(to copy: String) async throws {
+        guard access(copy, F_OK) != 0 else { throw StoreError.unavailable("\(copy) exists already") }
+        let thread = WorkerPool(name: "store-backup", size: 1, queueLimit: 1, waitLimit: .seconds(30)) { [path] in
+            try SQLiteConnection(path: path, role: .writer, busyTimeout: .seconds(5))
+        }
+        do { try await thread.run { try Self.copy($0, to: copy) } } catch {
+            await thread.close()
+            throw error
+        }
+        await thread.close()
+    }
+
+    private static func copy(_ connection: SQLiteConnection, to path: String) throws {
+        let partial = path + ".partial"
+        unlink(partial)
+        try PrivateFile.create(partial)
+        do {
+            _ = try connection.execute("VACUUM INTO \(partial)")
+            try PrivateFile.synchronise(partial)
+            try PrivateFile.rename(partial, to: path)
+        } catch {
+            unlink(partial)
+            throw error
+        }
+    }
+
+    /// How many transactions wait.
+    var waiting: Int { writer.waiting }
+
     /// How much was written since the file was opened.
     var statistics: WriteStatistics.Counts { writer.statistics.counts }
 }

@@ -44,6 +44,9 @@ final class SQLiteWriter: Sendable {
         }
     }
 
+    /// How many transactions wait.
+    var waiting: Int { queue.count }
+
     /// Finishes what was accepted and closes the connection.
     func close() async {
         queue.close()
@@ -105,7 +108,10 @@ private struct WriteLoop {
     }
 
     func run() {
-        while let job = queue.pop(sleepingOn: bell) { runBatch(startingWith: job) }
+        while let job = queue.pop(sleepingOn: bell) {
+            runBatch(startingWith: job)
+            connection.checkpoint(isIdle: queue.count == 0)
+        }
     }
 
     /// Runs a transaction and those that wait behind it, commits, and only then tells their callers.

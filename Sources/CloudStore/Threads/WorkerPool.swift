@@ -39,6 +39,9 @@ final class WorkerPool<Context>: Sendable {
         }
     }
 
+    /// How many jobs wait.
+    var waiting: Int { queue.count }
+
     /// Finishes what was accepted and closes the contexts.
     func close() async {
         queue.close()
