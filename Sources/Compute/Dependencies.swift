@@ -155,6 +155,8 @@ public struct ServerPort: Sendable, Codable, Hashable {
     public struct Address: Sendable, Codable, Hashable {
         /// The address.
         public var address: String
+        /// The subnet.
+        public var subnetID: String
         /// 4 or 6.
         public var version: Int
         /// The subnet's range.
@@ -168,9 +170,10 @@ public struct ServerPort: Sendable, Codable, Hashable {
 
         /// An address.
         public init(
-            address: String, version: Int, cidr: String, gateway: String?, nameservers: [String], floatingIPs: [String]
+            address: String, subnetID: String, version: Int, cidr: String, gateway: String?, nameservers: [String],
+            floatingIPs: [String]
         ) {
-            (self.address, self.version, self.cidr) = (address, version, cidr)
+            (self.address, self.subnetID, self.version, self.cidr) = (address, subnetID, version, cidr)
             (self.gateway, self.nameservers, self.floatingIPs) = (gateway, nameservers, floatingIPs)
         }
     }

@@ -102,6 +102,18 @@ struct Server: Sendable, Hashable {
 }
 
 extension Server {
+    /// Takes over what the hypervisor says of the guest's power, when nothing is being done to the server.
+    mutating func settle(power observed: PowerState) {
+        power = observed
+        switch observed {
+        case .running: state = .active
+        case .shutdown, .crashed: state = .stopped
+        case .paused: state = .paused
+        case .suspended: state = .suspended
+        case .noState: break
+        }
+    }
+
     /// The guest that this server is on its host.
     func guest(ports: [ServerPort]) -> GuestSpecification {
         GuestSpecification(

@@ -1,0 +1,219 @@
+import CloudAPI
+import CloudBus
+import CloudCore
+import CloudPolicy
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+
+/// Servers: create, list, show, change, delete.
+struct ServerEndpoints: Sendable {
+    let compute: Compute.Parts
+
+    var table: [Endpoint] {
+        [
+            Endpoint(
+                .get, "/v2.1/servers", "List servers", access: .rule("os_compute_api:servers:index"), handler: list),
+            Endpoint(
+                .get, "/v2.1/servers/detail", "List servers in detail", access: .rule("os_compute_api:servers:detail"),
+                handler: detail),
+            Endpoint(
+                .post, "/v2.1/servers", "Create a server", access: .rule("os_compute_api:servers:create"),
+                body: .versioned(ServerSchemas.create), success: .accepted, handler: create),
+            Endpoint(
+                .get, "/v2.1/servers/{server_id}", "Show a server", access: .ruleOnResource("os_compute_api:servers:show"),
+                handler: show),
+            Endpoint(
+                .put, "/v2.1/servers/{server_id}", "Change a server",
+                access: .ruleOnResource("os_compute_api:servers:update"), body: .versioned(ServerSchemas.update), handler: update),
+            Endpoint(
+                .delete, "/v2.1/servers/{server_id}", "Delete a server",
+                access: .ruleOnResource("os_compute_api:servers:delete"), success: .noContent, handler: delete),
+        ]
+    }
+
+    // MARK: Create
+
+    @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
+        guard let token = request.token else { throw ComputeError.forbidden("A token is needed.") }
+        let body = request.body["server"] ?? .null
+        if body["networks"]?.array != nil {
+            try request.require("os_compute_api:servers:create:attach_network", request.callerTarget)
+        }
+        if body["host"] != nil || body["hypervisor_hostname"] != nil {
+            try request.require("os_compute_api:servers:create:forced_host", request.callerTarget)
+            throw Fault(.notImplemented, "Choosing a server's host is not supported yet.")
+        }
+        let servers = try await ServerCreation(compute: compute, request: request, token: token).accept()
+        guard let first = servers.first else { throw ComputeError.badRequest("No server was asked for.") }
+        if body.lenientBool("return_reservation_id") == true {
+            return .json("reservation_id", first.reservationID)
+        }
+        let address = ServiceAddress(root: request.serviceURL)
+        return .json(headers: [.location: "\(address.versioned)/servers/\(first.id)"]) {
+            $0.object {
+                $0.member("server") {
+                    $0.object {
+                        $0.member("id", first.id)
+                        writeLinks("servers", first.id, address, to: &$0)
+                        $0.member("OS-DCF:diskConfig", body["OS-DCF:diskConfig"]?.string ?? "MANUAL")
+                        $0.member("security_groups") { json in
+                            let names = body["security_groups"]?.array?.compactMap { $0["name"]?.string } ?? ["default"]
+                            json.array { json in for name in names { json.object { $0.member("name", name) } } }
+                        }
+                        $0.member("adminPass", body["adminPass"]?.string ?? AdministratorPassword.make())
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Lists
+
+    @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
+        let page = try await page(request, rule: "os_compute_api:servers:index:get_all_tenants")
+        let address = ServiceAddress(root: request.serviceURL)
+        return answer(page, request, path: "/v2.1/servers") { server, json in
+            json.object {
+                $0.member("id", server.id)
+                $0.member("name", server.name)
+                writeLinks("servers", server.id, address, to: &$0)
+            }
+        }
+    }
+
+    @Sendable private func detail(_ request: APIRequest) async throws -> APIResponse {
+        let page = try await page(request, rule: "os_compute_api:servers:detail:get_all_tenants")
+        let ids = page.servers.map(\.id)
+        let ports = try await compute.database.read { [networking = compute.networking] in
+            try networking.ports(servers: ids, in: $0)
+        }
+        let context = try await ServerViewContext(request, compute)
+        return answer(page, request, path: "/v2.1/servers/detail") { server, json in
+            ServerView(server: server, ports: ports[server.id] ?? [], context: context).write(to: &json)
+        }
+    }
+
+    private func answer(
+        _ page: ServerPage, _ request: APIRequest, path: String, _ view: (Server, inout JSONWriter) -> Void
+    ) -> APIResponse {
+        .json {
+            $0.object {
+                $0.member("servers") { json in json.array { json in for server in page.servers { view(server, &json) } } }
+                if page.hasMore, let last = page.servers.last {
+                    writeNextLink("servers_links", request, path: path, marker: last.id, to: &$0)
+                }
+            }
+        }
+    }
+
+    private struct ServerPage: Sendable {
+        var servers: [Server]
+        var hasMore: Bool
+    }
+
+    private func page(_ request: APIRequest, rule: String) async throws -> ServerPage {
+        let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
+        let servers = try await compute.database.read { reader -> [Server] in
+            var filter = query.filter
+            // One more than asked for tells whether there is another page.
+            filter.limit = query.filter.limit + 1
+            if let marker = query.marker {
+                guard let server = try ServerRecords.find(marker, deleted: true, in: reader) else {
+                    throw ComputeError.badRequest("marker [\(marker)] not found")
+                }
+                filter.marker = server
+            }
+            return try ServerRecords.list(filter, in: reader)
+        }
+        return ServerPage(servers: Array(servers.prefix(query.filter.limit)), hasMore: servers.count > query.filter.limit)
+    }
+
+    // MARK: One server
+
+    /// The server, if the caller may do with it what the endpoint's rule governs.
+    private func find(_ request: APIRequest) async throws -> Server {
+        try await compute.server(request["server_id"], for: request)
+    }
+
+    private func answer(_ server: Server, _ request: APIRequest) async throws -> APIResponse {
+        let id = server.id
+        let ports = try await compute.database.read { [networking = compute.networking] in
+            try networking.ports(servers: [id], in: $0)[id] ?? []
+        }
+        let context = try await ServerViewContext(request, compute)
+        return .json("server", ServerView(server: server, ports: ports, context: context))
+    }
+
+    @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
+        try await answer(try await find(request), request)
+    }
+
+    @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
+        let (found, body) = (try await find(request), request.body["server"] ?? .null)
+        let changed = try await compute.database.write { transaction in
+            try ServerRecords.change(found.id, in: transaction) { server in
+                if let name = body["name"]?.string { server.name = name }
+                if let description = body["description"] { server.description = description.string }
+                if let hostName = body["hostname"]?.string { server.hostName = hostName }
+            }
+        }
+        guard let changed else { throw ComputeError.serverNotFound(found.id) }
+        return try await answer(changed, request)
+    }
+
+    /// Deletes at any moment: a live workflow is cancelled and unwinds, and its end takes the server away.
+    @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
+        let found = try await find(request)
+        try await compute.database.write { [compute] transaction in
+            guard let server = try ServerRecords.find(found.id, in: transaction), server.task != .deleting else { return }
+            try ServerRecords.change(server.id, in: transaction) { $0.task = .deleting }
+            try compute.log(.delete, server, request, in: transaction)
+            if try !compute.workflows.cancel(subject: server.subject, in: transaction) {
+                try compute.beginDelete(server, requestID: request.requestID, in: transaction)
+            }
+        }
+        return .empty()
+    }
+}
+
+extension Compute.Parts {
+    /// A live server that the caller may act on under the endpoint's rule.
+    /// - Throws: 404 when there is none.
+    func server(_ id: String, for request: APIRequest) async throws -> Server {
+        let server = try await database.read { try ServerRecords.find(id, in: $0) }
+        guard let server else {
+            // The rule is asked all the same, so that a caller who may do nothing learns nothing.
+            try request.authorize(request.callerTarget)
+            throw ComputeError.serverNotFound(id)
+        }
+        let isForeign = server.projectID != request.token?.projectID && request.token?.isAdmin != true
+        let target: PolicyTarget = ["project_id": .string(server.projectID), "user_id": .string(server.userID)]
+        try request.authorize(target, orThrow: isForeign ? ComputeError.serverNotFound(id).fault : nil)
+        return server
+    }
+
+    /// Notes in the server's log that an action begins.
+    func log(_ action: ServerAction, _ server: Server, _ request: APIRequest, in transaction: any Transaction) throws {
+        try ActionRecords.begin(
+            InstanceAction(
+                serverID: server.id, requestID: request.requestID, action: action.logName, projectID: server.projectID,
+                userID: request.token?.userID ?? server.userID, message: nil, startedAt: .now, finishedAt: nil),
+            in: transaction)
+    }
+}
+
+extension ServerViewContext {
+    /// The context of a request's answer.
+    init(_ request: APIRequest, _ compute: Compute.Parts) async throws {
+        let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
+        var upHosts: Set<String> = []
+        if showsHost, request.microversion >= Microversion(2, 16) {
+            let scheduler = Scheduler(placement: compute.placement, options: compute.options)
+            upHosts = Set(try await compute.database.read { try HostRecords.all(in: $0) }.filter(scheduler.isUp).map(\.name))
+        }
+        self.init(
+            microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
+            isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost, upHosts: upHosts)
+    }
+}

@@ -1,0 +1,217 @@
+import CloudAPI
+import CloudCore
+import CloudCrypto
+import ComputeMessages
+
+/// A server as a microversion and the caller's rights show it.
+struct ServerView: JSONWritable {
+    let server: Server
+    let ports: [ServerPort]
+    let context: ServerViewContext
+
+    private var at: Microversion { context.microversion }
+    private func from(_ minor: Int) -> Bool { at >= Microversion(2, minor) }
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            writeCore(to: &$0)
+            writeFlavorAndImage(to: &$0)
+            writeExtended(to: &$0)
+            writeAdministration(to: &$0)
+        }
+    }
+
+    private func writeCore(to json: inout JSONWriter) {
+        json.member("id", server.id)
+        json.member("name", server.name)
+        json.member("status", server.status)
+        json.member("tenant_id", server.projectID)
+        json.member("user_id", server.userID)
+        json.member("metadata", server.metadata)
+        json.member("hostId", server.host.map { HostIdentity.text(host: $0, projectID: server.projectID) } ?? "")
+        json.member("created", server.createdAt.iso8601)
+        json.member("updated", server.updatedAt.iso8601)
+        json.member("addresses") { writeAddresses(to: &$0) }
+        json.member("accessIPv4", "")
+        json.member("accessIPv6", "")
+        writeLinks("servers", server.id, context.address, to: &json)
+        if server.state == .active || server.state == .building { json.member("progress", server.progress) }
+        if let fault = server.fault, server.state == .error || server.state == .deleted {
+            json.member("fault") { writeFault(fault, to: &$0) }
+        }
+    }
+
+    private func writeFault(_ fault: Server.Fault, to json: inout JSONWriter) {
+        json.object {
+            $0.member("code", fault.code)
+            $0.member("created", fault.createdAt.iso8601)
+            $0.member("message", fault.message)
+            if let details = fault.details, context.isAdmin { $0.member("details", details) }
+        }
+    }
+
+    private func writeAddresses(to json: inout JSONWriter) {
+        var networks: [(name: String, ports: [ServerPort])] = []
+        for port in ports {
+            if let position = networks.firstIndex(where: { $0.name == port.networkName }) {
+                networks[position].ports.append(port)
+            } else {
+                networks.append((port.networkName, [port]))
+            }
+        }
+        json.object { json in
+            for network in networks {
+                json.member(network.name) { json in
+                    json.array { json in for port in network.ports { writeAddresses(of: port, to: &json) } }
+                }
+            }
+        }
+    }
+
+    private func writeAddresses(of port: ServerPort, to json: inout JSONWriter) {
+        for address in port.addresses {
+            write(address: address.address, version: address.version, kind: "fixed", mac: port.mac, to: &json)
+            for floating in address.floatingIPs {
+                write(address: floating, version: 4, kind: "floating", mac: port.mac, to: &json)
+            }
+        }
+    }
+
+    private func write(address: String, version: Int, kind: String, mac: String, to json: inout JSONWriter) {
+        json.object {
+            $0.member("version", version)
+            $0.member("addr", address)
+            $0.member("OS-EXT-IPS:type", kind)
+            $0.member("OS-EXT-IPS-MAC:mac_addr", mac)
+        }
+    }
+
+    private func writeFlavorAndImage(to json: inout JSONWriter) {
+        json.member("image") { json in
+            json.object {
+                $0.member("id", server.image.id)
+                $0.member("links") {
+                    $0.array { writeLink("bookmark", "\(context.address.root)/images/\(server.image.id)", to: &$0) }
+                }
+                if from(98) { $0.member("properties", server.image.properties) }
+            }
+        }
+        json.member("flavor") { json in
+            json.object {
+                if from(47) { writeEmbeddedFlavor(to: &$0) } else { writeFlavorReference(to: &$0) }
+            }
+        }
+    }
+
+    private func writeFlavorReference(to json: inout JSONWriter) {
+        json.member("id", server.flavor.id)
+        json.member("links") {
+            $0.array { writeLink("bookmark", "\(context.address.root)/flavors/\(server.flavor.id)", to: &$0) }
+        }
+    }
+
+    private func writeEmbeddedFlavor(to json: inout JSONWriter) {
+        json.member("vcpus", server.flavor.vcpus)
+        json.member("ram", server.flavor.memoryMiB)
+        json.member("disk", server.flavor.diskGiB)
+        json.member("ephemeral", server.flavor.ephemeralGiB)
+        json.member("swap", server.flavor.swapMiB)
+        json.member("original_name", server.flavor.name)
+        json.member("extra_specs", server.flavor.extraSpecs)
+    }
+
+    private func writeExtended(to json: inout JSONWriter) {
+        json.member("key_name", server.keyName)
+        json.member("config_drive", server.configDrive ? "True" : "")
+        json.member("OS-DCF:diskConfig", "MANUAL")
+        json.member("OS-EXT-AZ:availability_zone", server.availabilityZone ?? "")
+        json.member("OS-EXT-STS:task_state", server.task?.rawValue)
+        json.member("OS-EXT-STS:vm_state", server.state.rawValue)
+        json.member("OS-EXT-STS:power_state", server.power.rawValue)
+        json.member("OS-SRV-USG:launched_at", server.launchedAt?.iso8601Naive)
+        json.member("OS-SRV-USG:terminated_at", server.deletedAt?.iso8601Naive)
+        json.member("os-extended-volumes:volumes_attached") { $0.array { _ in } }
+        let groups = Set(ports.flatMap(\.securityGroups)).sorted()
+        if !groups.isEmpty {
+            json.member("security_groups") { json in
+                json.array { for name in groups { writeNamed(name, to: &$0) } }
+            }
+        }
+        if from(9) { json.member("locked", false) }
+        if from(73) { json.member("locked_reason", String?.none) }
+        if from(19) { json.member("description", server.description) }
+        if from(26) { json.member("tags") { $0.array { _ in } } }
+        if from(63) { json.member("trusted_image_certificates", String?.none) }
+        if from(71) { json.member("server_groups") { $0.array { _ in } } }
+        if from(96) { json.member("pinned_availability_zone", String?.none) }
+        if from(100) { json.member("scheduler_hints", [String: String]()) }
+    }
+
+    private func writeNamed(_ name: String, to json: inout JSONWriter) {
+        json.object { $0.member("name", name) }
+    }
+
+    private func writeAdministration(to json: inout JSONWriter) {
+        if from(90), !context.showsHost { json.member("OS-EXT-SRV-ATTR:hostname", server.hostName) }
+        guard context.showsHost else { return }
+        json.member("OS-EXT-SRV-ATTR:host", server.host)
+        json.member("OS-EXT-SRV-ATTR:hypervisor_hostname", server.host)
+        json.member("OS-EXT-SRV-ATTR:instance_name", server.domainName)
+        guard from(3) else { return }
+        json.member("OS-EXT-SRV-ATTR:reservation_id", server.reservationID)
+        json.member("OS-EXT-SRV-ATTR:launch_index", server.launchIndex)
+        json.member("OS-EXT-SRV-ATTR:hostname", server.hostName)
+        json.member("OS-EXT-SRV-ATTR:kernel_id", "")
+        json.member("OS-EXT-SRV-ATTR:ramdisk_id", "")
+        json.member("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")
+        json.member("OS-EXT-SRV-ATTR:user_data", server.userData)
+        if from(16) { json.member("host_status", context.hostStatus(server.host)) }
+    }
+}
+
+/// What a view of servers depends on beside the server.
+struct ServerViewContext: Sendable {
+    let microversion: Microversion
+    let address: ServiceAddress
+    let isAdmin: Bool
+    /// Whether the caller may see hosts (os-extended-server-attributes).
+    let showsHost: Bool
+    /// The names of hosts whose agent reports.
+    let upHosts: Set<String>
+
+    /// UP, DOWN, or empty for a server without a host.
+    func hostStatus(_ host: String?) -> String {
+        host.map { upHosts.contains($0) ? "UP" : "DOWN" } ?? ""
+    }
+}
+
+/// A host's identity as a project may see it: different for each project, always the same for one.
+enum HostIdentity {
+    static func text(host: String, projectID: String) -> String { String(Digest.of(projectID + host, .sha256).hexadecimal.prefix(56)) }
+}
+
+/// Writes a link.
+func writeLink(_ relation: String, _ href: String, to json: inout JSONWriter) {
+    json.object {
+        $0.member("rel", relation)
+        $0.member("href", href)
+    }
+}
+
+/// Writes the `links` of a resource: the versioned address and the one that outlives versions.
+func writeLinks(_ collection: String, _ id: String, _ request: ServiceAddress, to json: inout JSONWriter) {
+    json.member("links") {
+        $0.array {
+            writeLink("self", "\(request.versioned)/\(collection)/\(id)", to: &$0)
+            writeLink("bookmark", "\(request.root)/\(collection)/\(id)", to: &$0)
+        }
+    }
+}
+
+/// Where the client reaches compute.
+struct ServiceAddress: Sendable {
+    /// Without the version: `http://host:9000/compute`.
+    let root: String
+    /// With the version.
+    var versioned: String { root + "/v2.1" }
+}

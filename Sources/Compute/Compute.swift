@@ -1,0 +1,72 @@
+import CloudAPI
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+import Logging
+
+/// The compute service: servers, their sizes, keys and hosts (Nova's API 2.1 to 2.104).
+///
+/// A request that is accepted has written the server's row and its workflow in one transaction; the workflow's steps
+/// drive the host through messages. What the service needs of images, networking and placement it states as
+/// protocols, which the composition root connects.
+public final class Compute: Sendable {
+    /// What every part of the service works with.
+    struct Parts: Sendable {
+        let database: any Database
+        let bus: any Bus
+        let workflows: any WorkflowEngine
+        let images: any ComputeImages
+        let networking: any ComputeNetworking
+        let placement: any ComputePlacement
+        let options: ComputeOptions
+        let logger: Logger
+    }
+
+    let parts: Parts
+
+    /// The service over its dependencies.
+    public init(
+        database: any Database, bus: any Bus, workflows: any WorkflowEngine, images: any ComputeImages,
+        networking: any ComputeNetworking, placement: any ComputePlacement, options: ComputeOptions = ComputeOptions()
+    ) {
+        parts = Parts(
+            database: database, bus: bus, workflows: workflows, images: images, networking: networking,
+            placement: placement, options: options, logger: Logger(label: "compute"))
+    }
+
+    /// The service's tables.
+    public static var migrations: MigrationSet { ComputeSchema.migrations }
+}
+
+extension Compute.Parts {
+    /// Tells a host to remove a guest with everything it has there.
+    func destroyGuest(_ id: String, ports: [String], host: String, key: String) async throws {
+        _ = try await bus.call(
+            DestroyGuest(id: id, portIDs: ports), to: BusAddress(topic: ComputeTopic.agent, host: host),
+            deadline: .seconds(120), key: key)
+    }
+
+    /// Begins the delete workflow of a server whose subject is free.
+    func beginDelete(_ server: Server, requestID: String?, in transaction: any Transaction) throws {
+        let ports = try networking.ports(servers: [server.id], in: transaction)[server.id] ?? []
+        let state = DeleteState(serverID: server.id, requestID: requestID, host: server.host, portIDs: ports.map(\.id))
+        try workflows.start(
+            DeleteWorkflow(compute: self).workflow, state, subject: server.subject, requestID: requestID, in: transaction)
+    }
+}
+
+extension BusError {
+    /// The failure in words for a server's fault.
+    var summary: String {
+        switch self {
+        case .deadlineExceeded: "the host did not finish in time"
+        case .unroutable(let address): "no agent answers at \(address)"
+        case .overloaded(let address): "the agent at \(address) is overloaded"
+        case .malformed(let reason): "the agent did not understand: \(reason)"
+        case .remote(_, let message): message
+        case .closed: "the program is stopping"
+        }
+    }
+}

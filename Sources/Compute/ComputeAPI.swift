@@ -1,0 +1,14 @@
+import CloudAPI
+
+extension Compute {
+    /// The service's front: Nova's API under `/compute/v2.1`.
+    public var api: ServiceAPI {
+        ServiceAPI(
+            type: "compute", name: "nova", path: "/compute", envelope: .compute, microversions: ComputeVersions.policy,
+            endpoints: ComputeVersions.endpoints + FlavorEndpoints(compute: parts).table + KeyPairEndpoints(compute: parts).table
+                + ServerEndpoints(compute: parts).table + ServerActionEndpoints(compute: parts).table
+                + ServerDetailEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
+                + QuotaEndpoints(compute: parts).table,
+            rules: ComputePolicies.rules)
+    }
+}

@@ -1,0 +1,55 @@
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+import Logging
+
+/// Compares each host's guests with the servers that belong there: guests without a server are removed, and servers
+/// whose guest vanished are shown as shut down, to be started again by their owner.
+struct GuestReconciler: Reconciler {
+    let name = "compute.guests"
+    let interval = Duration.seconds(60)
+    let compute: Compute.Parts
+
+    func reconcile() async throws {
+        let hosts = try await compute.database.read { try HostRecords.all(in: $0) }
+        let scheduler = Scheduler(placement: compute.placement, options: compute.options)
+        for host in hosts where scheduler.isUp(host) { try await reconcile(host.name) }
+    }
+
+    private func reconcile(_ host: String) async throws {
+        let address = BusAddress(topic: ComputeTopic.agent, host: host)
+        let guests = try await compute.bus.call(ListGuests(), to: address, deadline: .seconds(30))
+        // Read after the question: a server that was accepted in between has its row by now.
+        let servers = try await compute.database.read { try ServerRecords.onHost(host, in: $0) }
+        let wanted = Set(servers.map(\.id))
+        for guest in guests where !wanted.contains(guest.id) {
+            compute.logger.notice("removing a guest without a server", metadata: ["server": "\(guest.id)", "host": "\(host)"])
+            try await compute.destroyGuest(guest.id, ports: [], host: host, key: "orphan/\(guest.id)/\(Identifier.hex())")
+        }
+        let present = Set(guests.map(\.id))
+        let vanished = servers.filter { !present.contains($0.id) && $0.state == .active && $0.task == nil }
+        guard !vanished.isEmpty else { return }
+        try await compute.database.write { transaction in
+            for server in vanished {
+                try ServerRecords.change(server.id, in: transaction) { server in
+                    if server.task == nil { server.settle(power: .shutdown) }
+                }
+            }
+        }
+    }
+}
+
+/// Removes the rows of servers that were deleted long ago.
+struct ServerPurge: Reconciler {
+    let name = "compute.purge"
+    let interval = Duration.seconds(3600)
+    let compute: Compute.Parts
+
+    func reconcile() async throws {
+        let (seconds, _) = compute.options.deletedRetention.components
+        let horizon = Timestamp(microseconds: Timestamp.now.microseconds - Int(seconds) * 1_000_000)
+        _ = try await compute.database.write { try ServerRecords.purge(deletedBefore: horizon, in: $0) }
+    }
+}

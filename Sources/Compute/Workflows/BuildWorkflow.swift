@@ -1,0 +1,152 @@
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+
+/// What a build needs to remember from step to step.
+struct BuildState: Codable, Sendable, Hashable {
+    /// The server.
+    var serverID: String
+    /// The API request that asked for it, under which the action log knows it.
+    var requestID: String?
+    /// The ports it shall have.
+    var plan: [PlannedPort]
+    /// The host it goes to, once chosen.
+    var host: String?
+    /// Hosts on which it failed already.
+    var failedHosts: [String] = []
+    /// What its host was told to run, once its ports exist.
+    var guest: GuestSpecification?
+}
+
+/// Carries an accepted server to ACTIVE: claim room, make ports, plumb them, spawn, activate. A host that fails is
+/// left behind for the next; a cancelled or failed build gives everything back.
+struct BuildWorkflow: Sendable {
+    static let name = "compute.build"
+    let compute: Compute.Parts
+
+    var workflow: Workflow<BuildState> {
+        Workflow(
+            Self.name, deadline: compute.options.buildDeadline,
+            steps: [
+                .transaction("claim", perform: claim, undo: unclaim),
+                .transaction("ports", perform: makePorts, undo: removePorts),
+                .action("network", attempts: 3, timeout: .seconds(60), perform: settleNetwork),
+                .action("spawn", attempts: 1, timeout: compute.options.buildDeadline, perform: spawn, undo: destroy),
+                .transaction("activate", perform: activate),
+            ],
+            unwound: end)
+    }
+
+    // MARK: Steps
+
+    @Sendable private func claim(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
+        guard let server = try ServerRecords.find(state.serverID, in: transaction) else {
+            throw WorkflowStop("The server is gone.")
+        }
+        let scheduler = Scheduler(placement: compute.placement, options: compute.options)
+        guard let host = try scheduler.place(server, avoiding: state.failedHosts, in: transaction) else {
+            throw WorkflowStop(noValidHost(after: state.failedHosts))
+        }
+        state.host = host.name
+        try ServerRecords.change(server.id, in: transaction) { server in
+            (server.host, server.task) = (host.name, .networking)
+            server.availabilityZone = server.availabilityZone ?? compute.options.defaultAvailabilityZone
+        }
+    }
+
+    private func noValidHost(after failedHosts: [String]) -> String {
+        guard !failedHosts.isEmpty else { return "No valid host was found. There are not enough hosts available." }
+        return "Exceeded maximum number of retries. Exhausted all hosts available: \(failedHosts.joined(separator: ", "))."
+    }
+
+    @Sendable private func unclaim(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
+        try compute.placement.release(server: state.serverID, in: transaction)
+        state.host = nil
+        try ServerRecords.change(state.serverID, in: transaction) { server in
+            server.host = nil
+            if server.task != .deleting { server.task = .scheduling }
+        }
+    }
+
+    @Sendable private func makePorts(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
+        guard let server = try ServerRecords.find(state.serverID, in: transaction), let host = state.host else {
+            throw WorkflowStop("The server is gone.")
+        }
+        let owner = PortOwner(
+            serverID: server.id, projectID: server.projectID, hostName: server.hostName,
+            securityGroupIDs: server.securityGroupIDs,
+            availabilityZone: server.availabilityZone ?? compute.options.defaultAvailabilityZone, host: host)
+        do {
+            let ports = try compute.networking.attach(state.plan, to: owner, in: transaction)
+            state.guest = server.guest(ports: ports)
+        } catch let refusal as NetworkRefusal {
+            throw WorkflowStop(refusal.message, cause: refusal)
+        }
+        try ServerRecords.change(server.id, in: transaction) { $0.task = .spawning }
+    }
+
+    @Sendable private func removePorts(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
+        try compute.networking.detach(server: state.serverID, in: transaction)
+        state.guest = nil
+    }
+
+    @Sendable private func settleNetwork(_ state: inout BuildState, _ context: StepContext) async throws {
+        guard let guest = state.guest else { return }
+        try await compute.networking.settle(ports: guest.interfaces.map(\.portID), deadline: context.deadline)
+    }
+
+    @Sendable private func spawn(_ state: inout BuildState, _ context: StepContext) async throws {
+        guard let guest = state.guest, let host = state.host else { throw WorkflowStop("The build lost its guest.") }
+        do {
+            _ = try await compute.bus.call(
+                SpawnGuest(guest: guest), to: BusAddress(topic: ComputeTopic.agent, host: host),
+                deadline: context.deadline - Timestamp.now, key: context.key)
+        } catch let error as BusError {
+            if case .remote(let code, let message) = error, Self.hopeless.contains(code) {
+                throw WorkflowStop(message, cause: error)
+            }
+            state.failedHosts.append(host)
+            guard state.failedHosts.count < compute.options.maximumBuildAttempts else {
+                throw WorkflowStop("Build of instance \(state.serverID) failed on \(host): \(error.summary)", cause: error)
+            }
+            throw WorkflowRewind(to: "claim", error.summary)
+        }
+    }
+
+    /// Failures that another host would have as well.
+    private static let hopeless: Set = ["disk_too_small", "image_unavailable"]
+
+    @Sendable private func destroy(_ state: inout BuildState, _ context: StepContext) async throws {
+        guard let host = state.host else { return }
+        try await compute.destroyGuest(
+            state.serverID, ports: state.guest?.interfaces.map(\.portID) ?? [], host: host, key: context.key)
+    }
+
+    @Sendable private func activate(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
+        try ServerRecords.change(state.serverID, in: transaction) { server in
+            (server.state, server.task, server.power) = (.active, nil, .running)
+            server.launchedAt = .now
+        }
+        try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
+    }
+
+    // MARK: The end of a failed or cancelled build
+
+    @Sendable private func end(_ transaction: any Transaction, _ state: BuildState, _ failure: WorkflowFailure) throws {
+        try compute.placement.release(server: state.serverID, in: transaction)
+        try compute.networking.detach(server: state.serverID, in: transaction)
+        try ServerRecords.change(state.serverID, in: transaction) { server in
+            if failure.kind == .cancelled, server.task == .deleting {
+                server.state = .deleted
+                server.deletedAt = .now
+            } else {
+                server.state = .error
+                server.fault = Server.Fault(code: 500, message: failure.message, details: nil, createdAt: .now)
+            }
+            (server.task, server.host, server.power) = (nil, nil, .noState)
+        }
+        try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
+    }
+}
