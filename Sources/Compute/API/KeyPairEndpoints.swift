@@ -94,7 +94,7 @@ struct KeyPairEndpoints: Sendable {
             guard try KeyPairRecords.find(userID: userID, name: name, in: transaction) == nil else {
                 throw ComputeError.conflict("Key pair '\(name)' already exists.")
             }
-            guard quota.keyPairs < 0 || (try KeyPairRecords.count(userID: userID, in: transaction)) < quota.keyPairs else {
+            guard try quota.keyPairs < 0 || KeyPairRecords.count(userID: userID, in: transaction) < quota.keyPairs else {
                 throw ComputeError.forbidden("Quota exceeded, too many key pairs.")
             }
             let pair = KeyPair(

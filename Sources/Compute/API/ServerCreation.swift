@@ -2,6 +2,7 @@ import CloudAPI
 import CloudCore
 import CloudStore
 import CloudWorkflow
+import ComputeMessages
 import Foundation
 
 /// Turns a create request into accepted servers: everything that can be refused is refused here, and what is

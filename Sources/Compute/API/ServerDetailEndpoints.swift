@@ -2,6 +2,7 @@ import CloudAPI
 import CloudCore
 import CloudPolicy
 import CloudStore
+import ComputeMessages
 
 /// What hangs on a server: its action log, its interfaces, its security groups.
 struct ServerDetailEndpoints: Sendable {

@@ -29,7 +29,7 @@ struct GuestReconciler: Reconciler {
             try await compute.destroyGuest(guest.id, ports: [], host: host, key: "orphan/\(guest.id)/\(Identifier.hex())")
         }
         let present = Set(guests.map(\.id))
-        let vanished = servers.filter { !present.contains($0.id) && $0.state == .active && $0.task == nil }
+        let vanished = servers.filter { (server: Server) in !present.contains(server.id) && server.state == .active && server.task == nil }
         guard !vanished.isEmpty else { return }
         try await compute.database.write { transaction in
             for server in vanished {

@@ -3,7 +3,7 @@ import CloudStore
 /// The limits that projects have instead of the defaults.
 enum QuotaRecords {
     /// Each limit by upstream's name.
-    static let resources: [(name: String, path: WritableKeyPath<ComputeQuota, Int> & Sendable)] = [
+    static let resources: [(name: String, path: any WritableKeyPath<ComputeQuota, Int> & Sendable)] = [
         ("instances", \.instances), ("cores", \.cores), ("ram", \.ram), ("metadata_items", \.metadataItems),
         ("key_pairs", \.keyPairs), ("server_groups", \.serverGroups), ("server_group_members", \.serverGroupMembers),
     ]
