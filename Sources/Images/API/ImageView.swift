@@ -1,0 +1,35 @@
+import CloudAPI
+import CloudCore
+
+/// An image as the API shows it (image API v2).
+struct ImageView: JSONWritable {
+    let image: Image
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            json.member("id", image.id)
+            json.member("name", image.name)
+            json.member("status", image.status.rawValue)
+            json.member("visibility", image.visibility.rawValue)
+            json.member("owner", image.owner)
+            json.member("disk_format", image.diskFormat)
+            json.member("container_format", image.containerFormat)
+            json.member("min_disk", image.minimumDiskGiB)
+            json.member("min_ram", image.minimumMemoryMiB)
+            json.member("size", image.size)
+            json.member("virtual_size", image.virtualSize)
+            json.member("checksum", image.md5)
+            json.member("os_hash_algo", image.sha512 == nil ? nil : "sha512")
+            json.member("os_hash_value", image.sha512)
+            json.member("protected", image.isProtected)
+            json.member("os_hidden", image.isHidden)
+            json.member("tags", image.tags)
+            json.member("created_at", image.createdAt.iso8601)
+            json.member("updated_at", image.updatedAt.iso8601)
+            json.member("self", "/v2/images/\(image.id)")
+            json.member("file", "/v2/images/\(image.id)/file")
+            json.member("schema", "/v2/schemas/image")
+            for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
+        }
+    }
+}
