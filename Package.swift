@@ -74,7 +74,7 @@ let package = Package(
 
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
-        module("Images", service + ["ImageStores", logging]),
+        module("Images", service + ["CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
         module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", logging]),

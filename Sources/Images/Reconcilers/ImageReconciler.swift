@@ -1,18 +1,21 @@
 import CloudCore
 import CloudStore
+import CloudWorkflow
 import ImageStores
 import Logging
 
 /// Removes bytes that no image refers to any more: those marked by a delete, and those whose upload was committed to
 /// the store just before a crash kept it out of the database.
-public struct ImageReconciler: Sendable {
+struct ImageReconciler: Reconciler {
+    let name = "images.garbage"
+    let interval = Duration.seconds(300)
     let database: any Database
     let store: any ImageStore
     let uploads: UploadRegistry
     let logger = Logger(label: "images")
 
     /// Removes what is marked, then what is not known.
-    public func reconcile() async throws {
+    func reconcile() async throws {
         for location in try await database.read({ try ImageRecords.garbage(in: $0) }) {
             try await store.remove(location)
             try await database.write { try ImageRecords.forget(garbage: location, in: $0) }
