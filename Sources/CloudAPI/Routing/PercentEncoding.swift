@@ -1,8 +1,8 @@
 /// Percent escapes (RFC 3986, section 2.1).
-enum PercentEncoding {
+public enum PercentEncoding {
     /// Undoes the escapes. An incomplete escape stands for itself, as Python's unquote has it. Nil when the result
     /// is not UTF-8 or holds a NUL, which no OpenStack name may.
-    static func decode(_ bytes: some Collection<UInt8>, plusIsSpace: Bool = false) -> String? {
+    public static func decode(_ bytes: some Collection<UInt8>, plusIsSpace: Bool = false) -> String? {
         guard bytes.contains(where: { $0 == UInt8(ascii: "%") || (plusIsSpace && $0 == UInt8(ascii: "+")) || $0 > 127 })
         else { return String(decoding: bytes, as: UTF8.self) }
         var decoded: [UInt8] = []
@@ -23,7 +23,7 @@ enum PercentEncoding {
     }
 
     /// Escapes all but the unreserved characters.
-    static func encode(_ text: String) -> String {
+    public static func encode(_ text: String) -> String {
         guard !text.utf8.allSatisfy(isUnreserved) else { return text }
         var encoded: [UInt8] = []
         for byte in text.utf8 {

@@ -39,20 +39,3 @@ func writeNextLink(_ name: String, _ request: APIRequest, path: String, marker: 
         $0.array { writeLink("next", "\(request.serviceURL)\(path)?\(query)", to: &$0) }
     }
 }
-
-/// Percent-encoding of query items (RFC 3986: all but unreserved characters).
-enum PercentEncoding {
-    static func encode(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            let scalar = UnicodeScalar(byte)
-            if scalar.isASCII, scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "-._~".unicodeScalars.contains(scalar) {
-                encoded.unicodeScalars.append(scalar)
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
-    }
-}

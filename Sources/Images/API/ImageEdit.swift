@@ -58,7 +58,7 @@ struct ImageEdit {
         guard path.hasPrefix("/"), !path.dropFirst().contains("/") else {
             throw ImageError.badRequest("Invalid JSON pointer for this resource: '\(path)'")
         }
-        let name = path.dropFirst().replacing("~1", with: "/").replacing("~0", with: "~")
+        let name = String(path.dropFirst()).replacing("~1", with: "/").replacing("~0", with: "~")
         guard operation["op"]?.string != "remove" else { return try remove(name) }
         guard let value = operation["value"] else {
             throw ImageError.badRequest("Operation \"\(operation["op"]?.string ?? "")\" requires a member named \"value\".")

@@ -168,3 +168,8 @@ enum ByteRange {
         return range
     }
 }
+
+extension HTTPField.Name {
+    /// Glance sends the MD5 in hexadecimal under this name.
+    static let contentMD5 = HTTPField.Name("Content-MD5") ?? .contentLocation
+}
