@@ -8,7 +8,8 @@ import Logging
 final class RequestPipeline: Sendable {
     let services: [ServiceFront]
     let router: Router
-    let policy: PolicyEngine
+    /// Each service's rules, in the order of the services.
+    let policies: [PolicyEngine]
     let options: ServerOptions
     let logger = Logger(label: "api")
     private let authenticator: any TokenAuthenticator
@@ -18,20 +19,20 @@ final class RequestPipeline: Sendable {
     /// Prepares the tables.
     /// - Throws: `ServerConfigurationError` for tables that contradict themselves or the policy.
     init(
-        services: [ServiceAPI], policy: PolicyEngine, authenticator: any TokenAuthenticator, options: ServerOptions
+        services: [ServiceAPI], policies: [PolicyEngine], authenticator: any TokenAuthenticator, options: ServerOptions
     ) throws(ServerConfigurationError) {
         router = try Router(services: services)
-        try Self.check(router.routes, policy)
+        try Self.check(router.routes, policies)
         self.services = services.map(ServiceFront.init)
         platform = services.firstIndex { $0.path.isEmpty } ?? 0
-        (self.policy, self.authenticator, self.options) = (policy, authenticator, options)
+        (self.policies, self.authenticator, self.options) = (policies, authenticator, options)
         finisher = ResponseFinisher(compresses: options.compresses)
     }
 
-    private static func check(_ routes: [Router.Route], _ policy: PolicyEngine) throws(ServerConfigurationError) {
+    private static func check(_ routes: [Router.Route], _ policies: [PolicyEngine]) throws(ServerConfigurationError) {
         for route in routes {
             let name = "\(route.endpoint.method.rawValue) \(route.template)"
-            if let rule = route.endpoint.access.rule, policy.rules[rule] == nil {
+            if let rule = route.endpoint.access.rule, policies[route.service].rules[rule] == nil {
                 throw ServerConfigurationError("\(name): there is no rule \(rule)")
             }
             var schemas = route.endpoint.body.schemas
@@ -93,7 +94,7 @@ final class RequestPipeline: Sendable {
         let endpoint = route.endpoint
         exchange.token = try await authenticate(exchange.head, endpoint.access)
         let authorizer = Authorizer(
-            engine: policy, token: exchange.token, declaredRule: endpoint.access.rule,
+            engine: policies[route.service], token: exchange.token, declaredRule: endpoint.access.rule,
             envelope: services[route.service].api.envelope)
         if case .rule = endpoint.access {
             guard authorizer.allowsDeclared(Authorizer.callerTarget(of: exchange.token)) else { throw authorizer.denial() }

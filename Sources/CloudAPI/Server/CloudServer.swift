@@ -6,7 +6,7 @@ import NIOCore
 
 /// The HTTP front of the cloud: every service on one port, each under its own path.
 ///
-///     let server = try CloudServer(services: [identity, compute], policy: engine, authenticator: tokens)
+///     let server = try CloudServer(services: [identity, compute], authenticator: tokens)
 ///     try await server.run { address in print("ready on port \(address.port)") }
 public final class CloudServer: Sendable {
     /// The services, with the platform's own endpoints first.
@@ -16,19 +16,41 @@ public final class CloudServer: Sendable {
     let options: ServerOptions
     let stopping = OneShot()
 
-    /// Builds the server's tables; nothing listens yet.
-    /// - Throws: `ServerConfigurationError` for endpoints that contradict each other, a rule that the policy does not
-    ///   know, or a pattern that does not compile.
+    /// Builds the server's tables; nothing listens yet. Each service has rules of its own: `default` or
+    /// `context_is_admin` may mean something else in the next.
+    /// - Parameter policies: the compiled rules by service type; a service that is not named has its defaults.
+    /// - Throws: `ServerConfigurationError` for endpoints that contradict each other, a rule that a service's policy
+    ///   does not know or that does not parse, or a pattern that does not compile.
     public init(
-        services: [ServiceAPI], policy: PolicyEngine, authenticator: any TokenAuthenticator,
+        services: [ServiceAPI], policies: [String: PolicyEngine] = [:], authenticator: any TokenAuthenticator,
         options: ServerOptions = ServerOptions()
     ) throws(ServerConfigurationError) {
         let all = [PlatformEndpoints.service(for: services, options)] + services
         self.services = all
         self.options = options
-        pipeline = try RequestPipeline(
-            services: all, policy: policy, authenticator: authenticator, options: options)
+        var engines: [PolicyEngine] = []
+        for service in all {
+            if let policy = policies[service.type] { engines.append(policy) } else { engines.append(try Self.defaults(of: service)) }
+        }
+        pipeline = try RequestPipeline(services: all, policies: engines, authenticator: authenticator, options: options)
         reporter = ExchangeReporter(pipeline: pipeline)
+    }
+
+    private static func defaults(of service: ServiceAPI) throws(ServerConfigurationError) -> PolicyEngine {
+        do {
+            return try PolicyEngine(rules: service.rules)
+        } catch {
+            throw ServerConfigurationError("\(service.type): \(error)")
+        }
+    }
+
+    /// Builds the server's tables over one policy for every service.
+    public convenience init(
+        services: [ServiceAPI], policy: PolicyEngine, authenticator: any TokenAuthenticator,
+        options: ServerOptions = ServerOptions()
+    ) throws(ServerConfigurationError) {
+        let policies = Dictionary(services.map { ($0.type, policy) }) { $1 }
+        try self.init(services: services, policies: policies, authenticator: authenticator, options: options)
     }
 
     /// Tells a running server to stop: it accepts no more, lets requests in flight end within the drain deadline, and
