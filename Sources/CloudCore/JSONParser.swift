@@ -199,12 +199,15 @@ struct JSONParser {
         if let scalar = UnicodeScalar(UInt32(first)) { return Character(scalar) }
         let rest = bytes[position...]
         if first < 0xDC00, rest.starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]) {
+            let start = position
             position += 2
             let second = try codeUnit()
             if (0xDC00...0xDFFF).contains(second) {
                 let value = 0x10000 + (UInt32(first) - 0xD800) << 10 + (UInt32(second) - 0xDC00)
                 if let scalar = UnicodeScalar(value) { return Character(scalar) }
             }
+            // Not the second half: it stands for itself and is read again.
+            position = start
         }
         return "\u{FFFD}"
     }

@@ -8,8 +8,16 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     /// A moment by its distance from 1970 in microseconds.
     public init(microseconds: Int) { self.microseconds = microseconds }
 
-    /// A moment by its distance from 1970 in seconds.
-    public init(seconds: Int) { self.init(microseconds: seconds * 1_000_000) }
+    /// A moment by its distance from 1970 in seconds; beyond what is representable, the nearest that is.
+    public init(seconds: Int) { self.init(microseconds: Self.saturated(seconds, plus: 0)) }
+
+    /// A number of seconds and microseconds as microseconds, held within the range of 64 bits.
+    private static func saturated(_ seconds: Int, plus microseconds: Int) -> Int {
+        let (product, tooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, alsoTooLarge) = product.addingReportingOverflow(microseconds)
+        guard tooLarge || alsoTooLarge else { return sum }
+        return seconds < 0 ? .min : .max
+    }
 
     /// The moment of the call.
     public static var now: Timestamp {
@@ -19,19 +27,24 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     }
 
     /// Whole seconds since 1970, rounded down.
-    public var seconds: Int { Int((Double(microseconds) / 1_000_000).rounded(.down)) }
+    public var seconds: Int {
+        let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+        return rest < 0 ? seconds - 1 : seconds
+    }
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
-    /// The moment so much later.
+    /// The moment so much later; beyond what is representable, the last that is.
     public static func + (moment: Timestamp, distance: Duration) -> Timestamp {
         let (seconds, attoseconds) = distance.components
-        return Timestamp(microseconds: moment.microseconds + Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))
+        let distance = saturated(Int(seconds), plus: Int(attoseconds / 1_000_000_000_000))
+        let (sum, isTooLarge) = moment.microseconds.addingReportingOverflow(distance)
+        return Timestamp(microseconds: isTooLarge ? (distance < 0 ? .min : .max) : sum)
     }
 
     /// The time from one moment to another.
     public static func - (later: Timestamp, earlier: Timestamp) -> Duration {
-        .microseconds(later.microseconds - earlier.microseconds)
+        .microseconds(later.microseconds) - .microseconds(earlier.microseconds)
     }
 
     /// `2026-01-31T12:00:00Z`: Nova, Glance, Neutron.
@@ -59,22 +72,33 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     /// (`Z` or `±hh:mm`; without one, UTC). Nil for anything else.
     public init?(iso8601 text: String) {
         let pattern = /(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?/
-        guard let match = text.wholeMatch(of: pattern)?.output else { return nil }
+        guard let match = text.wholeMatch(of: pattern.asciiOnlyDigits())?.output else { return nil }
         func number(_ part: Substring?) -> Int { part.flatMap { Int($0) } ?? 0 }
-        let (month, day) = (number(match.2), number(match.3))
+        guard let midnight = Self.midnight(year: number(match.1), month: number(match.2), day: number(match.3)),
+            let zone = Self.offset(match.8 ?? "Z")
+        else { return nil }
         let (hour, minute, second) = (number(match.4), number(match.5), number(match.6))
-        guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61 else { return nil }
+        // The sixtieth second is a leap second, which counts as the next minute's first.
+        guard hour < 24, minute < 60, second < 61 else { return nil }
+        let fraction = (match.7.map(String.init) ?? "").padding(toLength: 6, withPad: "0", startingAt: 0)
+        let seconds = midnight + hour * 3_600 + minute * 60 + second - zone
+        self.init(microseconds: seconds * 1_000_000 + number(fraction[...]))
+    }
+
+    /// The seconds from 1970 to the beginning of a day; nil when the month has no such day.
+    private static func midnight(year: Int, month: Int, day: Int) -> Int? {
+        guard (1...12).contains(month), (1...31).contains(day) else { return nil }
         var parts = tm()
-        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(number(match.1) - 1900), Int32(month - 1), Int32(day))
-        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (Int32(hour), Int32(minute), Int32(second))
-        var seconds = timegm(&parts)
-        guard Int(parts.tm_mday) == day else { return nil }
-        if let zone = match.8, zone != "Z" {
-            let offset = zone.dropFirst().filter(\.isNumber)
-            let distance = number(offset.prefix(2)) * 3600 + number(offset.suffix(2)) * 60
-            seconds -= zone.hasPrefix("-") ? -distance : distance
-        }
-        let fraction = number((match.7.map(String.init) ?? "").padding(toLength: 6, withPad: "0", startingAt: 0)[...])
-        self.init(microseconds: seconds * 1_000_000 + fraction)
+        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(year - 1900), Int32(month - 1), Int32(day))
+        let seconds = timegm(&parts)
+        return Int(parts.tm_mday) == day ? seconds : nil
+    }
+
+    /// The seconds by which a zone is ahead of UTC.
+    private static func offset(_ zone: Substring) -> Int? {
+        guard zone != "Z" else { return 0 }
+        let digits = zone.dropFirst().filter { $0 != ":" }
+        guard let hours = Int(digits.prefix(2)), let minutes = Int(digits.suffix(2)), hours < 24, minutes < 60 else { return nil }
+        return (zone.hasPrefix("-") ? -1 : 1) * (hours * 3_600 + minutes * 60)
     }
 }
