@@ -49,6 +49,8 @@ struct PostgresCluster: Sendable {
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output
+        // The caller's directory for temporary files may be closed to that user, or too long for a socket's name.
+        process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "TMPDIR" }
         try process.run()
         // The script's only line is the directory, written when the server answers; its end without one is a failure.
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)

@@ -38,12 +38,15 @@ public final class PostgresDatabase: Database {
         ) { PostgresWorker(connection, options) }
     }
 
+    /// Runs queries on a snapshot, read-only; again when the connection is lost.
     public func read<Result: Sendable>(
         _ body: @escaping @Sendable (any Reader) throws -> Result
     ) async throws -> Result {
         try await pool.run { try $0.read(body) }
     }
 
+    /// Runs a serialisable transaction; again after a conflict or a lost connection. When the connection is lost in
+    /// the commit, the server is asked what became of it.
     @discardableResult
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
@@ -51,11 +54,13 @@ public final class PostgresDatabase: Database {
         try await pool.run { try $0.write(body) }
     }
 
+    /// Applies the migrations that are missing, and makes the type BLOB, under a lock that other programs respect.
     public func migrate(_ set: MigrationSet) async throws {
         let migrator = try Migrator(set)
         while try await pool.run({ worker in try worker.migrate { try migrator.advance($0) } }) {}
     }
 
+    /// Finishes what was accepted, then disconnects. Later calls fail as `unavailable`.
     public func close() async { await pool.close() }
 
     /// How many transactions and reads wait.

@@ -1,5 +1,6 @@
 import CloudCore
 import Foundation
+import Logging
 
 /// What one thread of the pool does: it keeps a connection, and runs transactions on it until each has either
 /// happened or cannot happen.
@@ -7,6 +8,8 @@ final class PostgresWorker {
     private let info: Secret<String>
     private let options: PostgresDatabase.Options
     private var connection: PostgresConnection?
+    private let metrics = StoreMetrics(driver: "postgres")
+    private let logger = Logger(label: "altostack.store")
 
     init(_ info: Secret<String>, _ options: PostgresDatabase.Options) {
         (self.info, self.options) = (info, options)
@@ -24,16 +27,27 @@ final class PostgresWorker {
 
     /// Runs a transaction and, once it is on disk, its actions.
     func write<Result>(_ body: (any Transaction) throws -> Result) throws -> Result {
-        let (result, actions) = try retrying { connection in
-            let id = try connection.beginWriting()
-            let session = Session(connection)
-            let result = try body(session)
-            try session.checkUsable()
-            try commit(connection, id)
-            return (result, session.actions)
+        do {
+            let (result, actions) = try retrying { try attempt($0, body) }
+            for action in actions { action() }
+            return result
+        } catch {
+            metrics.fail(1)
+            throw error
         }
-        for action in actions { action() }
-        return result
+    }
+
+    private func attempt<Result>(
+        _ connection: PostgresConnection, _ body: (any Transaction) throws -> Result
+    ) throws -> (Result, actions: [@Sendable () -> Void]) {
+        let id = try connection.beginWriting()
+        let session = Session(connection)
+        let result = try body(session)
+        try session.checkUsable()
+        let started = ContinuousClock.now
+        try commit(connection, id)
+        metrics.commit(transactions: 1, failed: 0, took: .now - started)
+        return (result, session.actions)
     }
 
     /// Runs a step of a migration, alone among all programs that use this database.
@@ -66,6 +80,8 @@ final class PostgresWorker {
                 if !isUsable { self.connection = nil }
                 guard !isUsable || connection.isConflict, !(error is CommitUnknown) else { throw Self.told(error) }
                 attempts += 1
+                metrics.retry()
+                if !isUsable { logger.warning("The connection to PostgreSQL is lost", metadata: ["cause": "\(error)"]) }
                 guard ContinuousClock.now < deadline else { throw StoreError.overloaded }
                 pause(after: attempts)
             }

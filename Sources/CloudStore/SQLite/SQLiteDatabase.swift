@@ -39,12 +39,15 @@ public final class SQLiteDatabase: Database {
         ) { try SQLiteConnection(path: path, role: .reader, busyTimeout: options.busyTimeout) }
     }
 
+    /// Runs queries on a reader's connection and its snapshot; a write in them fails.
     public func read<Result: Sendable>(
         _ body: @escaping @Sendable (any Reader) throws -> Result
     ) async throws -> Result {
         try await readers.run { try $0.read(body) }
     }
 
+    /// Runs a transaction on the writer's thread. It shares its commit with those that wait at the same time, and
+    /// returns after that commit.
     @discardableResult
     public func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
@@ -52,12 +55,14 @@ public final class SQLiteDatabase: Database {
         try await writer.write(body)
     }
 
+    /// Applies the migrations that are missing. A second program that does the same waits for the file's lock.
     public func migrate(_ set: MigrationSet) async throws {
         let migrator = try Migrator(set)
         // Each step is a transaction that begins by taking the file's write lock, which keeps other processes out.
         while try await write({ try migrator.advance($0) }) {}
     }
 
+    /// Finishes what was accepted, then closes the file. Later calls fail as `unavailable`.
     public func close() async {
         await writer.close()
         await readers.close()

@@ -1,4 +1,5 @@
 import Dispatch
+import Logging
 import Synchronization
 
 /// The one thread that changes a SQLite file. Transactions that wait at the same time share one commit, and so
@@ -99,6 +100,8 @@ private struct WriteLoop {
     private let statistics: WriteStatistics
     private let options: SQLiteDatabase.Options
     private let bell = DispatchSemaphore(value: 0)
+    private let metrics = StoreMetrics(driver: "sqlite")
+    private let logger = Logger(label: "altostack.store")
 
     init(
         _ connection: SQLiteConnection, _ queue: WorkQueue<WriteJob>, _ statistics: WriteStatistics,
@@ -124,11 +127,16 @@ private struct WriteLoop {
         {
             outcomes.append(perform(job))
         }
-        settle(outcomes, failure: commit(outcomes.count))
+        let started = ContinuousClock.now
+        let failure = commit(outcomes.count)
+        report(outcomes, failure: failure, took: .now - started)
+        settle(outcomes, failure: failure)
     }
 
     private func perform(_ job: WriteJob) -> Outcome {
-        guard job.deadline > .now else { return Outcome(job: job, result: .failure(StoreError.overloaded)) }
+        let started = ContinuousClock.now
+        guard job.deadline > started else { return Outcome(job: job, result: .failure(StoreError.overloaded)) }
+        defer { warn(ifLong: .now - started) }
         let session = Session(connection)
         do {
             let acknowledge = try session.savepoint {
@@ -140,6 +148,11 @@ private struct WriteLoop {
         } catch {
             return Outcome(job: job, result: .failure(error))
         }
+    }
+
+    private func warn(ifLong duration: Duration) {
+        guard duration > .seconds(1) else { return }
+        logger.warning("A transaction kept all others waiting", metadata: ["duration": "\(duration)"])
     }
 
     /// - Returns: why nothing of the batch is on disk, or nil when all of it is.
@@ -157,12 +170,22 @@ private struct WriteLoop {
         }
     }
 
+    private func report(_ outcomes: [Outcome], failure: (any Error)?, took duration: Duration) {
+        if let failure {
+            metrics.fail(outcomes.count)
+            logger.error("A commit failed, and with it every transaction in it", metadata: [
+                "transactions": "\(outcomes.count)", "cause": "\(failure)",
+            ])
+        } else {
+            let succeeded = outcomes.count { if case .success = $0.result { true } else { false } }
+            statistics.add(transactions: succeeded)
+            metrics.commit(transactions: succeeded, failed: outcomes.count - succeeded, took: duration)
+        }
+    }
+
     /// Even a body that failed is told so only now, and fails with its batch: it may have failed because of a
     /// change that never became one.
     private func settle(_ outcomes: [Outcome], failure: (any Error)?) {
-        if failure == nil {
-            statistics.add(transactions: outcomes.count { if case .success = $0.result { true } else { false } })
-        }
         for outcome in outcomes {
             switch (failure, outcome.result) {
             case (let failure?, _): outcome.job.fail(failure)
