@@ -1,0 +1,40 @@
+import CloudBus
+import NetworkMessages
+
+/// A host's interfaces without devices.
+public actor SimulatedInterfaces: InterfaceDriver {
+    /// What is plugged, by port.
+    public private(set) var interfaces: [String: PlugInterface] = [:]
+    private var faults: SimulatedFaults
+    private var listener: AsyncStream<InterfaceStatus>.Continuation?
+
+    /// A host without interfaces.
+    public init(faults: SimulatedFaults = SimulatedFaults()) { self.faults = faults }
+
+    /// Orders faults, or changes the latency.
+    public func order(_ change: @Sendable (inout SimulatedFaults) -> Void) { change(&faults) }
+
+    public func plug(_ request: PlugInterface, deadline: ContinuousClock.Instant) async throws -> PluggedInterface {
+        try faults.begin(.plug)
+        try await SimulatedLatency.pass(faults.latency, deadline: deadline)
+        let isNew = interfaces.updateValue(request, forKey: request.portID) == nil
+        if isNew { listener?.yield(InterfaceStatus(portID: request.portID, isUp: true)) }
+        return PluggedInterface(device: InterfaceName.tap(request.portID))
+    }
+
+    public func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {
+        try faults.begin(.unplug)
+        try await SimulatedLatency.pass(faults.latency, deadline: deadline)
+        if interfaces.removeValue(forKey: portID) != nil {
+            listener?.yield(InterfaceStatus(portID: portID, isUp: false))
+        }
+    }
+
+    public func plugged(deadline: ContinuousClock.Instant) async throws -> [String] { interfaces.keys.sorted() }
+
+    public func statusChanges() async -> AsyncStream<InterfaceStatus> {
+        let (stream, continuation) = AsyncStream.makeStream(of: InterfaceStatus.self, bufferingPolicy: .bufferingNewest(4096))
+        listener = continuation
+        return stream
+    }
+}

@@ -1,0 +1,111 @@
+import NetworkMessages
+
+extension OVNProjection {
+    /// A network: its switch, its place in the physical world, its metadata port and its subnets' DHCP.
+    func rows(of network: LogicalNetwork) throws(TopologyError) -> [OVNRow] {
+        let owner = TopologyEntity.network(network).key
+        let key = Self.switchKey(network.id)
+        var rows = [
+            OVNRow(
+                .logicalSwitch, key, id: network.id, labels: [OVNRowKey.nameLabel: network.name],
+                columns: ["name": .string(network.id), "other_config": .strings(["mtu": String(network.mtu)])])
+        ]
+        if let physical = network.physical {
+            rows.append(localnetRow(physical, of: network, in: key))
+        }
+        if let port = network.metadataPort {
+            rows.append(try metadataRow(port, of: network, in: key))
+        }
+        for subnet in network.subnets where subnet.dhcp {
+            let prefix = try NetworkPrefix(subnet.cidr, what: "A subnet's range")
+            guard !prefix.isIPv6 else { continue }
+            rows.append(OVNRow(
+                .dhcpOptions, OVNRowKey(owner, "dhcp4/\(subnet.id)"), id: subnet.id,
+                columns: [
+                    "cidr": .string(prefix.cidr), "options": .strings(try dhcpOptions(of: subnet, prefix, in: network)),
+                ]))
+        }
+        return rows
+    }
+
+    private func localnetRow(_ physical: PhysicalAttachment, of network: LogicalNetwork, in parent: OVNRowKey) -> OVNRow {
+        // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
+        let tag = physical.vlan.map(OVSDBValue.integer) ?? .none
+        return OVNRow(
+            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent,
+            columns: [
+                "name": .string("localnet-\(network.id)"), "type": .string("localnet"), "addresses": .string("unknown"),
+                "options": .strings(["network_name": physical.label]), "tag": tag, "tag_request": tag,
+            ])
+    }
+
+    private func metadataRow(
+        _ port: MetadataPort, of network: LogicalNetwork, in parent: OVNRowKey
+    ) throws(TopologyError) -> OVNRow {
+        let mac = try MACAddress(port.mac)
+        var addresses: [NetworkPrefix] = []
+        for address in port.addresses { addresses.append(try NetworkPrefix(address, what: "A metadata port's address")) }
+        let line = ([mac.description] + addresses.map(\.address.description)).joined(separator: " ")
+        return OVNRow(
+            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "metadata"), id: port.id, parent: parent,
+            labels: [
+                OVNRowKey.networkLabel: network.id,
+                OVNRowKey.cidrsLabel: addresses.map(\.description).joined(separator: " "),
+            ],
+            columns: ["name": .string(port.id), "type": .string("localport"), "addresses": .string(line)])
+    }
+
+    /// DHCPv4 options in OVN's words (ovn-nb(5), DHCP_Options). The metadata port is the server, because its address is
+    /// answered for on every network, with or without a router.
+    private func dhcpOptions(
+        of subnet: LogicalSubnet, _ prefix: NetworkPrefix, in network: LogicalNetwork
+    ) throws(TopologyError) -> [String: String] {
+        let metadata = try metadataAddress(of: network, in: prefix)
+        let gateway = try subnet.gateway.map { text throws(TopologyError) in try NetworkAddress(text, what: "A gateway") }
+        var options = [
+            "server_id": (metadata ?? gateway ?? prefix.network).description,
+            "server_mac": try MACAddress(network.metadataPort?.mac ?? "fa:16:3e:00:00:00").description,
+            "lease_time": String(self.options.leaseTime),
+            "mtu": String(network.mtu),
+        ]
+        options["router"] = gateway?.description
+        if let domain = self.options.dnsDomain.flatMap(Self.quotedName) { options["domain_name"] = domain }
+        var nameservers: [String] = []
+        for text in subnet.nameservers {
+            let address = try NetworkAddress(text, what: "A name server")
+            if !address.isIPv6 { nameservers.append(address.description) }
+        }
+        if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
+        let routes = try classlessRoutes(of: subnet, metadata: metadata, gateway: gateway)
+        if !routes.isEmpty { options["classless_static_route"] = "{\(routes.joined(separator: ", "))}" }
+        return options
+    }
+
+    private func metadataAddress(of network: LogicalNetwork, in prefix: NetworkPrefix) throws(TopologyError) -> NetworkAddress? {
+        for text in network.metadataPort?.addresses ?? [] {
+            let address = try NetworkPrefix(text, what: "A metadata port's address").address
+            if prefix.contains(address) { return address }
+        }
+        return nil
+    }
+
+    /// Option 121 (RFC 3442). A client that honours it ignores the router option, so the default route is told here too.
+    private func classlessRoutes(
+        of subnet: LogicalSubnet, metadata: NetworkAddress?, gateway: NetworkAddress?
+    ) throws(TopologyError) -> [String] {
+        var routes: [String] = []
+        if let metadata { routes.append("169.254.169.254/32,\(metadata)") }
+        for route in subnet.hostRoutes {
+            let destination = try NetworkPrefix(route.destination, what: "A route's destination")
+            let nexthop = try NetworkAddress(route.nexthop, what: "A route's next hop")
+            if !destination.isIPv6 { routes.append("\(destination.cidr),\(nexthop)") }
+        }
+        if let gateway, !routes.isEmpty { routes.append("0.0.0.0/0,\(gateway)") }
+        return routes
+    }
+
+    /// A host or domain name as OVN's expressions quote text; nil for text that cannot be one, which is not announced.
+    static func quotedName(_ name: String) -> String? {
+        name.wholeMatch(of: /[0-9A-Za-z][0-9A-Za-z.-]{0,252}/) == nil ? nil : "\"\(name)\""
+    }
+}

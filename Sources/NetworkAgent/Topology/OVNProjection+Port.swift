@@ -1,0 +1,59 @@
+import NetworkMessages
+
+extension OVNProjection {
+    /// A guest's port.
+    func row(of port: LogicalPort) throws(TopologyError) -> OVNRow {
+        let mac = try MACAddress(port.mac)
+        var own: [NetworkAddress] = []
+        for fixed in port.fixedIPs { own.append(try NetworkAddress(fixed.address, what: "A port's address")) }
+        let pairs = try allowedPairs(of: port)
+        var labels = [OVNRowKey.networkLabel: port.networkID]
+        labels[OVNRowKey.dhcpLabel] = zip(port.fixedIPs, own).first { !$0.1.isIPv6 }
+            .map { Self.dhcpKey(port.networkID, $0.0.subnetID).text }
+        var options: [String: String] = [:]
+        options["requested-chassis"] = port.host
+        options["hostname"] = port.hostName.flatMap(Self.quotedName)
+        var row = OVNRow(
+            .logicalSwitchPort, OVNRowKey(TopologyEntity.port(port).key, "port"), id: port.id,
+            parent: Self.switchKey(port.networkID), labels: labels,
+            columns: [
+                "name": .string(port.id), "type": .string(""), "enabled": .boolean(port.adminUp),
+                "addresses": .strings(addresses(mac, own, pairs, isOpen: !port.portSecurity)),
+                "port_security": .strings(port.portSecurity ? security(mac, own, pairs) : []),
+                "options": .strings(options),
+            ])
+        if port.portSecurity {
+            row.groups = Set(port.securityGroupIDs.map(Self.groupKey) + [Self.dropGroup])
+        }
+        return row
+    }
+
+    private func allowedPairs(of port: LogicalPort) throws(TopologyError) -> [(mac: MACAddress, range: NetworkPrefix)] {
+        var pairs: [(MACAddress, NetworkPrefix)] = []
+        for pair in port.allowedPairs {
+            pairs.append((try MACAddress(pair.mac), try NetworkPrefix(pair.address, what: "An allowed address")))
+        }
+        return pairs
+    }
+
+    /// What the switch sends to the port: its own address line, and further MACs that may answer there.
+    private func addresses(
+        _ mac: MACAddress, _ own: [NetworkAddress], _ pairs: [(mac: MACAddress, range: NetworkPrefix)], isOpen: Bool
+    ) -> [String] {
+        let line = ([mac.description] + own.map(\.description)).joined(separator: " ")
+        let further = Set(pairs.map(\.mac)).subtracting([mac]).map(\.description).sorted()
+        return [line] + further + (isOpen ? ["unknown"] : [])
+    }
+
+    /// What the port may send: for each MAC one line with its addresses.
+    private func security(
+        _ mac: MACAddress, _ own: [NetworkAddress], _ pairs: [(mac: MACAddress, range: NetworkPrefix)]
+    ) -> [String] {
+        var lines: [String: [String]] = [mac.description: own.map(\.description)]
+        for pair in pairs {
+            let whole = pair.range.address.bytes.count * 8 == pair.range.length
+            lines[pair.mac.description, default: []].append(whole ? pair.range.address.description : pair.range.description)
+        }
+        return lines.sorted { $0.key < $1.key }.map { ([$0.key] + $0.value).joined(separator: " ") }
+    }
+}

@@ -1,0 +1,79 @@
+import NetworkMessages
+
+/// What the rows depend on beside the entities.
+struct OVNProjectionOptions: Sendable, Equatable {
+    /// The chassis that may carry routers' gateways.
+    var gatewayChassis: [String] = []
+    /// The domain announced by DHCP; nil for none.
+    var dnsDomain: String? = "openstacklocal"
+    /// How long a DHCP lease lasts, in seconds.
+    var leaseTime = 86_400
+    /// Whether a floating IP is translated on the host of its port rather than at the router's gateway. The latter also
+    /// serves addresses that move between ports.
+    var distributedFloatingIPs = false
+}
+
+/// Derives OVN's northbound rows from the entities of the API. Pure: the same entity always gives the same rows.
+struct OVNProjection: Sendable {
+    let options: OVNProjectionOptions
+
+    init(options: OVNProjectionOptions = OVNProjectionOptions()) { self.options = options }
+
+    /// The owner of the rows that do not depend on any entity.
+    static let base = "plane/base"
+    /// The group of every port with port security, which drops what no other group admits.
+    static let dropGroup = OVNRowKey(owner: base, name: "drop")
+    private static let dropGroupName = "altostack_drop"
+
+    /// The rows of an entity.
+    /// - Throws: `TopologyError.invalid`.
+    func rows(of entity: TopologyEntity) throws(TopologyError) -> [OVNRow] {
+        switch entity {
+        case .network(let network): try rows(of: network)
+        case .port(let port): [try row(of: port)]
+        case .router(let router): try rows(of: router)
+        case .securityGroup(let group): try rows(of: group)
+        }
+    }
+
+    /// The rows that are always there: what no rule admits is dropped, but a guest always reaches its metadata. (DHCP and
+    /// neighbour discovery pass by OVN's own flows.)
+    var baseRows: [OVNRow] {
+        let group = Self.dropGroupName
+        return [
+            OVNRow(.portGroup, Self.dropGroup, id: "drop", columns: ["name": .string(group)]),
+            baseACL("drop/ingress", "to-lport", 1001, "outport == @\(group) && ip", "drop"),
+            baseACL("drop/egress", "from-lport", 1001, "inport == @\(group) && ip", "drop"),
+            baseACL(
+                "metadata", "from-lport", 1003, "inport == @\(group) && ip4.dst == 169.254.169.254 && tcp.dst == 80",
+                "allow-related"),
+        ]
+    }
+
+    private func baseACL(_ name: String, _ direction: String, _ priority: Int, _ match: String, _ action: String) -> OVNRow {
+        OVNRow(
+            .acl, OVNRowKey(owner: Self.base, name: name), id: name, parent: Self.dropGroup,
+            columns: [
+                "direction": .string(direction), "priority": .integer(priority), "match": .string(match),
+                "action": .string(action),
+            ])
+    }
+
+    // MARK: - Keys and names
+
+    static func switchKey(_ networkID: String) -> OVNRowKey {
+        OVNRowKey(TopologyKey(kind: .network, id: networkID), "switch")
+    }
+    static func dhcpKey(_ networkID: String, _ subnetID: String) -> OVNRowKey {
+        OVNRowKey(TopologyKey(kind: .network, id: networkID), "dhcp4/\(subnetID)")
+    }
+    static func groupKey(_ groupID: String) -> OVNRowKey {
+        OVNRowKey(TopologyKey(kind: .securityGroup, id: groupID), "group")
+    }
+    /// A name that may stand in a match.
+    static func groupName(_ groupID: String) throws(TopologyError) -> String {
+        guard groupID.wholeMatch(of: /[0-9A-Za-z_-]+/) != nil else { throw .invalid(what: "A security group's id", value: groupID) }
+        return "pg_" + groupID.replacing("-", with: "_")
+    }
+    static func routerPortName(_ portID: String) -> String { "lrp-\(portID)" }
+}

@@ -1,0 +1,129 @@
+import CloudCore
+import NetworkMessages
+
+/// The tables of OVN's northbound database that we write, with what the differ must know of each.
+enum OVNTable: String, Sendable, CaseIterable {
+    case logicalSwitch = "Logical_Switch"
+    case logicalSwitchPort = "Logical_Switch_Port"
+    case dhcpOptions = "DHCP_Options"
+    case logicalRouter = "Logical_Router"
+    case logicalRouterPort = "Logical_Router_Port"
+    case gatewayChassis = "Gateway_Chassis"
+    case staticRoute = "Logical_Router_Static_Route"
+    case nat = "NAT"
+    case portGroup = "Port_Group"
+    case acl = "ACL"
+
+    /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
+    var parent: (table: OVNTable, column: String)? {
+        switch self {
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup: nil
+        case .logicalSwitchPort: (.logicalSwitch, "ports")
+        case .logicalRouterPort: (.logicalRouter, "ports")
+        case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
+        case .staticRoute: (.logicalRouter, "static_routes")
+        case .nat: (.logicalRouter, "nat")
+        case .acl: (.portGroup, "acls")
+        }
+    }
+
+    /// The columns we write or read.
+    var columns: [String] {
+        switch self {
+        case .logicalSwitch: ["name", "ports", "other_config", "external_ids"]
+        case .logicalSwitchPort:
+            [
+                "name", "type", "options", "addresses", "port_security", "enabled", "tag", "tag_request", "dhcpv4_options",
+                "external_ids",
+            ]
+        case .dhcpOptions: ["cidr", "options", "external_ids"]
+        case .logicalRouter: ["name", "enabled", "options", "ports", "static_routes", "nat", "external_ids"]
+        case .logicalRouterPort: ["name", "mac", "networks", "options", "gateway_chassis", "external_ids"]
+        case .gatewayChassis: ["name", "chassis_name", "priority", "external_ids"]
+        case .staticRoute: ["ip_prefix", "nexthop", "output_port", "external_ids"]
+        case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_ids"]
+        case .portGroup: ["name", "ports", "acls", "external_ids"]
+        case .acl: ["direction", "priority", "match", "action", "external_ids"]
+        }
+    }
+
+    /// The replica that the differ works on.
+    static let monitor = OVSDBMonitor(
+        database: "OVN_Northbound",
+        tables: Dictionary(uniqueKeysWithValues: allCases.map { ($0.rawValue, OVSDBMonitor.Table(columns: $0.columns)) }),
+        indexKey: OVNRowKey.ownerLabel)
+}
+
+/// How a row of ours is known again: whose it is, and which of the owner's rows. Both stand in its `external_ids`,
+/// because names in OVN are not unique.
+struct OVNRowKey: Sendable, Hashable, Comparable {
+    /// The label of the owner in `external_ids`.
+    static let ownerLabel = "altostack:owner"
+    /// The label of the row's own name.
+    static let rowLabel = "altostack:row"
+    /// The label of the API resource's UUID, for people and other tools.
+    static let idLabel = "altostack:id"
+    /// The label of the row in which it must stand.
+    static let parentLabel = "altostack:parent"
+    /// The label of the DHCP options that a port wants, whether they exist or not.
+    static let dhcpLabel = "altostack:dhcp4"
+    /// The label of the network of a port.
+    static let networkLabel = "altostack:network"
+    /// The label of a metadata port's addresses with prefix lengths, separated by spaces.
+    static let cidrsLabel = "altostack:cidrs"
+    /// The label of the API resource's name.
+    static let nameLabel = "altostack:name"
+
+    /// The entity that it is derived from, such as `port/UUID`.
+    var owner: String
+    /// Which of its rows, such as `acl/UUID`.
+    var name: String
+
+    init(owner: String, name: String) { (self.owner, self.name) = (owner, name) }
+    init(_ key: TopologyKey, _ name: String) { self.init(owner: key.owner, name: name) }
+
+    /// The key of a row in a replica; nil if it is not ours.
+    init?(row: OVSDBRow) {
+        let labels = row["external_ids"]?.stringMap ?? [:]
+        guard let owner = labels[Self.ownerLabel], let name = labels[Self.rowLabel] else { return nil }
+        self.init(owner: owner, name: name)
+    }
+
+    /// The key as one text.
+    var text: String { "\(owner)#\(name)" }
+
+    static func < (left: OVNRowKey, right: OVNRowKey) -> Bool { (left.owner, left.name) < (right.owner, right.name) }
+}
+
+extension TopologyKey {
+    /// The owner of the rows derived from the entity.
+    var owner: String { "\(kind.rawValue)/\(id)" }
+}
+
+/// A row as it should be.
+struct OVNRow: Sendable, Equatable {
+    /// How it is known again.
+    var key: OVNRowKey
+    /// Where it is.
+    var table: OVNTable
+    /// Every column that we decide, labels included; columns that others write are absent.
+    var columns: OVSDBRow
+    /// The row in which it must stand; nil for tables whose rows stand alone.
+    var parent: OVNRowKey?
+    /// The port groups that it is a member of.
+    var groups: Set<OVNRowKey> = []
+
+    /// A row with its labels.
+    init(
+        _ table: OVNTable, _ key: OVNRowKey, id: String, parent: OVNRowKey? = nil, labels: [String: String] = [:],
+        columns: OVSDBRow
+    ) {
+        var labels = labels
+        labels[OVNRowKey.ownerLabel] = key.owner
+        labels[OVNRowKey.rowLabel] = key.name
+        labels[OVNRowKey.idLabel] = id
+        labels[OVNRowKey.parentLabel] = parent?.text
+        (self.table, self.key, self.parent, self.columns) = (table, key, parent, columns)
+        self.columns["external_ids"] = .strings(labels)
+    }
+}
