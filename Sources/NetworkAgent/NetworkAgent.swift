@@ -1,1 +1,112 @@
-// NetworkAgent
+import CloudBus
+import CloudCore
+import Logging
+import NetworkMessages
+
+/// What an agent works with: either part may be absent on a machine that has another role.
+public struct NetworkDrivers: Sendable {
+    /// The cloud's data plane; at most one machine's agent has it.
+    public var dataPlane: (any DataPlane)?
+    /// The host's interfaces.
+    public var interfaces: (any InterfaceDriver)?
+
+    /// Drivers that are there already, such as simulated ones.
+    public init(dataPlane: (any DataPlane)?, interfaces: (any InterfaceDriver)?) {
+        (self.dataPlane, self.interfaces) = (dataPlane, interfaces)
+    }
+}
+
+/// Puts the drivers on the bus: answers the messages of `NetworkMessages`, and reports to the controllers which ports are
+/// up. It holds no truth of its own.
+public actor NetworkAgent {
+    private let host: String
+    private let bus: any Bus
+    private let drivers: NetworkDrivers
+    private let logger: Logger
+    private var subscriptions: [BusSubscription] = []
+    private var reporter: Task<Void, Never>?
+
+    /// An agent of a host, which listens once it is started.
+    public init(host: String, bus: any Bus, drivers: NetworkDrivers, logger: Logger) {
+        (self.host, self.bus, self.drivers, self.logger) = (host, bus, drivers, logger)
+    }
+
+    /// Listens on the bus.
+    /// - Throws: `BusError`.
+    public func start() async throws {
+        if let dataPlane = drivers.dataPlane {
+            let address = BusAddress(topic: NetworkTopic.plane)
+            subscriptions.append(
+                try await bus.serve(Self.service(of: dataPlane), at: address, concurrency: 16, queueLimit: 1024))
+        }
+        if let interfaces = drivers.interfaces {
+            reporter = Task { await self.report(interfaces.statusChanges()) }
+            let address = BusAddress(topic: NetworkTopic.agent, host: host)
+            subscriptions.append(
+                try await bus.serve(Self.service(of: interfaces), at: address, concurrency: 16, queueLimit: 512))
+        }
+    }
+
+    /// Takes no further messages. Guests' interfaces and the data plane stay as they are.
+    public func stop() async {
+        for subscription in subscriptions { await subscription.cancel() }
+        subscriptions = []
+        reporter?.cancel()
+        await reporter?.value
+        reporter = nil
+    }
+
+    private static func service(of dataPlane: any DataPlane) -> BusService {
+        var service = BusService()
+        service.on(ApplyTopology.self) { request, context in
+            try await dataPlane.apply(request, deadline: context.instant)
+        }
+        return service
+    }
+
+    private static func service(of interfaces: any InterfaceDriver) -> BusService {
+        var service = BusService()
+        service.on(PlugInterface.self) { request, context in
+            try await interfaces.plug(request, deadline: context.instant)
+        }
+        service.on(UnplugInterface.self) { request, context in
+            try await interfaces.unplug(portID: request.portID, deadline: context.instant)
+            return BusNothing()
+        }
+        service.on(ListInterfaces.self) { _, context in
+            try await interfaces.plugged(deadline: context.instant)
+        }
+        service.on(ReconcileInterfaces.self) { request, context in
+            try await interfaces.reconcile(wanted: request.wanted, deadline: context.instant)
+        }
+        return service
+    }
+
+    // MARK: - Reports
+
+    /// Casts every change, and again until the bus has taken it; of several changes of a port only the last counts.
+    private func report(_ changes: AsyncStream<InterfaceStatus>) async {
+        for await change in changes {
+            while !Task.isCancelled {
+                do {
+                    let report = PortStatusReport(portID: change.portID, host: host, isUp: change.isUp)
+                    try await bus.cast(report, to: BusAddress(topic: NetworkTopic.controller))
+                    break
+                } catch BusError.closed {
+                    return
+                } catch {
+                    logger.debug("A port's status waits for the controllers", metadata: ["error": "\(error)"])
+                }
+                do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            }
+        }
+    }
+}
+
+extension BusContext {
+    /// When the work must be done so that the answer still reaches the sender.
+    var instant: ContinuousClock.Instant {
+        let left = deadline - .now
+        return .now + left - min(left / 10, .milliseconds(500))
+    }
+}

@@ -1,0 +1,48 @@
+import CloudBus
+import NetworkMessages
+import Testing
+
+@testable import NetworkAgent
+
+@Suite struct SimulationTests {
+    let sample = SampleTopology()
+
+    @Test func theSimulatedPlaneConforms() async throws {
+        try await DataPlaneConformance(plane: SimulatedDataPlane(), sample: sample).run()
+    }
+
+    @Test func simulatedInterfacesConform() async throws {
+        let ports = [sample.first, sample.second].map {
+            PlugInterface(portID: String($0.id.reversed()), networkID: $0.networkID, mac: $0.mac, mtu: 1442)
+        }
+        try await InterfaceDriverConformance(driver: SimulatedInterfaces(), ports: ports).run()
+    }
+
+    @Test func thePlaneFailsToOrderAndKeepsWhatWasThere() async throws {
+        let plane = SimulatedDataPlane()
+        let network = ApplyTopology(entities: [.network(sample.tenant)])
+        await plane.order { $0.fail(.apply, number: 2) }
+        _ = try await plane.apply(network, deadline: .now + .seconds(1))
+        await #expect(throws: BusFailure.self) {
+            try await plane.apply(ApplyTopology(entities: [], complete: true), deadline: .now + .seconds(1))
+        }
+        #expect(await plane.entities == [TopologyEntity.network(sample.tenant).key: .network(sample.tenant)])
+        #expect(try await plane.apply(network, deadline: .now + .seconds(1)).inserted == 0)
+    }
+
+    @Test func latencyCountsAgainstTheDeadline() async throws {
+        let plane = SimulatedDataPlane(faults: SimulatedFaults(latency: .seconds(60)))
+        await #expect(throws: BusError.deadlineExceeded) {
+            try await plane.apply(ApplyTopology(entities: [.network(sample.tenant)]), deadline: .now + .milliseconds(5))
+        }
+        #expect(await plane.entities.isEmpty)
+    }
+
+    @Test func aNetworkTakesItsPortsAlong() async throws {
+        let plane = SimulatedDataPlane()
+        _ = try await plane.apply(ApplyTopology(entities: sample.entities), deadline: .now + .seconds(1))
+        let removed = [TopologyEntity.network(sample.tenant).key]
+        let report = try await plane.apply(ApplyTopology(entities: [], removed: removed), deadline: .now + .seconds(1))
+        #expect(report.deleted == 3)
+    }
+}
