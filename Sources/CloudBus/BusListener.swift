@@ -137,7 +137,7 @@ struct BusMetrics: Sendable {
 
     init(topic: String) {
         func counter(_ outcome: String) -> Counter {
-            Counter(label: "altostack_bus_messages_total", dimensions: [("topic", topic), ("outcome", outcome)])
+            Counter(label: "bus_messages", dimensions: [("topic", topic), ("outcome", outcome)])
         }
         (done, failed, expired, overloaded) = (counter("done"), counter("failed"), counter("expired"), counter("overloaded"))
     }
