@@ -38,6 +38,20 @@ public final class Compute: Sendable {
 
     /// The service's tables.
     public static var migrations: MigrationSet { ComputeSchema.migrations }
+
+    /// The workflows to register with the runner before it runs.
+    public var workflows: [WorkflowDefinition] {
+        [
+            BuildWorkflow(compute: parts).workflow.definition, DeleteWorkflow(compute: parts).workflow.definition,
+            PowerWorkflow(compute: parts).workflow.definition,
+        ]
+    }
+
+    /// What converges by itself; the composition root runs it.
+    public var reconcilers: [any Reconciler] { [GuestReconciler(compute: parts), ServerPurge(compute: parts)] }
+
+    /// What the service hears from its agents, to be served at `BusAddress(topic: ComputeTopic.controller)`.
+    public var reports: BusService { HostReports(compute: parts).service }
 }
 
 extension Compute.Parts {

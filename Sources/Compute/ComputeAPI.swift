@@ -1,6 +1,10 @@
 import CloudAPI
+import CloudPolicy
 
 extension Compute {
+    /// The service's default policy.
+    public static var rules: [PolicyRule] { ComputePolicies.rules }
+
     /// The service's front: Nova's API under `/compute/v2.1`.
     public var api: ServiceAPI {
         ServiceAPI(
@@ -9,6 +13,6 @@ extension Compute {
                 + ServerEndpoints(compute: parts).table + ServerActionEndpoints(compute: parts).table
                 + ServerDetailEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
                 + QuotaEndpoints(compute: parts).table,
-            rules: ComputePolicies.rules)
+            rules: Self.rules)
     }
 }

@@ -48,6 +48,9 @@ public final class Images: Sendable {
     /// The service's tables.
     public static var migrations: MigrationSet { ImageSchema.migrations }
 
+    /// The service's default policy.
+    public static var rules: [PolicyRule] { ImagePolicies.rules }
+
     /// What removes bytes that nobody refers to.
     public var reconciler: any Reconciler {
         ImageReconciler(database: parts.database, store: parts.store, uploads: parts.uploads)
@@ -63,7 +66,7 @@ public final class Images: Sendable {
         ServiceAPI(
             type: "image", name: "glance", path: "/image", envelope: .images,
             endpoints: ImageVersions.endpoints + ImageEndpoints(images: parts).table + ImageFileEndpoints(images: parts).table,
-            rules: ImagePolicies.rules)
+            rules: Self.rules)
     }
 }
 

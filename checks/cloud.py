@@ -1,0 +1,171 @@
+"""Drives a cloud from the outside: starts the program, speaks to it with the real openstack client, and looks at what
+is left on the machine."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+
+class CheckFailed(Exception):
+    """A promise that the cloud did not keep."""
+
+
+def expect(condition, message):
+    if not condition:
+        raise CheckFailed(message)
+
+
+def wait_for(what, probe, deadline, interval=0.2):
+    """Waits until the probe answers something true, and returns it."""
+    limit = time.monotonic() + deadline
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > limit:
+            raise CheckFailed(f"{what} did not happen within {deadline} s")
+        time.sleep(interval)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Program:
+    """The program on a data folder of its own."""
+
+    def __init__(self, binary, simulate, settings=()):
+        self.binary = str(pathlib.Path(binary).resolve())
+        self.simulate = simulate
+        self.settings = list(settings)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="altostack-check-"))
+        self.port = free_port()
+        self.process = None
+        self.log = open(self.directory / "check.log", "ab")
+        self.admin_password = "check-secret"
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, deadline=120):
+        """Starts the program and waits for `ready`; returns how long that took in seconds."""
+        command = [self.binary, "up", "--data-dir", str(self.directory), "--listen", f"127.0.0.1:{self.port}"]
+        if self.simulate:
+            command.append("--simulate")
+        for setting in ["identity.password_hash_rounds=4", *self.settings]:
+            command += ["--set", setting]
+        began = time.monotonic()
+        environment = dict(os.environ, ALTOSTACK_ADMIN_PASSWORD=self.admin_password)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, stdin=subprocess.DEVNULL, env=environment)
+        limit = began + deadline
+        for line in iter(self.process.stdout.readline, b""):
+            if line.strip() == b"ready":
+                return time.monotonic() - began
+            if time.monotonic() > limit:
+                break
+        raise CheckFailed(f"the program did not become ready:\n{self.tail()}")
+
+    def tail(self, lines=40):
+        self.log.flush()
+        text = (self.directory / "check.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self, deadline=5):
+        """Stops the program; returns how long that took in seconds."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(deadline + 10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise CheckFailed("the program did not stop") from None
+        took = time.monotonic() - began
+        expect(took <= deadline, f"SIGTERM took {took:.1f} s to stop the program")
+        expect(self.process.returncode == 0, f"the program ended with {self.process.returncode}:\n{self.tail()}")
+        return took
+
+    def remove(self):
+        """Stops everything that the program left running for its guests and networks, and removes its folder."""
+        if self.process and self.process.poll() is None:
+            self.kill()
+        for pid_file in self.directory.rglob("*.pid"):
+            try:
+                os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+            except (ValueError, IndexError, OSError):
+                continue
+        self.log.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def resident_mib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+class Client:
+    """A user of the cloud: the openstack command, and plain HTTP for what must be fast."""
+
+    def __init__(self, program, venv):
+        self.program = program
+        self.command = str(pathlib.Path(venv) / "bin" / "openstack")
+        self.environment = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(program.directory / "clouds.yaml"),
+                                OS_CLOUD="altostack")
+        self.token = None
+
+    def run(self, *arguments, check=True):
+        """Runs the openstack command."""
+        done = subprocess.run([self.command, *arguments], env=self.environment, capture_output=True, text=True,
+                              timeout=180, check=False)
+        if check and done.returncode != 0:
+            raise CheckFailed(f"openstack {' '.join(arguments)}: {done.stderr.strip()}\n{self.program.tail(15)}")
+        return done
+
+    def json(self, *arguments):
+        """Runs the openstack command and reads its JSON."""
+        output = self.run(*arguments, "-f", "json").stdout
+        return json.loads(output)
+
+    def http(self, method, path, body=None, headers=None):
+        """One HTTP request with the administrator's token; returns status, headers and JSON."""
+        if self.token is None and "auth/tokens" not in path:
+            self.login()
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.program.url + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        if self.token:
+            request.add_header("X-Auth-Token", self.token)
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                text = response.read()
+                return response.status, response.headers, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            try:
+                return error.code, error.headers, json.loads(text) if text else None
+            except ValueError:
+                return error.code, error.headers, None
+
+    def login(self):
+        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+        user = {"name": "admin", "domain": {"id": "default"}, "password": self.program.admin_password}
+        body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+        status, headers, answer = self.http("POST", "/identity/v3/auth/tokens", body)
+        expect(status == 201, f"login: {status} {answer}")
+        self.token = headers["X-Subject-Token"]
