@@ -10,7 +10,7 @@ import Testing
         var imports: [String: Set<String>] = [:]
         for file in files {
             for line in file.code {
-                guard let match = line.firstMatch(of: /^\s*(?:@\w+\s+)*(?:public |internal |private )?import (?:struct |class |enum |protocol |func )?(\w+)/)
+                guard line.utf8.holds("import "), let match = line.firstMatch(of: /^\s*(?:@\w+\s+)*(?:public |internal |private )?import (?:struct |class |enum |protocol |func )?(\w+)/)
                 else { continue }
                 let name = String(match.output.1)
                 if ours.contains(name) { imports[file.module, default: []].insert(name) }
@@ -61,7 +61,7 @@ import Testing
         let statement = /"(?:SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|CREATE\s+TABLE)/
         for file in try SourceFile.all(under: "Sources") where !file.path.contains("/Records/") {
             guard House.services.contains(file.module) || House.hosts.contains(file.module) || file.module == "CloudAPI" else { continue }
-            for (position, line) in file.lines.enumerated() where line.contains(statement) {
+            for (position, line) in file.lines.enumerated() where line.utf8.holds("\"") && line.contains(statement) {
                 Issue.record("\(file.path):\(position + 1): SQL outside Records")
             }
         }

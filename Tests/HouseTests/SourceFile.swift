@@ -41,7 +41,7 @@ struct SourceFile {
     var functions: [(name: String, line: Int, length: Int)] {
         var found: [(String, Int, Int)] = []
         for (position, line) in code.enumerated() {
-            guard let match = line.firstMatch(of: /\b(?:func\s+([^\s(<]+)|(init)[?]?\s*[(<]|(deinit)\s*\{)/) else { continue }
+            guard line.utf8.holds("func ") || line.utf8.holds("init"), let match = line.firstMatch(of: /\b(?:func\s+([^\s(<]+)|(init)[?]?\s*[(<]|(deinit)\s*\{)/) else { continue }
             let name = String(match.output.1 ?? match.output.2 ?? match.output.3 ?? "")
             if let end = bodyEnd(from: position) { found.append((name, position + 1, end - position + 1)) }
         }
@@ -77,6 +77,21 @@ struct SourceFile {
         guard position + 1 < code.count else { return false }
         let next = code[position + 1].trimmingCharacters(in: .whitespaces)
         return next.hasPrefix("{") || next.hasPrefix("->") || next.hasPrefix("where") || next.hasPrefix(")")
+    }
+}
+
+extension Substring.UTF8View {
+    /// Whether the text occurs, byte by byte: much faster than a pattern.
+    func holds(_ text: String) -> Bool {
+        withContiguousStorageIfAvailable { bytes in
+            var text = text
+            return text.withUTF8 { wanted in
+                guard let first = wanted.first, wanted.count <= bytes.count else { return wanted.isEmpty }
+                return (0...bytes.count - wanted.count).contains { start in
+                    bytes[start] == first && bytes[start..<start + wanted.count].elementsEqual(wanted)
+                }
+            }
+        } ?? String(Substring(self)).contains(text)
     }
 }
 
