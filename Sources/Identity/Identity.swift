@@ -1,1 +1,92 @@
-// Identity
+import CloudAPI
+import CloudCore
+import CloudCrypto
+import CloudStore
+import Logging
+
+/// Keystone's part of the cloud: who exists, who may do what where, which services there are, and the tokens that
+/// say so. It depends on nothing but the database and the directory of its keys.
+public struct Identity: Sendable {
+    /// The part of the address under which it answers.
+    public static let path = "/identity"
+
+    let database: any Database
+    let options: IdentityOptions
+    let passwords: PasswordHasher
+    let tokens: TokenProvider
+    let catalogCache = CatalogCache()
+    /// The Fernet keys, for `altostack identity rotate-keys`.
+    public let keys: KeyRepository
+
+    /// The service over a database that has its `migrations`.
+    /// - Throws: `KeyRepositoryError`, `CryptoError`.
+    public init(database: any Database, options: IdentityOptions) throws {
+        (self.database, self.options) = (database, options)
+        passwords = try PasswordHasher(rounds: options.passwordHashRounds)
+        keys = try KeyRepository(directory: options.keyDirectory, maximumActiveKeys: options.maximumActiveKeys)
+        tokens = TokenProvider(database: database, keys: keys, cacheSize: options.tokenCacheSize)
+    }
+
+    /// Its front: every endpoint and rule it has.
+    public var api: ServiceAPI {
+        ServiceAPI(
+            type: "identity", name: "keystone", path: Self.path, envelope: Keystone.envelope, endpoints: endpoints,
+            rules: Self.rules)
+    }
+
+    private var endpoints: [Endpoint] {
+        versionEndpoints + tokenEndpoints + authEndpoints + domainEndpoints + projectEndpoints + projectTagEndpoints
+            + userEndpoints + groupEndpoints + roleEndpoints + impliedRoleEndpoints + grantEndpoints
+            + systemGrantEndpoints + roleAssignmentEndpoints + regionEndpoints + serviceEndpoints + endpointEndpoints
+    }
+
+    static var rules: [PolicyRule] {
+        baseRules + tokenRules + authRules + domainRules + projectRules + projectTagRules + userRules + groupRules
+            + roleRules + impliedRoleRules + grantRules + roleAssignmentRules + regionRules + serviceRules + endpointRules
+    }
+}
+
+extension Identity: TokenAuthenticator {
+    /// The context of a token, by which every service knows its callers.
+    public func authenticate(_ token: Secret<String>) async throws -> TokenContext? {
+        try await tokens.validate(token)?.context
+    }
+}
+
+/// What other services ask Identity about, in-process.
+extension Identity {
+    /// A project as others see it.
+    public struct ProjectSummary: Sendable, Hashable {
+        /// The project.
+        public let id: String
+        /// Its name.
+        public let name: String
+        /// Its domain; its own id for a domain.
+        public let domainID: String
+        /// Whether it may be used.
+        public let isEnabled: Bool
+    }
+
+    /// Projects by their ids; those that do not exist are left out.
+    /// - Throws: `StoreError`.
+    public func projects(_ ids: [String]) async throws -> [String: ProjectSummary] {
+        try await database.read { reader in
+            let found = try ProjectRecords.all(Set(ids).sorted(), reader).map {
+                ProjectSummary(id: $0.id, name: $0.name, domainID: $0.effectiveDomainID, isEnabled: $0.isEnabled)
+            }
+            return Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0) })
+        }
+    }
+
+    /// A project by its id; nil when there is none.
+    /// - Throws: `StoreError`.
+    public func project(_ id: String) async throws -> ProjectSummary? { try await projects([id])[id] }
+
+    /// Users' names by their ids; those that do not exist are left out.
+    /// - Throws: `StoreError`.
+    public func userNames(_ ids: [String]) async throws -> [String: String] {
+        try await database.read { reader in
+            Dictionary(uniqueKeysWithValues: try UserRecords.all(Set(ids), reader).map { ($0.id, $0.name) })
+        }
+    }
+}

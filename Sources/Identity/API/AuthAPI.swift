@@ -1,0 +1,62 @@
+import CloudAPI
+import CloudCore
+
+/// `/v3/auth/…`: what the caller can get a token for.
+extension Identity {
+    var authEndpoints: [Endpoint] {
+        [
+            .guarded(.get, "/auth/projects", "List the projects the caller has roles in", rule: "identity:get_auth_projects") { request, gate in
+                try gate.open()
+                return .listing(try await projects(ofUser: request.callerID), request)
+            },
+            .guarded(.get, "/auth/domains", "List the domains the caller has roles in", rule: "identity:get_auth_domains") { request, gate in
+                try gate.open()
+                return .listing(try await domains(ofUser: request.callerID).map(DomainView.init), request)
+            },
+            .guarded(.get, "/auth/system", "Say whether the caller has roles on the system", rule: "identity:get_auth_system") { request, gate in
+                try gate.open()
+                let systems: [[String: Bool]] = try await hasSystemRole(request.callerID) ? [["all": true]] : []
+                return .json { json in
+                    json.object {
+                        $0.member("system", systems)
+                        $0.member("links", ["self": Links(request).url("/auth/system")])
+                    }
+                }
+            },
+            .guarded(.get, "/auth/catalog", "Show the catalog", rule: "identity:get_auth_catalog") { request, gate in
+                try gate.open()
+                return try await showCatalog(request)
+            },
+        ]
+    }
+
+    static let authRules = [
+        rule("get_auth_catalog", "", [], "Show the catalog."),
+        rule("get_auth_projects", "", [], "List the projects the caller has roles in."),
+        rule("get_auth_domains", "", [], "List the domains the caller has roles in."),
+        rule("get_auth_system", "", [], "Say whether the caller has roles on the system."),
+    ]
+
+    private func showCatalog(_ request: APIRequest) async throws -> APIResponse {
+        guard request.token?.projectID != nil,
+            let text = request.head.headerFields[.authToken], let token = try await tokens.validate(Secret(text))
+        else { throw IdentityError.refused("A project-scoped token is required to produce a service catalog.") }
+        let catalog = try await catalog()
+        return .json { json in
+            json.object {
+                $0.member("catalog", CatalogView(catalog: catalog, token: token))
+                $0.member("links", ["self": Links(request).url("/auth/catalog")])
+            }
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// The caller's token.
+    static let authToken = Self("X-Auth-Token") ?? .authorization
+}
+
+extension APIRequest {
+    /// The caller; empty where nobody needs to be known.
+    var callerID: String { token?.userID ?? "" }
+}

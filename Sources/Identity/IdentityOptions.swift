@@ -1,0 +1,39 @@
+/// What an operator may set about Identity. The defaults are upstream's.
+public struct IdentityOptions: Sendable {
+    /// The directory of the Fernet keys. Made with mode 0700 and a first pair of keys when it does not exist.
+    public var keyDirectory: String
+    /// How many Fernet keys are kept: the staged one, the primary one, and older ones that still open tokens.
+    public var maximumActiveKeys = 3
+    /// How long a token from a password lives.
+    public var tokenLifetime: Duration = .seconds(3600)
+    /// How long after its end a token can still be looked at by services that ask for it (`allow_expired`).
+    public var expiredTokenWindow: Duration = .seconds(48 * 3600)
+    /// Whether a scoped token may be exchanged for one with another scope.
+    public var allowsRescopingScopedTokens = true
+    /// The cost of password hashes as a power of two, 4 to 31.
+    public var passwordHashRounds = 12
+    /// The rules about passwords and logins.
+    public var securityCompliance = SecurityCompliance()
+    /// How deep projects may nest below a domain.
+    public var maximumProjectDepth = 5
+    /// The most elements one page of a list holds when a limit is given.
+    public var maximumPageSize = 1000
+    /// How many validated tokens are remembered.
+    public var tokenCacheSize = 20_000
+
+    /// The defaults with a place for the keys.
+    public init(keyDirectory: String) { self.keyDirectory = keyDirectory }
+
+    /// Keystone's `[security_compliance]`.
+    public struct SecurityCompliance: Sendable {
+        /// After how many failed logins in a row an account is locked; nil for never.
+        public var lockoutFailureAttempts: Int?
+        /// How long it stays locked; zero until an administrator enables it again.
+        public var lockoutDuration: Duration = .seconds(1800)
+        /// How many passwords, the new one among them, must differ; zero for no rule.
+        public var uniqueLastPasswordCount = 0
+
+        /// Upstream's defaults: no lockout, no history.
+        public init() {}
+    }
+}

@@ -1,0 +1,85 @@
+import CloudCore
+
+/// A user with what is needed to authenticate it.
+struct User: Sendable, Hashable {
+    var id: String
+    var name: String
+    var domainID: String
+    var isEnabled = true
+    var defaultProjectID: String?
+    /// Attributes the API does not know, such as `email` and `description`.
+    var extra: JSONObject = [:]
+    var options = UserOptions()
+    var password: Password?
+    var failedLogins = FailedLogins()
+    var createdAt: Timestamp
+}
+
+/// A user's current password as it is stored.
+struct Password: Sendable, Hashable {
+    /// bcrypt; nil when the user has no password to log in with.
+    var hash: String?
+    var createdAt: Timestamp
+    var expiresAt: Timestamp?
+
+    func isExpired(at moment: Timestamp) -> Bool { expiresAt.map { moment >= $0 } ?? false }
+}
+
+/// How often logins failed in a row, and when last.
+struct FailedLogins: Sendable, Hashable {
+    var count = 0
+    var lastAt: Timestamp?
+
+    /// What a login finds.
+    enum State { case open, locked, expired }
+
+    /// Whether the account is locked, or was and is free again.
+    func state(_ rules: IdentityOptions.SecurityCompliance, at moment: Timestamp) -> State {
+        guard let limit = rules.lockoutFailureAttempts, limit > 0, count >= limit else { return .open }
+        guard rules.lockoutDuration > .zero, let lastAt else { return .locked }
+        return lastAt + rules.lockoutDuration > moment ? .locked : .expired
+    }
+}
+
+/// A user's resource options by their names on the wire.
+struct UserOptions: Sendable, Hashable {
+    var values: JSONObject = [:]
+
+    /// Neither counting failed logins nor locking.
+    var ignoresLockout: Bool { values["ignore_lockout_failure_attempts"] == .bool(true) }
+    /// The user may not change the password.
+    var locksPassword: Bool { values["lock_password"] == .bool(true) }
+    var ignoresPasswordExpiry: Bool { values["ignore_password_expiry"] == .bool(true) }
+
+    /// Whether these methods are enough for this user. Without rules any are, and a rule no method of which is
+    /// known is passed over, so that nobody is locked out by a typing error.
+    func admits(_ methods: Set<AuthenticationMethod>) -> Bool {
+        guard values["multi_factor_auth_enabled"] != .bool(false), let rules = values["multi_factor_auth_rules"]?.array
+        else { return true }
+        let known = rules.map { rule in Set((rule.array ?? []).compactMap { $0.string.flatMap(AuthenticationMethod.init) }) }
+            .filter { !$0.isEmpty }
+        return known.isEmpty || known.contains { $0.isSubset(of: methods) }
+    }
+}
+
+/// The ways to authenticate that this cloud has.
+enum AuthenticationMethod: String, Sendable, CaseIterable {
+    case password, token
+
+    /// Its bit in a token.
+    var bit: UInt8 {
+        switch self {
+        case .password: 1
+        case .token: 2
+        }
+    }
+}
+
+/// A group of users in a domain.
+struct Group: Sendable, Hashable {
+    var id: String
+    var name: String
+    var domainID: String
+    var description: String?
+    var extra: JSONObject = [:]
+}

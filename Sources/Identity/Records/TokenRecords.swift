@@ -1,0 +1,88 @@
+import CloudCore
+import CloudStore
+
+/// What the database says about a token's user, scope and roles.
+enum TokenRecords {
+    /// The token with names and roles; nil when user or scope are gone or disabled, or no role is left in the scope.
+    static func resolve(_ payload: TokenPayload, _ reader: any Reader) throws -> Token? {
+        guard let user = try UserRecords.find(payload.userID, reader), user.isEnabled,
+            let domain = try ProjectRecords.find(user.domainID, reader), domain.isEnabled,
+            let scope = try scope(payload.scope, reader)
+        else { return nil }
+        let roles = try effectiveRoles(user: user.id, in: payload.scope, reader)
+        guard payload.scope == .unscoped || !roles.isEmpty else { return nil }
+        let tokenUser = TokenUser(
+            id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name),
+            passwordExpiresAt: user.password?.expiresAt)
+        return Token(payload: payload, user: tokenUser, scope: scope, roles: roles)
+    }
+
+    private static func scope(_ scope: Scope, _ reader: any Reader) throws -> TokenScope? {
+        switch scope {
+        case .unscoped: return TokenScope()
+        case .system: return TokenScope(isSystem: true)
+        case .domain(let id):
+            guard let domain = try ProjectRecords.domain(.id(id), reader), domain.isEnabled else { return nil }
+            return TokenScope(domain: Named(id: domain.id, name: domain.name))
+        case .project(let id):
+            guard let project = try ProjectRecords.find(id, reader), project.isEnabled else { return nil }
+            var domain: Project?
+            if let domainID = project.domainID {
+                domain = try ProjectRecords.find(domainID, reader)
+                guard domain?.isEnabled == true else { return nil }
+            }
+            return TokenScope(
+                project: TokenScope.Project(
+                    id: project.id, name: project.name, domain: domain.map { Named(id: $0.id, name: $0.name) },
+                    isDomain: project.isDomain))
+        }
+    }
+
+    /// The roles a user has in a scope with those they imply. Domains' own roles only imply; they never show.
+    static func effectiveRoles(user userID: String, in scope: Scope, _ reader: any Reader) throws -> [TokenRole] {
+        let held = try AssignmentRecords.heldRoleIDs(user: userID, in: scope, reader)
+        guard !held.isEmpty else { return [] }
+        let all = RoleInference(try RoleRecords.implications(reader)).closure(of: held)
+        let roles = Dictionary(uniqueKeysWithValues: try RoleRecords.all(all, reader).map { ($0.id, $0) })
+        return all.compactMap { roles[$0] }.filter { $0.domainID == nil }.map { TokenRole(id: $0.id, name: $0.name) }
+    }
+}
+
+/// Revocation events in the database.
+enum RevocationRecords {
+    /// What an event ends.
+    enum Subject {
+        case token(auditID: String)
+        case chain(auditID: String)
+        case user(String)
+    }
+
+    /// Stores an event and drops those that no living token can match any more.
+    /// - Parameter usefulFor: how long the last token it could match still lives.
+    static func insert(_ subject: Subject, at moment: Timestamp, usefulFor: Duration, _ transaction: any Transaction) throws {
+        var (audit, chain, user): (String?, String?, String?) = (nil, nil, nil)
+        switch subject {
+        case .token(let id): audit = id
+        case .chain(let id): chain = id
+        case .user(let id): user = id
+        }
+        try transaction.execute("DELETE FROM identity_revocation_events WHERE useful_until < \(moment)")
+        try transaction.execute(
+            """
+            INSERT INTO identity_revocation_events
+                (id, audit_id, audit_chain_id, user_id, issued_before, revoked_at, useful_until)
+            VALUES (\(Identifier.hex()), \(audit), \(chain), \(user), \(moment), \(moment), \(moment + usefulFor))
+            """)
+    }
+
+    /// Whether an event matches a token.
+    static func isRevoked(_ payload: TokenPayload, _ reader: any Reader) throws -> Bool {
+        let sql: SQL = """
+            SELECT 1 FROM identity_revocation_events WHERE audit_id = \(payload.auditID)
+            UNION ALL SELECT 1 FROM identity_revocation_events WHERE audit_chain_id = \(payload.chainID)
+            UNION ALL SELECT 1 FROM identity_revocation_events
+                WHERE user_id = \(payload.userID) AND issued_before >= \(payload.issuedAt)
+            """
+        return try reader.scalar(sql, as: Int.self) != nil
+    }
+}

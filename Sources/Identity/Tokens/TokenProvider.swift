@@ -1,0 +1,58 @@
+import CloudCore
+import CloudStore
+
+/// Makes, opens and remembers tokens. Tokens are not stored: all they say is in them, under the cloud's keys; the
+/// database says whether it still holds.
+final class TokenProvider: Sendable {
+    private struct Remembered: Sendable {
+        let token: Token
+        let mark: Generations.Mark
+    }
+
+    private let database: any Database
+    private let keys: KeyRepository
+    private let cache: BoundedCache<Remembered>
+    let generations: Generations
+
+    init(database: any Database, keys: KeyRepository, cacheSize: Int) {
+        (self.database, self.keys) = (database, keys)
+        (cache, generations) = (BoundedCache(capacity: cacheSize), Generations())
+    }
+
+    /// Makes a token of this payload if its user may have it.
+    /// - Parameter verified: the password that was checked; when it was changed since, there is no token.
+    /// - Throws: `IdentityError.unauthorized` when user, scope or roles do not allow it.
+    func issue(_ payload: TokenPayload, verified: Password?) async throws -> (text: Secret<String>, token: Token) {
+        let mark = generations.mark(for: payload.userID)
+        let found = try await database.read { reader in
+            if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil as Token? }
+            return try TokenRecords.resolve(payload, reader)
+        }
+        guard let token = found else { throw IdentityError.unauthorized }
+        let text = String(keys.fernet.seal(payload.bytes, at: payload.issuedAt).reveal().prefix { $0 != "=" })
+        cache.insert(Remembered(token: token, mark: mark), for: text)
+        return (Secret(text), token)
+    }
+
+    /// Opens a token and checks that it still holds.
+    /// - Parameter window: how long after its end a token is still good enough.
+    /// - Throws: what the database throws. A token that does not hold is nil.
+    func validate(_ text: Secret<String>, window: Duration = .zero, now: Timestamp = .now) async throws -> Token? {
+        let text = text.reveal()
+        if let remembered = cache[text] {
+            guard now < remembered.token.payload.expiresAt + window else { return nil }
+            if remembered.mark == generations.mark(for: remembered.token.payload.userID) { return remembered.token }
+            cache.remove(text)
+        }
+        guard let opened = keys.fernet.open(text), let payload = TokenPayload(bytes: opened.payload),
+            now < payload.expiresAt + window
+        else { return nil }
+        let mark = generations.mark(for: payload.userID)
+        let found = try await database.read { reader in
+            try RevocationRecords.isRevoked(payload, reader) ? nil : try TokenRecords.resolve(payload, reader)
+        }
+        guard let found else { return nil }
+        cache.insert(Remembered(token: found, mark: mark), for: text)
+        return found
+    }
+}
