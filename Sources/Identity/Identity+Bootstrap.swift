@@ -1,4 +1,5 @@
 import CloudCore
+import CloudCrypto
 import CloudStore
 
 /// The first things in a cloud, as `keystone-manage bootstrap` makes them.

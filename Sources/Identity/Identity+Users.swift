@@ -1,4 +1,5 @@
 import CloudCore
+import CloudCrypto
 import CloudStore
 
 /// Users and their passwords.

@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudCrypto
+import CloudPolicy
 import CloudStore
 import Logging
 

@@ -1,4 +1,5 @@
 import CloudAPI
+import CloudCore
 import CloudCrypto
 import CloudStore
 

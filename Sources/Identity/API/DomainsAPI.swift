@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudPolicy
+import CloudStore
 
 /// `/v3/domains`.
 extension Identity {

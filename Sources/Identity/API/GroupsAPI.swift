@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudPolicy
+import CloudStore
 
 /// The attributes of groups that are not extra.
 enum GroupFieldNames {

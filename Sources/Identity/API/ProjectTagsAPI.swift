@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 /// `/v3/projects/{project_id}/tags`.
 extension Identity {

@@ -30,8 +30,13 @@ extension Identity {
             "The roles a domain's manager may give and take."),
     ]
 
-    /// Identity's rules by their short names.
-    static func rule(_ name: String, _ check: String, _ scopes: Set<PolicyScope> = .everyScope, _ description: String) -> PolicyRule {
+    /// One of Identity's rules by its short name, for tokens of some scopes.
+    static func rule(_ name: String, _ check: String, _ scopes: Set<PolicyScope>, _ description: String) -> PolicyRule {
         PolicyRule("identity:\(name)", check, scopes: scopes, description)
+    }
+
+    /// One of Identity's rules by its short name, for tokens of every scope.
+    static func rule(_ name: String, _ check: String, _ description: String) -> PolicyRule {
+        rule(name, check, .everyScope, description)
     }
 }

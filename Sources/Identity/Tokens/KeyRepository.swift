@@ -1,3 +1,4 @@
+import CloudCore
 import CloudCrypto
 import Foundation
 import Synchronization

@@ -1,4 +1,5 @@
 import CloudCore
+import CloudCrypto
 import CloudStore
 
 /// Makes, opens and remembers tokens. Tokens are not stored: all they say is in them, under the cloud's keys; the
