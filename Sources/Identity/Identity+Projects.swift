@@ -172,6 +172,6 @@ extension Identity {
 extension JSONObject {
     /// Takes over members; a null removes one.
     mutating func merge(_ other: JSONObject) {
-        for member in other { self[member.name] = member.value.isNull ? nil : member.value }
+        for member in other { self[member.name] = member.value.isNull ? JSON?.none : member.value }
     }
 }

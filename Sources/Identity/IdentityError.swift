@@ -78,7 +78,23 @@ enum Keystone {
     static let unsupportedMethod = "unsupported-method"
 
     /// `{"error": {"code", "message", "title"}}`.
-    static let envelope = ErrorEnvelope { fault, _, json in
+    static let envelope = ErrorEnvelope(wording: wording, write: write)
+
+    /// Where Keystone words what the platform turns away in its own way.
+    private static func wording(_ refusal: Refusal) -> Fault? {
+        switch refusal {
+        case .malformedJSON(let error):
+            Fault(.badRequest, "Expecting to find valid JSON in request body. \(error.description)", cause: error)
+        case .unsupportedMediaType:
+            IdentityError.lacking("application/json", in: "Content-Type header").fault
+        case .denied(let rule): IdentityError.forbidden(action: rule).fault
+        case .internalError:
+            Fault(.internalServerError, "An unexpected error prevented the server from fulfilling your request.")
+        default: nil
+        }
+    }
+
+    private static func write(_ fault: Fault, _ requestID: String, _ json: inout JSONWriter) {
         let hidden = fault.status == .unauthorized && fault.code != explained && fault.code != unsupportedMethod
         json.object {
             $0.member("error") {

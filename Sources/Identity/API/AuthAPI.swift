@@ -51,11 +51,6 @@ extension Identity {
     }
 }
 
-extension HTTPField.Name {
-    /// The caller's token.
-    static let authToken = Self("X-Auth-Token") ?? .authorization
-}
-
 extension APIRequest {
     /// The caller; empty where nobody needs to be known.
     var callerID: String { token?.userID ?? "" }

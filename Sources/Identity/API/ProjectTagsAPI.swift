@@ -36,7 +36,7 @@ extension Identity {
                     throw IdentityError.invalid("A tag has 1 to 255 characters, and no comma or slash among them.")
                 }
                 _ = try await setTags(request["project_id"]) { $0 + [tag] }
-                return .empty(headers: [.location: Links(request).url("/projects/\(request["project_id"])/tags/\(tag.percentEncoded)")])
+                return .empty(headers: [.location: Links(request).url("/projects/\(request["project_id"])/tags/\(PercentEncoding.encode(tag))")])
             },
             .guarded(.delete, member, "Delete a project's tag", rule: "identity:delete_project_tag", success: .noContent) { request, gate in
                 try await openProject(request, gate)

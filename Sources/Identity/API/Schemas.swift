@@ -19,7 +19,7 @@ enum Shape {
 
 extension JSON {
     /// A truth value as Keystone's lenient schema admits it.
-    var truth: Bool? { bool ?? string.map(ListQuery.truth) }
+    var truth: Bool? { lenientBool }
 }
 
 extension JSONObject {

@@ -2,11 +2,6 @@ import CloudAPI
 import CloudCore
 import CloudPolicy
 
-extension HTTPField.Name {
-    /// The token a request is about, and the token an answer gives.
-    static let subjectToken = Self("X-Subject-Token") ?? .authorization
-}
-
 /// `/v3/auth/tokens`: making, showing and ending tokens.
 extension Identity {
     var tokenEndpoints: [Endpoint] {

@@ -78,21 +78,18 @@ extension JSONWriter {
 }
 
 extension APIRequest {
-    /// The request's path and query below version 3.
-    private var target: Substring {
-        let path = head.path ?? ""
-        return path.firstRange(of: "/v3").map { path[$0.upperBound...] } ?? ""
+    /// The address of this very list, with its query.
+    var listURL: String {
+        let query = head.path.flatMap { path in path.firstIndex(of: "?").map { path[$0...] } } ?? ""
+        return url + query
     }
-
-    /// The address of this very list.
-    var listURL: String { serviceURL + "/v3" + target }
 
     /// The address of the next page of this list.
     func nextURL(after marker: String, _ query: ListQuery) -> String {
         var items = self.query.items.filter { $0.name != "marker" && $0.name != "limit" }
         items += [("marker", marker), ("limit", String(query.limit ?? 0))]
-        let text = items.map { "\($0.name.percentEncoded)=\($0.value.percentEncoded)" }.joined(separator: "&")
-        return serviceURL + "/v3" + target.prefix { $0 != "?" } + "?" + text
+        let text = items.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }.joined(separator: "&")
+        return url + "?" + text
     }
 
     /// Reads the query's filters and page.
@@ -102,20 +99,4 @@ extension APIRequest {
 
     /// Whether a flag stands in the query with any value but `0`.
     func has(flag name: String) -> Bool { query[name].map { $0 != "0" } ?? false }
-}
-
-extension String {
-    /// The text with everything but unreserved characters (RFC 3986) percent-encoded.
-    var percentEncoded: String {
-        var result = ""
-        for byte in utf8 {
-            let character = Character(UnicodeScalar(byte))
-            if byte < 0x80, character.isLetter || character.isNumber || "-._~".contains(character) {
-                result.append(character)
-            } else {
-                result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return result
-    }
 }
