@@ -31,12 +31,7 @@ extension CloudServer {
         case .stream(let stream, let length):
             var body = try await writer.writeHead(response.head)
             do {
-                for try await chunk in stream {
-                    written += chunk.readableBytes
-                    if let length, written > length { throw TruncatedResponse(expected: length, written: written) }
-                    try await body.write(chunk)
-                }
-                if let length, written < length { throw TruncatedResponse(expected: length, written: written) }
+                try await write(stream, length, to: &body, channel) { written += $0 }
             } catch {
                 pipeline.logger.warning(
                     "A streamed answer broke off",
@@ -45,6 +40,27 @@ extension CloudServer {
             }
             try await body.finish(nil)
         }
+    }
+
+    /// How many bytes may be on their way to the event loop before the writer waits for the socket.
+    private static let writeAhead = 262_144
+
+    private func write(
+        _ stream: ByteStream, _ length: Int?, to body: inout some ResponseBodyWriter, _ channel: any Channel,
+        _ account: (Int) -> Void
+    ) async throws {
+        var (written, ahead) = (0, 0)
+        for try await chunk in stream {
+            written += chunk.readableBytes
+            if let length, written > length { throw TruncatedResponse(expected: length, written: written) }
+            try await body.write(chunk)
+            account(chunk.readableBytes)
+            ahead += chunk.readableBytes
+            guard ahead >= Self.writeAhead else { continue }
+            try await channel.triggerUserOutboundEvent(ConnectionHandler.AwaitWritability()).get()
+            ahead = 0
+        }
+        if let length, written < length { throw TruncatedResponse(expected: length, written: written) }
     }
 
     private func clientAddress(_ head: HTTPRequest, _ channel: any Channel) -> String? {

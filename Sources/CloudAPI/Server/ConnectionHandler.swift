@@ -17,6 +17,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Asks for `100 Continue` to be sent: the body is about to be read.
     struct SendContinue: Sendable {}
 
+    /// Its promise is kept once the event loop has seen the writes before it and the socket takes more. A writer that
+    /// outruns the event loop would otherwise queue without bound: asynchronous writes return before they reach it.
+    struct AwaitWritability: Sendable {}
+
     private let stallTimeout: TimeAmount
     private let lingerTimeout: TimeAmount = .seconds(2)
     private var requestsInProgress = 0
@@ -24,6 +28,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var closesAfterResponse = false
     private var isLingering = false
     private var stall: Scheduled<Void>?
+    private var writabilityWaiters: [EventLoopPromise<Void>] = []
 
     init(stallTimeout: TimeAmount) { self.stallTimeout = stallTimeout }
 
@@ -49,7 +54,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
             requestsInProgress -= 1
-            guard closesAfterResponse else { return context.write(data, promise: promise) }
+            guard closesAfterResponse || isDraining else { return context.write(data, promise: promise) }
             closeOnceWritten(context, data, promise)
         default: context.write(data, promise: promise)
         }
@@ -78,6 +83,8 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         if !context.channel.isWritable {
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
             stall = context.eventLoop.scheduleTask(in: stallTimeout) { bound.value.close(promise: nil) }
+        } else {
+            releaseWriters { $0.succeed() }
         }
         context.fireChannelWritabilityChanged()
     }
@@ -85,7 +92,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) {
         stall?.cancel()
         stall = nil
+        releaseWriters { $0.fail(ChannelError.ioOnClosedChannel) }
         context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { releaseWriters { $0.fail(ChannelError.ioOnClosedChannel) } }
+
+    private func releaseWriters(_ release: (EventLoopPromise<Void>) -> Void) {
+        let waiters = writabilityWaiters
+        writabilityWaiters = []
+        waiters.forEach(release)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -99,7 +115,18 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
-        guard event is SendContinue else { return context.triggerUserOutboundEvent(event, promise: promise) }
-        context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: promise)
+        switch event {
+        case is SendContinue:
+            context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: promise)
+        case is AwaitWritability:
+            if !context.channel.isActive {
+                promise?.fail(ChannelError.ioOnClosedChannel)
+            } else if context.channel.isWritable {
+                promise?.succeed()
+            } else if let promise {
+                writabilityWaiters.append(promise)
+            }
+        default: context.triggerUserOutboundEvent(event, promise: promise)
+        }
     }
 }
