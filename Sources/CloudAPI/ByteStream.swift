@@ -5,6 +5,7 @@ import NIOCore
 /// so a body of any size passes in constant memory. It can be read once.
 public struct ByteStream: AsyncSequence, Sendable {
     public typealias Element = ByteBuffer
+    /// Whatever the source throws.
     public typealias Failure = any Error
 
     private let begin: @Sendable () -> AsyncIterator
@@ -43,6 +44,7 @@ public struct ByteStream: AsyncSequence, Sendable {
     /// No bytes.
     public static let empty = ByteStream([])
 
+    /// Begins to read; a body can be read once.
     public func makeAsyncIterator() -> AsyncIterator { begin() }
 
     /// Gathers the whole body.

@@ -26,11 +26,13 @@ public struct CloudLogHandler: LogHandler {
         (self.label, logLevel, self.format, self.output) = (label, level, format, output)
     }
 
+    /// One of the values that every line of this logger carries.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
+    /// Writes one line.
     public func log(event: LogEvent) {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }

@@ -54,32 +54,41 @@ public final class PrometheusRegistry: MetricsFactory, Sendable {
 
     // MARK: swift-metrics
 
+    /// A counter of whole numbers; the same label and dimensions are the same counter.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         number(Self.name(label, suffix: "_total"), .counter, dimensions)
     }
 
+    /// A counter of any numbers.
     public func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
         number(Self.name(label, suffix: "_total"), .counter, dimensions)
     }
 
+    /// A gauge that goes up and down.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         number(Self.name(label), .gauge, dimensions)
     }
 
+    /// A histogram of magnitudes, or a gauge when values are not to be aggregated.
     public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         guard aggregate else { return number(Self.name(label), .gauge, dimensions) }
         return histogram(Self.name(label), HistogramSeries.magnitudeBounds, dimensions)
     }
 
+    /// A histogram of durations.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(Self.name(label, suffix: "_seconds"), HistogramSeries.durationBounds, dimensions)
     }
 
-    // Series outlive their handlers: a counter that vanished would look like a restart to Prometheus.
+    /// Keeps the counter: one that vanished would look like a restart to Prometheus.
     public func destroyCounter(_ handler: any CounterHandler) {}
+    /// Keeps the counter.
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {}
+    /// Keeps the gauge.
     public func destroyMeter(_ handler: any MeterHandler) {}
+    /// Keeps the series.
     public func destroyRecorder(_ handler: any RecorderHandler) {}
+    /// Keeps the histogram.
     public func destroyTimer(_ handler: any TimerHandler) {}
 
     private func number(_ name: String, _ kind: Kind, _ dimensions: [(String, String)]) -> NumberSeries {

@@ -34,7 +34,7 @@ extension RequestPipeline {
     /// A 5xx is the cloud's own fault and is logged with its cause; a 4xx is the client's and stays quiet.
     private func log(_ fault: Fault, _ error: any Error, _ exchange: Exchange) {
         let isServerFault = fault.status.kind == .serverError
-        guard isServerFault || fault.cause != nil else { return }
+        guard isServerFault || fault.cause != nil, !(error is Refusal) else { return }
         let level: Logger.Level = fault.status == .internalServerError ? .error : isServerFault ? .warning : .debug
         logger.log(
             level: level, "The request failed: \(fault.message)",

@@ -111,7 +111,9 @@ final class RequestPipeline: Sendable {
             url: origin + path.raw, clientAddress: exchange.request.clientAddress, authorizer: authorizer)
         let response = try await traced(route, exchange) { try await endpoint.handler(request) }
         if case .ruleOnResource(let rule) = endpoint.access, !authorizer.hasDecided {
-            logger.critical("An endpoint answered without deciding its rule", metadata: ["rule": "\(rule)"])
+            logger.critical(
+                "An endpoint answered without deciding its rule",
+                metadata: ["rule": "\(rule)", "route": "\(route.template)", "request_id": "\(exchange.requestID)"])
             throw Refusal.internalError
         }
         return response
