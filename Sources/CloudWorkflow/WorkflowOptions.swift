@@ -63,3 +63,14 @@ public enum WorkflowError: Error, Sendable, Equatable {
     /// A step did not end within its time.
     case timedOut(step: String)
 }
+
+extension WorkflowError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notRegistered(let name): "workflow '\(name)' is not registered with the runner"
+        case .stateTooLarge(let name, let bytes): "the state of workflow '\(name)' has \(bytes) bytes"
+        case .incompatible(let reason): reason
+        case .timedOut(let step): "step '\(step)' did not end within its time"
+        }
+    }
+}

@@ -91,17 +91,11 @@ struct WorkflowProgress: Sendable, Equatable {
     }
 
     private var nextBackward: Move {
-        var group: [Int] = []
-        var index = position
-        while index >= limit {
-            let step = plan[index]
-            if step.hasUndo && !step.isTransaction { break }
-            if step.hasUndo { group.append(index) }
-            index -= 1
-        }
-        if !group.isEmpty { return .revert(group, then: index, isLast: index < limit) }
-        guard index >= limit else { return .conclude }
-        return isTurnRecorded ? .undo(index) : .recordTurn
+        guard position >= limit else { return .conclude }
+        guard plan[position].isTransaction else { return isTurnRecorded ? .undo(position) : .recordTurn }
+        let end = (limit...position).last { !plan[$0].isTransaction && plan[$0].hasUndo } ?? limit - 1
+        let group = (end + 1...position).reversed().filter { plan[$0].hasUndo }
+        return .revert(group, then: end, isLast: end < limit)
     }
 
     // MARK: What happened
@@ -113,7 +107,10 @@ struct WorkflowProgress: Sendable, Equatable {
     mutating func perform(upTo index: Int) { (position, attempts) = (index, 0) }
 
     /// Steps were undone; this one is next.
-    mutating func revert(then index: Int) { (position, attempts, isTurnRecorded) = (index, 0, true) }
+    mutating func revert(then index: Int) {
+        (position, attempts, isTurnRecorded) = (index, 0, true)
+        skipWhatHasNoUndo()
+    }
 
     /// The direction stands in the row.
     mutating func recordTurn() { isTurnRecorded = true }
@@ -150,6 +147,11 @@ struct WorkflowProgress: Sendable, Equatable {
     private mutating func turn(_ direction: Direction) {
         if self.direction == .forward { position = max(reached, position - 1) }
         (self.direction, attempts, isTurnRecorded) = (direction, 0, false)
+        skipWhatHasNoUndo()
+    }
+
+    private mutating func skipWhatHasNoUndo() {
+        while position >= limit, !plan[position].hasUndo { position -= 1 }
     }
 }
 

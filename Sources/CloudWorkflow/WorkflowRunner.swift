@@ -75,6 +75,9 @@ public final class WorkflowRunner: WorkflowEngine {
 
     // MARK: Beginning and cancelling
 
+    /// Begins a workflow within the caller's transaction. Once that is on disk the workflow goes on at once in this
+    /// program, if it has a free place; else the row waits for any runner that has one.
+    /// - Throws: `WorkflowBusy`; `WorkflowError.notRegistered` or `.stateTooLarge` for a mistake of the program.
     @discardableResult
     public func start<S>(
         _ workflow: Workflow<S>, _ initial: S, subject: String, requestID: String?, in transaction: any Transaction
@@ -116,6 +119,8 @@ public final class WorkflowRunner: WorkflowEngine {
         accept(Work(definition: definition, row: row, lease: WorkflowLease(id: new.id, fence: 1, expiresAt: until)))
     }
 
+    /// Asks the subject's live workflow to unwind. The step under way is interrupted once the caller's transaction is
+    /// on disk; at a runner of another program, when that next renews its lease or records progress.
     public func cancel(subject: String, in transaction: any Transaction) throws -> Bool {
         let id = try WorkflowTable.requestCancel(subject: subject, now: means.clock.now, in: transaction)
         guard let id else { return false }

@@ -65,10 +65,10 @@ struct Sample {
                 sample.transaction("e"), sample.transaction("f"),
             ])
             let station = Station(site, [workflow.definition])
-            await station.ready()
+            try await station.ready()
             let before = site.database.writes
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .done)
+            #expect(try await station.ending(of: id) == .done)
             // The caller's own, one for a and b, one for e and f with the end and the progress past c and d.
             #expect(site.database.writes - before == 3)
             #expect(try await site.things() == ["a", "b", "e", "f"])
@@ -86,10 +86,10 @@ struct Sample {
             let sample = Sample()
             let workflow = sample.workflow([sample.transaction("a"), sample.action("b")])
             let station = Station(site, [workflow.definition])
-            await station.ready()
+            try await station.ready()
             let before = site.database.writes
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .done)
+            #expect(try await station.ending(of: id) == .done)
             #expect(site.database.writes - before == 3)
             await station.stop()
         }
@@ -100,7 +100,7 @@ struct Sample {
             let sample = Sample()
             let workflow = sample.workflow([sample.transaction("a")])
             let station = Station(site, [workflow.definition])
-            await station.ready()
+            try await station.ready()
             await #expect(throws: Unlucky.self) {
                 try await site.database.write { [runner = station.runner] transaction in
                     try runner.start(workflow, Trail(), subject: "thing/1", requestID: nil, in: transaction)
@@ -127,12 +127,12 @@ struct Sample {
             gate.open()
             var endings = [String: WorkflowEnding]()
             for _ in 0..<2 {
-                let departure = await station.departures.next()
+                let departure = try await station.departures.next()
                 endings[departure.id] = departure.ending
             }
             #expect(endings == [first: .done, other: .done])
             let again = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: again) == .done)
+            #expect(try await station.ending(of: again) == .done)
             await station.stop()
         }
     }
@@ -166,7 +166,7 @@ struct Sample {
             ])
             let station = Station(site, [workflow.definition])
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .done)
+            #expect(try await station.ending(of: id) == .done)
             #expect(sample.journal.all == ["try a", "try a", "try a", "do a", "do b"])
             let state: String? = try await site.database.read { try $0.scalar("SELECT state FROM workflows") }
             #expect(state == #"{"entries":["1","2","3","a","b"]}"#)
@@ -183,7 +183,7 @@ struct Sample {
             ])
             let station = Station(site, [workflow.definition])
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .done)
+            #expect(try await station.ending(of: id) == .done)
             #expect(try await site.things() == ["a", "b"])
             #expect(sample.journal.count("do a") == 3)
             await station.stop()
@@ -204,7 +204,7 @@ struct Sample {
             ])
             let station = Station(site, [workflow.definition])
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .unwound)
+            #expect(try await station.ending(of: id) == .unwound)
             #expect(keys.all == [
                 "\(id)/1/a", "\(id)/1/b", "\(id)/1/a/undo", "\(id)/2/a", "\(id)/2/b", "\(id)/2/b", "\(id)/2/a/undo",
             ])
@@ -227,9 +227,9 @@ struct Sample {
                 return 0
             }
             let station = Station(site, options: options, [workflow.definition])
-            await station.ready()
+            try await station.ready()
             let id = try await station.start(workflow, Trail())
-            #expect(await station.ending(of: id) == .done)
+            #expect(try await station.ending(of: id) == .done)
             #expect(sample.journal.count("wait") == 5)
             #expect(sample.journal.count("try a") == 1)
             await station.stop()

@@ -24,6 +24,8 @@ final class Gate: Sendable {
     }
     private let state = Mutex(State())
 
+    var isOpen: Bool { state.withLock { $0.isOpen } }
+
     func open() {
         let waiters = state.withLock { state in
             state.isOpen = true
@@ -76,6 +78,14 @@ final class ManualClock: WorkflowClock {
         for sleeper in awake { sleeper.resume() }
     }
 
+    /// Advances step by step until something has happened, at a pace that lets others keep up.
+    func advance(by step: Duration, until isDone: () async throws -> Bool) async throws {
+        while try await !isDone() {
+            advance(by: step)
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
     func sleep(until moment: Timestamp) async throws {
         let ticket = state.withLock { state in
             state.count += 1
@@ -115,6 +125,7 @@ final class WatchedDatabase: Database {
         try await base.read(body)
     }
 
+    @discardableResult
     func write<Result: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Result) async throws -> Result {
         if let failure { throw failure }
         state.withLock { $0.writes += 1 }
@@ -146,22 +157,35 @@ final class Departures: Sendable {
     }
 
     /// The next departure nobody has asked for.
-    func next() async -> (id: String, ending: WorkflowEnding) {
+    func next() async throws -> (id: String, ending: WorkflowEnding) {
         while true {
+            try Task.checkCancellation()
             let found = state.withLock { state -> (String, WorkflowEnding)? in
                 guard state.taken < state.endings.count else { return nil }
                 state.taken += 1
                 return state.endings[state.taken - 1]
             }
             if let found { return found }
+            await waitForOne()
+        }
+    }
+
+    private func waitForOne() async {
+        await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isThere = state.withLock { state in
-                    if state.taken < state.endings.count { return true }
+                    if state.taken < state.endings.count || Task.isCancelled { return true }
                     state.waiter = continuation
                     return false
                 }
                 if isThere { continuation.resume() }
             }
+        } onCancel: {
+            let waiter = state.withLock { state in
+                defer { state.waiter = nil }
+                return state.waiter
+            }
+            waiter?.resume()
         }
     }
 }
@@ -257,16 +281,16 @@ struct Station: Sendable {
     }
 
     /// Waits until the workflow leaves the runner.
-    func ending(of id: String) async -> WorkflowEnding {
+    func ending(of id: String) async throws -> WorkflowEnding {
         while true {
-            let departure = await departures.next()
+            let departure = try await departures.next()
             if departure.id == id { return departure.ending }
         }
     }
 
     /// Waits until the runner has taken up its work, so that what starts goes straight to it.
-    func ready() async {
-        while !runner.isRunning { await Task.yield() }
+    func ready() async throws {
+        while !runner.isRunning { try await Task.sleep(for: .milliseconds(1)) }
     }
 
     func stop() async {
