@@ -306,7 +306,7 @@ import Testing
     @Test func endedRowsArePurgedAfterTheRetention() async throws {
         try await Site.with { site in
             let sample = Sample(), clock = ManualClock(), gate = Gate()
-            let workflow = sample.workflow([sample.action("a") { state, _ in
+            let workflow = sample.workflow([sample.action("a", timeout: .seconds(3_000)) { state, _ in
                 if state.entries.contains("wait") { try await gate.pass() }
             }])
             let station = Station(site, clock: clock, [workflow.definition])
