@@ -11,8 +11,9 @@ extension Compute {
             type: "compute", name: "nova", path: "/compute", envelope: .compute, microversions: ComputeVersions.policy,
             endpoints: ComputeVersions.endpoints + FlavorEndpoints(compute: parts).table + KeyPairEndpoints(compute: parts).table
                 + ServerEndpoints(compute: parts).table + ServerActionEndpoints(compute: parts).table
-                + ServerDetailEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
+                + ServerDetailEndpoints(compute: parts).table + ServerMetadataEndpoints(compute: parts).table
+                + ServerAddressEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
                 + QuotaEndpoints(compute: parts).table,
-            rules: Self.rules)
+            rules: Self.rules, requestIDHeader: HTTPField.Name("x-compute-request-id"))
     }
 }

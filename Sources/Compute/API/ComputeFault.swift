@@ -46,7 +46,22 @@ extension NetworkRefusal: FaultConvertible {
 
 extension ErrorEnvelope {
     /// Nova's form: one member named after the kind of fault, with message and code.
-    static let compute = ErrorEnvelope { fault, _, json in
+    static let compute = ErrorEnvelope(wording: wording, write: write)
+
+    /// Nova names the attribute or the query parameter that is wrong.
+    @Sendable private static func wording(_ refusal: Refusal) -> Fault? {
+        switch refusal {
+        case .invalidBody(let violation):
+            guard let place = violation.path.last else { return Fault(.badRequest, violation.reason) }
+            return Fault(.badRequest, "Invalid input for field/attribute \(place). \(violation.reason)")
+        case .invalidQuery(let violation):
+            let place = violation.path.last.map { " \($0)" } ?? ""
+            return Fault(.badRequest, "Invalid input for query parameters\(place). \(violation.reason)")
+        default: return nil
+        }
+    }
+
+    @Sendable private static func write(_ fault: Fault, _ requestID: String, to json: inout JSONWriter) {
         let name: String = switch fault.status.code {
         case 400: "badRequest"
         case 401: "unauthorized"
@@ -54,7 +69,7 @@ extension ErrorEnvelope {
         case 404: "itemNotFound"
         case 405: "badMethod"
         case 409: "conflictingRequest"
-        case 413: "overLimit"
+        case 413, 429: "overLimit"
         case 415: "badMediaType"
         case 501: "notImplemented"
         case 503: "serviceUnavailable"

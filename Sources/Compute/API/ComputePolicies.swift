@@ -51,6 +51,16 @@ enum ComputePolicies {
         rule("os-instance-actions:list", .readerOrAdmin, "List what was done to a server."),
         rule("os-instance-actions:show", .readerOrAdmin, "Show one thing done to a server."),
         rule("os-attach-interfaces:list", .readerOrAdmin, "List a server's interfaces."),
+        rule("server-metadata:index", .readerOrAdmin, "List a server's metadata."),
+        rule("server-metadata:show", .readerOrAdmin, "Show a metadata item of a server."),
+        rule("server-metadata:create", .memberOrAdmin, "Add metadata to a server."),
+        rule("server-metadata:update_all", .memberOrAdmin, "Replace a server's metadata."),
+        rule("server-metadata:update", .memberOrAdmin, "Set a metadata item of a server."),
+        rule("server-metadata:delete", .memberOrAdmin, "Remove a metadata item of a server."),
+        rule("ips:index", .readerOrAdmin, "List a server's addresses."),
+        rule("ips:show", .readerOrAdmin, "List a server's addresses on one network."),
+        rule("os-volumes-attachments:index", .readerOrAdmin, "List a server's volumes."),
+        rule("servers:show:flavor-extra-specs", .readerOrAdmin, "See the extra specs of a server's flavor."),
         rule("os-security-groups:list", .readerOrAdmin, "List a server's security groups."),
     ]
 

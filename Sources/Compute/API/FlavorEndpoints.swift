@@ -92,6 +92,7 @@ struct FlavorEndpoints: Sendable {
         }
         filter.minimumMemoryMiB = try number(request.query["minRam"], "minRam")
         filter.minimumDiskGiB = try number(request.query["minDisk"], "minDisk")
+        if request.microversion >= Microversion(2, 102) { filter.name = request.query["name"] }
         let all = try await compute.database.read { [filter] in try FlavorRecords.list(filter, in: $0) }
         let sorted = sort(all, request)
         var rest = sorted[...]

@@ -19,10 +19,10 @@ struct FlavorView: JSONWritable {
                 $0.member("swap", flavor.swapMiB)
             }
             $0.member("OS-FLV-EXT-DATA:ephemeral", flavor.ephemeralGiB)
-            $0.member("OS-FLV-DISABLED:disabled", flavor.isDisabled)
+            if microversion < Microversion(2, 102) { $0.member("OS-FLV-DISABLED:disabled", flavor.isDisabled) }
             $0.member("vcpus", flavor.vcpus)
             $0.member("os-flavor-access:is_public", flavor.isPublic)
-            $0.member("rxtx_factor", flavor.rxtxFactor)
+            if microversion < Microversion(2, 102) { $0.member("rxtx_factor", flavor.rxtxFactor) }
             writeLinks("flavors", flavor.id, address, to: &$0)
             if microversion >= Microversion(2, 55) { $0.member("description", flavor.description) }
             if microversion >= Microversion(2, 61) { $0.member("extra_specs", flavor.extraSpecs) }

@@ -55,10 +55,10 @@ struct ServerActionEndpoints: Sendable {
     private func reboot(_ request: APIRequest, _ value: JSON) async throws -> APIResponse {
         try validate(value, ServerSchemas.reboot)
         let isHard = value["type"]?.string?.uppercased() == "HARD"
-        return try await power(request, isHard ? .hardReboot : .reboot, rule: "servers:reboot", .null)
+        return try await power(request, isHard ? .hardReboot : .softReboot, rule: "servers:reboot", .null)
     }
 
-    private func power(_ request: APIRequest, _ action: ServerAction, rule: String, _ value: JSON) async throws -> APIResponse {
+    private func power(_ request: APIRequest, _ action: PowerAction, rule: String, _ value: JSON) async throws -> APIResponse {
         let found = try await find(request, rule: rule)
         try await compute.database.write { [compute] transaction in
             guard let server = try ServerRecords.find(found.id, in: transaction) else {
@@ -69,23 +69,15 @@ struct ServerActionEndpoints: Sendable {
                 throw ComputeError.conflict("Instance \(server.id) is not ready: it has no host.")
             }
             try ServerRecords.change(server.id, in: transaction) { $0.task = action.task }
-            try compute.log(action, server, request, in: transaction)
+            try compute.log(action.action, server, request, in: transaction)
             let change = PowerChange(
-                serverID: server.id, requestID: request.requestID, host: host, action: hostAction(action), outcome: nil)
+                serverID: server.id, requestID: request.requestID, host: host, 
+                action: action.request(grace: compute.options.shutdownGraceSeconds), outcome: nil)
             try compute.workflows.start(
                 PowerWorkflow(compute: compute).workflow, change, subject: server.subject, requestID: request.requestID,
                 in: transaction)
         }
         return .empty()
-    }
-
-    private func hostAction(_ action: ServerAction) -> PowerGuest.Action {
-        switch action {
-        case .start, .delete: .start
-        case .stop: .stop(graceSeconds: compute.options.shutdownGraceSeconds)
-        case .reboot: .softReboot(graceSeconds: compute.options.shutdownGraceSeconds)
-        case .hardReboot: .hardReboot
-        }
     }
 
     private func console(_ request: APIRequest, _ value: JSON) async throws -> APIResponse {

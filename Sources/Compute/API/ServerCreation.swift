@@ -66,7 +66,7 @@ struct ServerCreation: Sendable {
         try ServerRecords.insert(server, in: transaction)
         try ActionRecords.begin(
             InstanceAction(
-                serverID: server.id, requestID: request.requestID, action: "create", projectID: server.projectID,
+                serverID: server.id, requestID: request.requestID, action: ServerAction.create.logName, projectID: server.projectID,
                 userID: server.userID, message: nil, startedAt: server.createdAt, finishedAt: nil), in: transaction)
         try compute.workflows.start(
             BuildWorkflow(compute: compute).workflow,

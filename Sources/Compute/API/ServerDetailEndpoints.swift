@@ -27,7 +27,8 @@ struct ServerDetailEndpoints: Sendable {
     }
 
     @Sendable private func actions(_ request: APIRequest) async throws -> APIResponse {
-        let server = try await compute.server(request["server_id"], for: request)
+        let server = try await compute.server(
+            request["server_id"], deleted: request.microversion >= Microversion(2, 21), for: request)
         let actions = try await compute.database.read { try ActionRecords.all(server: server.id, in: $0) }
         return .json {
             $0.object {
@@ -52,7 +53,8 @@ struct ServerDetailEndpoints: Sendable {
     }
 
     @Sendable private func action(_ request: APIRequest) async throws -> APIResponse {
-        let server = try await compute.server(request["server_id"], for: request)
+        let server = try await compute.server(
+            request["server_id"], deleted: request.microversion >= Microversion(2, 21), for: request)
         let actions = try await compute.database.read { try ActionRecords.all(server: server.id, in: $0) }
         guard let action = actions.first(where: { $0.requestID == request["request_id"] }) else {
             throw ComputeError.notFound("Action for request_id \(request["request_id"]) on instance \(server.id) not found")

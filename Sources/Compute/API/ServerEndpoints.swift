@@ -88,7 +88,7 @@ struct ServerEndpoints: Sendable {
         let ports = try await compute.database.read { [networking = compute.networking] in
             try networking.ports(servers: ids, in: $0)
         }
-        let context = try await ServerViewContext(request, compute)
+        let context = try await ServerViewContext(request, compute, isSingle: false)
         return answer(page, request, path: "/v2.1/servers/detail") { server, json in
             ServerView(server: server, ports: ports[server.id] ?? [], context: context).write(to: &json)
         }
@@ -141,7 +141,7 @@ struct ServerEndpoints: Sendable {
         let ports = try await compute.database.read { [networking = compute.networking] in
             try networking.ports(servers: [id], in: $0)[id] ?? []
         }
-        let context = try await ServerViewContext(request, compute)
+        let context = try await ServerViewContext(request, compute, isSingle: true)
         return .json("server", ServerView(server: server, ports: ports, context: context))
     }
 
@@ -151,8 +151,9 @@ struct ServerEndpoints: Sendable {
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
         let (found, body) = (try await find(request), request.body["server"] ?? .null)
-        let changed = try await compute.database.write { transaction in
+        let changed = try await compute.database.write { [compute] transaction in
             try ServerRecords.change(found.id, in: transaction) { server in
+                if let zone = body["pinned_availability_zone"] { try compute.pin(&server, to: zone.string) }
                 if let name = body["name"]?.string { server.name = name }
                 if let description = body["description"] { server.description = description.string }
                 if let hostName = body["hostname"]?.string { server.hostName = hostName }
@@ -178,10 +179,10 @@ struct ServerEndpoints: Sendable {
 }
 
 extension Compute.Parts {
-    /// A live server that the caller may act on under the endpoint's rule.
+    /// A server that the caller may act on under the endpoint's rule; a deleted one only when asked for.
     /// - Throws: 404 when there is none.
-    func server(_ id: String, for request: APIRequest) async throws -> Server {
-        let server = try await database.read { try ServerRecords.find(id, in: $0) }
+    func server(_ id: String, deleted: Bool = false, for request: APIRequest) async throws -> Server {
+        let server = try await database.read { try ServerRecords.find(id, deleted: deleted, in: $0) }
         guard let server else {
             // The rule is asked all the same, so that a caller who may do nothing learns nothing.
             try request.authorize(request.callerTarget)
@@ -191,6 +192,16 @@ extension Compute.Parts {
         let target: PolicyTarget = ["project_id": .string(server.projectID), "user_id": .string(server.userID)]
         try request.authorize(target, orThrow: isForeign ? ComputeError.serverNotFound(id).fault : nil)
         return server
+    }
+
+    /// Pins a server to its zone, or lets it go to any.
+    func pin(_ server: inout Server, to zone: String?) throws {
+        guard zone != server.availabilityZone else { return }
+        guard zone == nil || (server.availabilityZone == nil && zone == options.defaultAvailabilityZone) else {
+            throw ComputeError.conflict(
+                "Instance \(server.id) can't be pinned to availability zone \(zone ?? ""): it is in another or pinned to another.")
+        }
+        server.availabilityZone = zone
     }
 
     /// Notes in the server's log that an action begins.
@@ -205,7 +216,7 @@ extension Compute.Parts {
 
 extension ServerViewContext {
     /// The context of a request's answer.
-    init(_ request: APIRequest, _ compute: Compute.Parts) async throws {
+    init(_ request: APIRequest, _ compute: Compute.Parts, isSingle: Bool) async throws {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
         var upHosts: Set<String> = []
         if showsHost, request.microversion >= Microversion(2, 16) {
@@ -214,6 +225,7 @@ extension ServerViewContext {
         }
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
-            isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost, upHosts: upHosts)
+            isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost,
+            zone: compute.options.defaultAvailabilityZone, isSingle: isSingle, upHosts: upHosts)
     }
 }

@@ -6,47 +6,96 @@ struct ServerQuery: Sendable {
     var filter: ServerFilter
     var marker: String?
 
-    /// - Throws: 400 for values that make no sense, 403 for all projects without the right to them.
+    /// - Throws: 400 for values that make no sense, 403 for all projects or deleted servers without the right to them.
     init(_ request: APIRequest, allProjectsRule: String, maximum: Int) throws {
+        let query = request.query
         filter = ServerFilter(limit: try ListLimit.read(request, maximum: maximum))
-        marker = request.query["marker"]
+        marker = query["marker"]
+        filter.order = try Self.order(query)
         let isAdmin = request.token?.isAdmin ?? false
-        let all = try Self.flag(request.query["all_tenants"] ?? request.query["all_projects"], isPresent: request.query.items.contains { $0.name == "all_tenants" })
+        let all = try Self.asksForAllProjects(query)
         if all { try request.require(allProjectsRule, request.callerTarget) }
-        let project = request.query["project_id"] ?? request.query["tenant_id"]
-        filter.projectID = all ? project : request.token?.projectID
-        filter.name = request.query["name"]
-        filter.imageID = request.query["image"]
-        filter.flavorID = request.query["flavor"]
-        if let status = request.query["status"] { filter.state = try Self.states(status) }
-        filter.changedSince = try Self.moment(request.query["changes-since"], "changes-since")
-        filter.changedBefore = try Self.moment(request.query["changes-before"], "changes-before")
-        if let uuid = request.query["uuid"] { filter.uuids = [uuid] }
-        filter.newestFirst = request.query["sort_dir"] != "asc"
-        guard isAdmin else { return }
-        filter.userID = request.query["user_id"]
-        filter.host = request.query["host"]
-        filter.deleted = try Self.flag(request.query["deleted"], isPresent: false)
+        filter.projectID = all ? query["project_id"] ?? query["tenant_id"] : request.token?.projectID
+        filter.name = query["name"] ?? query["display_name"]
+        filter.imageID = query["image"]
+        filter.flavorID = query["flavor"]
+        filter.changedSince = try Self.moment(query, "changes-since")
+        filter.changedBefore = try Self.moment(query, "changes-before")
+        if let since = filter.changedSince, let before = filter.changedBefore, before < since {
+            throw ComputeError.badRequest("The value of changes-since must be less than or equal to changes-before.")
+        }
+        // Whoever asks for changes learns of deletions as well.
+        if filter.changedSince != nil || filter.changedBefore != nil { filter.deleted = nil }
+        if let uuid = query["uuid"] { filter.uuids = [uuid] }
+        if isAdmin {
+            filter.userID = query["user_id"]
+            filter.host = query["host"]
+            if let deleted = query["deleted"] { filter.deleted = LenientBoolean.parse(deleted) ?? false }
+        }
+        let statuses = query.all("status")
+        if !statuses.isEmpty { try apply(statuses, at: request.microversion, isAdmin: isAdmin) }
     }
 
-    private static func flag(_ text: String?, isPresent: Bool) throws -> Bool {
-        guard let text, !text.isEmpty else { return isPresent }
+    private mutating func apply(_ statuses: [String], at version: Microversion, isAdmin: Bool) throws {
+        let states = statuses.flatMap(Self.states)
+        if states.isEmpty, version >= Microversion(2, 38) { throw ComputeError.badRequest("Invalid status value") }
+        if states == [.deleted] {
+            guard isAdmin else { throw ComputeError.forbidden("Only administrators may list deleted instances") }
+            filter.deleted = true
+        }
+        // No server is in no state: an unknown status of an early microversion matches nothing.
+        if states.isEmpty { filter.uuids = [] } else { filter.state = states }
+    }
+
+    /// The order asked for: keys with their directions, and always the id at the end.
+    private static func order(_ query: QueryItems) throws -> [ServerOrder] {
+        let (names, directions) = (query.all("sort_key"), query.all("sort_dir"))
+        let isAscending = try directions.map { direction in
+            switch direction {
+            case "asc": true
+            case "desc": false
+            default:
+                throw ComputeError.badRequest("Invalid input for query parameters sort_dir. '\(direction)' is not one of ['asc', 'desc']")
+            }
+        }
+        guard directions.count <= max(names.count, 1) else {
+            throw ComputeError.badRequest("Sort direction size exceeds sort key size")
+        }
+        let fallback = isAscending.first ?? false
+        let keys = names.isEmpty ? [ServerOrder.Key.createdAt] : try names.map(key)
+        var order = keys.enumerated().map { position, key in
+            ServerOrder(key: key, isAscending: isAscending.indices.contains(position) ? isAscending[position] : fallback)
+        }
+        if !keys.contains(.id) { order.append(ServerOrder(key: .id, isAscending: order.first?.isAscending ?? false)) }
+        return order
+    }
+
+    private static func key(_ name: String) throws -> ServerOrder.Key {
+        guard let key = ServerOrder.Key(rawValue: name) else {
+            throw ComputeError.badRequest("Invalid input for query parameters sort_key. '\(name)' is no attribute that servers are sorted by.")
+        }
+        return key
+    }
+
+    /// `all_tenants` counts when it stands alone or holds a true value.
+    private static func asksForAllProjects(_ query: QueryItems) throws -> Bool {
+        guard let text = query["all_tenants"], !text.isEmpty else { return query["all_tenants"] != nil }
         guard let value = LenientBoolean.parse(text) else {
-            throw ComputeError.badRequest("Invalid value '\(text)' for a truth value.")
+            throw ComputeError.badRequest("Invalid value '\(text)' for all_tenants.")
         }
         return value
     }
 
-    private static func moment(_ text: String?, _ name: String) throws -> Timestamp? {
-        guard let text else { return nil }
+    private static func moment(_ query: QueryItems, _ name: String) throws -> Timestamp? {
+        guard let text = query[name] else { return nil }
         guard let moment = Timestamp(iso8601: text) else {
             throw ComputeError.badRequest("Invalid input for query parameters \(name). Value: \(text). It is not a 'date-time'.")
         }
         return moment
     }
 
-    /// The states behind a status of the API; an unknown status matches no server.
-    private static func states(_ status: String) throws -> [Server.State] {
+    /// The states behind a status of the API; none for a status that does not exist.
+    private static func states(_ status: String) -> [Server.State] {
         switch status.uppercased() {
         case "ACTIVE", "REBOOT", "HARD_REBOOT": [.active]
         case "BUILD": [.building]
@@ -56,7 +105,7 @@ struct ServerQuery: Sendable {
         case "SUSPENDED": [.suspended]
         case "DELETED": [.deleted]
         case "SOFT_DELETED": [.softDeleted]
-        default: throw ComputeError.badRequest("Invalid server status: \(status)")
+        default: []
         }
     }
 }

@@ -75,10 +75,11 @@ enum ServerSchemas {
         ]
         if minor >= 19 { members.append(("description", description)) }
         if minor >= 90 { members.append(("hostname", hostName)) }
+        if minor >= 104 { members.append(("pinned_availability_zone", .nullable(.string(length: 1...255)))) }
         return (Microversion(2, minor), .object([("server", .object(members))], required: ["server"]))
     }
 
-    static let update = [1, 19, 90].map(update)
+    static let update = [1, 19, 90, 104].map(update)
 
     /// The action requests: one member named after the action.
     static let action: Schema = .object([], additional: .any)

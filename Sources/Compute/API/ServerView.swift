@@ -124,7 +124,7 @@ struct ServerView: JSONWritable {
         json.member("key_name", server.keyName)
         json.member("config_drive", server.configDrive ? "True" : "")
         json.member("OS-DCF:diskConfig", "MANUAL")
-        json.member("OS-EXT-AZ:availability_zone", server.availabilityZone ?? "")
+        json.member("OS-EXT-AZ:availability_zone", server.host == nil ? server.availabilityZone ?? "" : context.zone)
         json.member("OS-EXT-STS:task_state", server.task?.rawValue)
         json.member("OS-EXT-STS:vm_state", server.state.rawValue)
         json.member("OS-EXT-STS:power_state", server.power.rawValue)
@@ -142,8 +142,8 @@ struct ServerView: JSONWritable {
         if from(19) { json.member("description", server.description) }
         if from(26) { json.member("tags") { $0.array { _ in } } }
         if from(63) { json.member("trusted_image_certificates", String?.none) }
-        if from(71) { json.member("server_groups") { $0.array { _ in } } }
-        if from(96) { json.member("pinned_availability_zone", String?.none) }
+        if from(71), context.isSingle { json.member("server_groups") { $0.array { _ in } } }
+        if from(96) { json.member("pinned_availability_zone", server.availabilityZone) }
         if from(100) { json.member("scheduler_hints", [String: String]()) }
     }
 
@@ -176,6 +176,10 @@ struct ServerViewContext: Sendable {
     let isAdmin: Bool
     /// Whether the caller may see hosts (os-extended-server-attributes).
     let showsHost: Bool
+    /// The availability zone of the hosts.
+    let zone: String
+    /// Whether one server is shown, which has its groups; upstream's lists leave them out.
+    let isSingle: Bool
     /// The names of hosts whose agent reports.
     let upHosts: Set<String>
 

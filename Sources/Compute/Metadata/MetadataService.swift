@@ -8,12 +8,12 @@ public struct MetadataService: Sendable {
 
     /// The document a guest asks for; nil where there is none, or no such guest.
     public func document(network id: String, address: String, path: String) async throws -> (contentType: String, body: [UInt8])? {
-        let networking = compute.networking
+        let (networking, zone) = (compute.networking, compute.options.defaultAvailabilityZone)
         let tree = try await compute.database.read { reader -> MetadataTree? in
             guard let serverID = try networking.server(network: id, address: address, in: reader),
                 let server = try ServerRecords.find(serverID, in: reader)
             else { return nil }
-            return MetadataTree(server: server, ports: try networking.ports(servers: [serverID], in: reader)[serverID] ?? [])
+            return MetadataTree(server: server, ports: try networking.ports(servers: [serverID], in: reader)[serverID] ?? [], zone: zone)
         }
         return tree?.document(at: path)
     }

@@ -6,6 +6,8 @@ import Foundation
 struct MetadataTree: Sendable {
     let server: Server
     let ports: [ServerPort]
+    /// The availability zone of the server's host.
+    let zone: String
 
     /// The versions of the OpenStack format that guests ask for; all have the same content here.
     static let openStackVersions = [
@@ -55,7 +57,7 @@ struct MetadataTree: Sendable {
         var object: JSONObject = [
             "uuid": .string(server.id), "name": .string(server.name), "hostname": .string(server.hostName),
             "launch_index": .int(server.launchIndex), "project_id": .string(server.projectID),
-            "availability_zone": server.availabilityZone.map { .string($0) } ?? .null,
+            "availability_zone": .string(zone),
             "meta": JSON(server.metadata), "devices": [], "dedicated_cpus": [],
         ]
         if let name = server.keyName, let key = server.publicKey {
@@ -142,7 +144,7 @@ struct MetadataTree: Sendable {
             Child(name: "local-hostname", node: .value(server.hostName)),
             Child(name: "local-ipv4", node: .value(address?.address ?? "")),
             Child(name: "placement", node: .folder([
-                Child(name: "availability-zone", node: .value(server.availabilityZone ?? ""))
+                Child(name: "availability-zone", node: .value(zone))
             ])),
             Child(name: "public-hostname", node: .value(server.hostName)),
             Child(name: "public-ipv4", node: .value(address?.floatingIPs.first ?? "")),

@@ -134,17 +134,24 @@ struct ActionRefused: Error, Hashable {
     let value: String
 }
 
-/// An operation on a server, with the states it is allowed in (nova.compute.api's check_instance_state).
-enum ServerAction: Sendable {
-    case start, stop, reboot, hardReboot, delete
+/// What is done to a server, under the name that the instance action log has for it.
+enum ServerAction: String, Sendable {
+    case create, delete, start, stop, reboot
+
+    /// The name in the log.
+    var logName: String { rawValue }
+}
+
+/// A change of a server's power, with the states it is allowed in (nova.compute.api's check_instance_state).
+enum PowerAction: Sendable {
+    case start, stop, softReboot, hardReboot
 
     private var states: Set<Server.State> {
         switch self {
         case .start: [.stopped]
         case .stop: [.active, .error]
-        case .reboot: [.active]
+        case .softReboot: [.active]
         case .hardReboot: [.active, .stopped, .paused, .suspended, .error]
-        case .delete: []
         }
     }
 
@@ -153,30 +160,38 @@ enum ServerAction: Sendable {
         switch self {
         case .start: .poweringOn
         case .stop: .poweringOff
-        case .reboot: .rebooting
+        case .softReboot: .rebooting
         case .hardReboot: .rebootingHard
-        case .delete: .deleting
         }
     }
 
-    /// The action's name in the instance action log.
-    var logName: String {
+    /// What the log knows it as.
+    var action: ServerAction {
         switch self {
-        case .start: "start"
-        case .stop: "stop"
-        case .reboot, .hardReboot: "reboot"
-        case .delete: "delete"
+        case .start: .start
+        case .stop: .stop
+        case .softReboot, .hardReboot: .reboot
+        }
+    }
+
+    /// What the host is asked to do.
+    /// - Parameter grace: how long a guest may take to go down by itself, in seconds.
+    func request(grace: Int) -> PowerGuest.Action {
+        switch self {
+        case .start: .start
+        case .stop: .stop(graceSeconds: grace)
+        case .softReboot: .softReboot(graceSeconds: grace)
+        case .hardReboot: .hardReboot
         }
     }
 
     /// - Throws: `ActionRefused` when the server is in a state that does not allow it.
     func check(_ server: Server) throws(ActionRefused) {
-        guard self != .delete else { return }
         if let task = server.task {
-            throw ActionRefused(action: logName, server: server.id, attribute: "task_state", value: task.rawValue)
+            throw ActionRefused(action: action.logName, server: server.id, attribute: "task_state", value: task.rawValue)
         }
         guard states.contains(server.state) else {
-            throw ActionRefused(action: logName, server: server.id, attribute: "vm_state", value: server.state.rawValue)
+            throw ActionRefused(action: action.logName, server: server.id, attribute: "vm_state", value: server.state.rawValue)
         }
     }
 }

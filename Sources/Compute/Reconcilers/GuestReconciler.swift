@@ -15,7 +15,14 @@ struct GuestReconciler: Reconciler {
     func reconcile() async throws {
         let hosts = try await compute.database.read { try HostRecords.all(in: $0) }
         let scheduler = Scheduler(placement: compute.placement, options: compute.options)
-        for host in hosts where scheduler.isUp(host) { try await reconcile(host.name) }
+        for host in hosts where scheduler.isUp(host) {
+            do {
+                try await reconcile(host.name)
+            } catch let error as BusError {
+                // The others are not held up by it; the next round asks it again.
+                compute.logger.warning("a host's guests cannot be compared", metadata: ["host": "\(host.name)", "error": "\(error)"])
+            }
+        }
     }
 
     private func reconcile(_ host: String) async throws {

@@ -36,6 +36,15 @@ enum ActionRecords {
             """)
     }
 
+    /// Notes that the actions of a kind that are still open have succeeded.
+    static func finishOpen(server: String, action: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE compute_actions SET finished_at = \(Timestamp.now), message = NULL
+            WHERE server_id = \(server) AND action = \(action) AND finished_at IS NULL
+            """)
+    }
+
     /// A server's actions, the newest first.
     static func all(server: String, in reader: any Reader) throws -> [InstanceAction] {
         try reader.all(

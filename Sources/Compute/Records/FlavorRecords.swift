@@ -11,6 +11,7 @@ struct FlavorFilter: Sendable {
     var isPublic: Bool?
     var minimumMemoryMiB: Int?
     var minimumDiskGiB: Int?
+    var name: String?
 }
 
 /// The flavors' rows.
@@ -46,6 +47,7 @@ enum FlavorRecords {
         if let isPublic = filter.isPublic { conditions.append("is_public = \(isPublic)") }
         if let memory = filter.minimumMemoryMiB { conditions.append("memory_mib >= \(memory)") }
         if let disk = filter.minimumDiskGiB { conditions.append("disk_gib >= \(disk)") }
+        if let name = filter.name { conditions.append("name = \(name)") }
         return try reader.all("SELECT \(columns) FROM compute_flavors WHERE \(conditions.joined(separator: " AND "))", flavor)
     }
 

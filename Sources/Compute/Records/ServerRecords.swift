@@ -119,21 +119,21 @@ struct ServerFilter: Sendable {
     var flavorID: String?
     var changedSince: Timestamp?
     var changedBefore: Timestamp?
-    /// Whether deleted servers are listed, and only they.
-    var deleted = false
+    /// Whether the deleted servers are listed, or those that live; nil for both.
+    var deleted: Bool? = false
     var uuids: [String]?
     /// The server after which the list goes on.
     var marker: Server?
     var limit: Int
-    /// Whether the newest come first, as upstream's default has it.
-    var newestFirst = true
+    /// The order, which always ends with the id so that it is total. The newest come first, as upstream's default has it.
+    var order = [ServerOrder(key: .createdAt, isAscending: false), ServerOrder(key: .id, isAscending: false)]
 
     init(limit: Int) { self.limit = limit }
 
     /// WHERE, ORDER BY and LIMIT.
     var clause: SQL {
         var conditions: [SQL] = []
-        if changedSince == nil { conditions.append(deleted ? "deleted_at IS NOT NULL" : "deleted_at IS NULL") }
+        if let deleted { conditions.append(deleted ? "deleted_at IS NOT NULL" : "deleted_at IS NULL") }
         if let projectID { conditions.append("project_id = \(projectID)") }
         if let userID { conditions.append("user_id = \(userID)") }
         if let name { conditions.append("name LIKE \(Self.pattern(containing: name)) ESCAPE '\\'") }
@@ -145,15 +145,20 @@ struct ServerFilter: Sendable {
         if let changedBefore { conditions.append("updated_at <= \(changedBefore)") }
         if let uuids { conditions.append("id IN \(in: uuids)") }
         if let marker { conditions.append(after(marker)) }
-        let direction: SQL = newestFirst ? "DESC" : "ASC"
         let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"
-        return "\(filter) ORDER BY created_at \(direction), id \(direction) LIMIT \(limit)"
+        let columns = order.map { order -> SQL in "\(order.key.column) \(order.isAscending ? "ASC" as SQL : "DESC")" }
+        return "\(filter) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
     }
 
+    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
     private func after(_ marker: Server) -> SQL {
-        newestFirst
-            ? "(created_at < \(marker.createdAt) OR (created_at = \(marker.createdAt) AND id < \(marker.id)))"
-            : "(created_at > \(marker.createdAt) OR (created_at = \(marker.createdAt) AND id > \(marker.id)))"
+        let cases = order.indices.map { position -> SQL in
+            var parts = order[..<position].map { order -> SQL in "\(order.key.column) = \(order.key.value(of: marker))" }
+            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
+            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
+            return "(\(parts.joined(separator: " AND ")))"
+        }
+        return "(\(cases.joined(separator: " OR ")))"
     }
 
     /// A LIKE pattern for text that contains this, with the pattern's own signs taken literally.
@@ -161,4 +166,68 @@ struct ServerFilter: Sendable {
         let escaped = text.map { "%_\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
         return "%\(escaped)%"
     }
+}
+
+/// One column of a list's order.
+struct ServerOrder: Sendable, Hashable {
+    /// What servers can be sorted by, under upstream's names. Columns that may be empty count as zero or empty text.
+    enum Key: String, Sendable, CaseIterable {
+        case createdAt = "created_at"
+        case updatedAt = "updated_at"
+        case launchedAt = "launched_at"
+        case id = "uuid"
+        case name = "display_name"
+        case hostName = "hostname"
+        case state = "vm_state"
+        case task = "task_state"
+        case power = "power_state"
+        case projectID = "project_id"
+        case userID = "user_id"
+        case imageID = "image_ref"
+        case keyName = "key_name"
+        case host
+
+        /// The expression that sorts.
+        var column: SQL {
+            switch self {
+            case .createdAt: "created_at"
+            case .updatedAt: "updated_at"
+            case .launchedAt: "COALESCE(launched_at, 0)"
+            case .id: "id"
+            case .name: "name"
+            case .hostName: "host_name"
+            case .state: "state"
+            case .task: "COALESCE(task, '')"
+            case .power: "power"
+            case .projectID: "project_id"
+            case .userID: "user_id"
+            case .imageID: "image_id"
+            case .keyName: "COALESCE(key_name, '')"
+            case .host: "COALESCE(host, '')"
+            }
+        }
+
+        /// What the expression is for a server.
+        func value(of server: Server) -> SQLValue {
+            switch self {
+            case .createdAt: server.createdAt.sqlValue
+            case .updatedAt: server.updatedAt.sqlValue
+            case .launchedAt: (server.launchedAt ?? Timestamp(microseconds: 0)).sqlValue
+            case .id: server.id.sqlValue
+            case .name: server.name.sqlValue
+            case .hostName: server.hostName.sqlValue
+            case .state: server.state.rawValue.sqlValue
+            case .task: (server.task?.rawValue ?? "").sqlValue
+            case .power: server.power.rawValue.sqlValue
+            case .projectID: server.projectID.sqlValue
+            case .userID: server.userID.sqlValue
+            case .imageID: server.image.id.sqlValue
+            case .keyName: (server.keyName ?? "").sqlValue
+            case .host: (server.host ?? "").sqlValue
+            }
+        }
+    }
+
+    var key: Key
+    var isAscending: Bool
 }

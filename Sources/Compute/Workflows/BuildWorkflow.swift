@@ -3,6 +3,7 @@ import CloudCore
 import CloudStore
 import CloudWorkflow
 import ComputeMessages
+import Logging
 
 /// What a build needs to remember from step to step.
 struct BuildState: Codable, Sendable, Hashable {
@@ -32,7 +33,7 @@ struct BuildWorkflow: Sendable {
             steps: [
                 .transaction("claim", perform: claim, undo: unclaim),
                 .transaction("ports", perform: makePorts, undo: removePorts),
-                .action("network", attempts: 3, timeout: .seconds(60), perform: settleNetwork),
+                .action("network", attempts: Self.networkAttempts, timeout: .seconds(60), perform: settleNetwork),
                 .action("spawn", attempts: 1, timeout: compute.options.buildDeadline, perform: spawn, undo: destroy),
                 .transaction("activate", perform: activate),
             ],
@@ -52,7 +53,6 @@ struct BuildWorkflow: Sendable {
         state.host = host.name
         try ServerRecords.change(server.id, in: transaction) { server in
             (server.host, server.task) = (host.name, .networking)
-            server.availabilityZone = server.availabilityZone ?? compute.options.defaultAvailabilityZone
         }
     }
 
@@ -93,9 +93,18 @@ struct BuildWorkflow: Sendable {
     }
 
     @Sendable private func settleNetwork(_ state: inout BuildState, _ context: StepContext) async throws {
-        guard let guest = state.guest else { return }
-        try await compute.networking.settle(ports: guest.interfaces.map(\.portID), deadline: context.deadline)
+        guard let guest = state.guest, let host = state.host else { return }
+        do {
+            try await compute.networking.settle(ports: guest.interfaces.map(\.portID), deadline: context.deadline)
+        } catch where context.attempt == Self.networkAttempts {
+            throw WorkflowStop("The networks of the server could not be set up on \(host).", cause: error)
+        }
     }
+
+    private static let networkAttempts = 3
+    /// After so many tries a host that does not answer is left alone: the guest reconciler removes what is there as
+    /// soon as it is back.
+    private static let destroyAttempts = 3
 
     @Sendable private func spawn(_ state: inout BuildState, _ context: StepContext) async throws {
         guard let guest = state.guest, let host = state.host else { throw WorkflowStop("The build lost its guest.") }
@@ -120,8 +129,14 @@ struct BuildWorkflow: Sendable {
 
     @Sendable private func destroy(_ state: inout BuildState, _ context: StepContext) async throws {
         guard let host = state.host else { return }
-        try await compute.destroyGuest(
-            state.serverID, ports: state.guest?.interfaces.map(\.portID) ?? [], host: host, key: context.key)
+        do {
+            try await compute.destroyGuest(
+                state.serverID, ports: state.guest?.interfaces.map(\.portID) ?? [], host: host, key: context.key)
+        } catch where context.attempt >= Self.destroyAttempts {
+            compute.logger.warning(
+                "host does not answer, going on without it",
+                metadata: ["server": "\(state.serverID)", "host": "\(host)", "error": "\(error)"])
+        }
     }
 
     @Sendable private func activate(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
@@ -138,9 +153,10 @@ struct BuildWorkflow: Sendable {
         try compute.placement.release(server: state.serverID, in: transaction)
         try compute.networking.detach(server: state.serverID, in: transaction)
         try ServerRecords.change(state.serverID, in: transaction) { server in
-            if failure.kind == .cancelled, server.task == .deleting {
+            if server.task == .deleting {
                 server.state = .deleted
                 server.deletedAt = .now
+                try ActionRecords.finishOpen(server: server.id, action: ServerAction.delete.logName, in: transaction)
             } else {
                 server.state = .error
                 server.fault = Server.Fault(code: 500, message: failure.message, details: nil, createdAt: .now)

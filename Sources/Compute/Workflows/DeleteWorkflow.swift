@@ -50,7 +50,7 @@ struct DeleteWorkflow: Sendable {
             (server.state, server.task, server.power) = (.deleted, nil, .noState)
             server.deletedAt = .now
         }
-        try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
+        try ActionRecords.finishOpen(server: state.serverID, action: ServerAction.delete.logName, in: transaction)
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: DeleteState, _ failure: WorkflowFailure) throws {

@@ -62,10 +62,11 @@ struct PowerWorkflow: Sendable {
     @Sendable private func end(_ transaction: any Transaction, _ state: PowerChange, _ failure: WorkflowFailure) throws {
         guard let server = try ServerRecords.find(state.serverID, in: transaction) else { return }
         if server.task == .deleting {
+            // This workflow has ended within the transaction, so the subject is free for the one that deletes.
             try compute.beginDelete(server, requestID: nil, in: transaction)
         } else {
             try ServerRecords.change(server.id, in: transaction) { $0.task = nil }
-            try ActionRecords.finish(server: server.id, request: state.requestID, message: failure.message, in: transaction)
         }
+        try ActionRecords.finish(server: server.id, request: state.requestID, message: failure.message, in: transaction)
     }
 }

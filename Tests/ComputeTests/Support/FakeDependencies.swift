@@ -1,0 +1,174 @@
+import CloudAPI
+import CloudCore
+import CloudStore
+import Synchronization
+
+@testable import Compute
+
+/// What a fake is told to do wrong, and what it does before it answers.
+final class Orders: Sendable {
+    typealias Hook = @Sendable (_ host: String) async throws -> Void
+    private let hooks = Mutex<[String: Hook]>([:])
+    private let failures = Mutex<[String: any Error]>([:])
+
+    /// Runs before the named call is carried out; what it throws, the call throws.
+    func before(_ name: String, _ hook: @escaping Hook) { hooks.withLock { $0[name] = hook } }
+    /// Makes the named call throw from now on.
+    func fail(_ name: String, with error: any Error) { failures.withLock { $0[name] = error } }
+    /// Lets everything work again.
+    func clear() {
+        hooks.withLock { $0 = [:] }
+        failures.withLock { $0 = [:] }
+    }
+
+    /// Asks for the orders of a synchronous call.
+    func check(_ name: String) throws {
+        if let error = failures.withLock({ $0[name] }) { throw error }
+    }
+
+    /// Asks for the orders of an asynchronous call.
+    func run(_ name: String, host: String = "") async throws {
+        if let hook = hooks.withLock({ $0[name] }) { try await hook(host) }
+        try check(name)
+    }
+}
+
+struct Unlucky: Error, Equatable {}
+
+/// The tables of the services that compute depends on.
+enum FakeSchema {
+    static let migrations = MigrationSet(module: "fakes", [
+        Migration(1, "fakes", [
+            "CREATE TABLE fake_claims (server_id TEXT PRIMARY KEY, provider TEXT NOT NULL, vcpus BIGINT NOT NULL, memory BIGINT NOT NULL)",
+            "CREATE TABLE fake_providers (id TEXT PRIMARY KEY, name TEXT NOT NULL, vcpus BIGINT NOT NULL, memory BIGINT NOT NULL)",
+            """
+            CREATE TABLE fake_ports (id TEXT PRIMARY KEY, server_id TEXT NOT NULL, network_id TEXT NOT NULL, host TEXT NOT NULL,
+                address TEXT NOT NULL)
+            """,
+        ])
+    ])
+}
+
+/// Placement in two tables.
+struct FakePlacement: ComputePlacement {
+    let orders: Orders
+
+    func candidates(_ resources: [String: Int], limit: Int, in reader: any Reader) throws -> [HostCandidate] {
+        try reader.all(
+            """
+            SELECT id, vcpus - (SELECT COALESCE(SUM(vcpus), 0) FROM fake_claims WHERE provider = p.id),
+                memory - (SELECT COALESCE(SUM(memory), 0) FROM fake_claims WHERE provider = p.id)
+            FROM fake_providers p ORDER BY name
+            """
+        ) { HostCandidate(provider: try $0[0], free: ["VCPU": try $0[1], "MEMORY_MB": try $0[2]]) }
+        .filter { candidate in
+            candidate.free.allSatisfy { $0.value >= resources[$0.key] ?? 0 }
+        }
+    }
+
+    func claim(
+        server id: String, projectID: String, userID: String, provider: String, resources: [String: Int],
+        in transaction: any Transaction
+    ) throws {
+        try orders.check("claim")
+        try transaction.execute(
+            """
+            INSERT INTO fake_claims (server_id, provider, vcpus, memory)
+            VALUES (\(id), \(provider), \(resources["VCPU"] ?? 0), \(resources["MEMORY_MB"] ?? 0))
+            """)
+    }
+
+    func release(server id: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM fake_claims WHERE server_id = \(id)")
+    }
+
+    func report(provider: String, name: String, inventories: [HostResource], in transaction: any Transaction) throws {
+        func total(_ resourceClass: String) -> Int {
+            inventories.first { $0.resourceClass == resourceClass }.map { Int(Double($0.total - $0.reserved) * $0.allocationRatio) } ?? 0
+        }
+        try transaction.execute(
+            """
+            INSERT INTO fake_providers (id, name, vcpus, memory)
+            VALUES (\(provider), \(name), \(total("VCPU")), \(total("MEMORY_MB")))
+            ON CONFLICT (id) DO UPDATE SET vcpus = excluded.vcpus, memory = excluded.memory
+            """)
+    }
+}
+
+/// Networking with one network, its ports in a table.
+struct FakeNetworking: ComputeNetworking {
+    static let network = "11111111-2222-4333-8444-555555555555"
+    let orders: Orders
+
+    func plan(_ request: NetworkRequest, projectID: String, isAdmin: Bool, in reader: any Reader) throws -> [PlannedPort] {
+        try orders.check("plan")
+        switch request {
+        case .automatic: return [PlannedPort(networkID: Self.network)]
+        case .none: return []
+        case .explicit(let entries):
+            return try entries.map { entry in
+                guard entry.networkID == Self.network else { throw NetworkRefusal(.notFound, "Network \(entry.networkID ?? "") could not be found.") }
+                return PlannedPort(networkID: Self.network, portID: entry.portID, fixedIP: entry.fixedIP, tag: entry.tag)
+            }
+        }
+    }
+
+    func attach(_ plan: [PlannedPort], to owner: PortOwner, in transaction: any Transaction) throws -> [ServerPort] {
+        try orders.check("attach")
+        for planned in plan {
+            let number: Int = try transaction.scalar("SELECT COUNT(*) FROM fake_ports") ?? 0
+            try transaction.execute(
+                """
+                INSERT INTO fake_ports (id, server_id, network_id, host, address) VALUES
+                    (\(Identifier.uuid()), \(owner.serverID), \(planned.networkID), \(owner.host),
+                    \(planned.fixedIP ?? "10.0.0.\(number + 5)"))
+                """)
+        }
+        return try ports(servers: [owner.serverID], in: transaction)[owner.serverID] ?? []
+    }
+
+    func detach(server id: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM fake_ports WHERE server_id = \(id)")
+    }
+
+    func ports(servers: [String], in reader: any Reader) throws -> [String: [ServerPort]] {
+        let rows = try reader.all(
+            "SELECT server_id, id, network_id, address FROM fake_ports WHERE server_id IN \(in: servers) ORDER BY id"
+        ) { row -> (String, ServerPort) in
+            let address = ServerPort.Address(
+                address: try row[3], subnetID: Self.network, version: 4, cidr: "10.0.0.0/24", gateway: "10.0.0.1",
+                nameservers: ["9.9.9.9"], floatingIPs: ["203.0.113.7"])
+            let port = ServerPort(
+                id: try row[1], networkID: try row[2], networkName: "private", mac: "fa:16:3e:00:00:01", mtu: 1442,
+                addresses: [address], securityGroups: ["default"])
+            return (try row[0], port)
+        }
+        return Dictionary(grouping: rows, by: \.0).mapValues { $0.map(\.1) }
+    }
+
+    func settle(ports: [String], deadline: Timestamp) async throws { try await orders.run("settle") }
+
+    func server(network id: String, address: String, in reader: any Reader) throws -> String? {
+        try reader.scalar("SELECT server_id FROM fake_ports WHERE network_id = \(id) AND address = \(address)")
+    }
+
+    func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String] {
+        guard let missing = namesOrIDs.first(where: { $0 != "default" }) else { return namesOrIDs }
+        throw NetworkRefusal(.notFound, "Security group \(missing) not found for project \(projectID).")
+    }
+}
+
+/// Images that exist by their id.
+struct FakeImages: ComputeImages {
+    static let image = "aaaaaaaa-2222-4333-8444-555555555555"
+    static let queued = "bbbbbbbb-2222-4333-8444-555555555555"
+    static let large = "cccccccc-2222-4333-8444-555555555555"
+
+    func image(_ id: String, for token: TokenContext) async throws -> ServerImage? {
+        guard [Self.image, Self.queued, Self.large].contains(id) else { return nil }
+        return ServerImage(
+            id: id, name: "cirros", status: id == Self.queued ? "queued" : "active", diskFormat: "qcow2",
+            minDiskGiB: id == Self.large ? 40 : 0, minMemoryMiB: 0, sizeBytes: 12_000_000, checksum: "5ca1ab1e",
+            properties: ["hw_disk_bus": "virtio"])
+    }
+}
