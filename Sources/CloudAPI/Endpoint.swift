@@ -41,6 +41,17 @@ public struct Endpoint: Sendable {
         (self.access, self.body, self.query, self.success, self.handler) = (access, body, query, success, handler)
         self.negotiates = negotiates
     }
+
+    /// A version document: open to everyone, and answered whatever microversion is asked for.
+    public static func versions(
+        _ path: String, _ summary: String, success: HTTPResponse.Status = .ok,
+        write: @escaping @Sendable (APIRequest, inout JSONWriter) throws -> Void
+    ) -> Endpoint {
+        Endpoint(
+            .get, path, summary, access: .open(because: "clients discover versions before they log in"),
+            success: success, negotiates: false
+        ) { request in try .json { try write(request, &$0) } }
+    }
 }
 
 /// Who may use an endpoint.
@@ -64,6 +75,8 @@ public enum RequestBody: Sendable {
     case none
     /// JSON that the schema admits; anything else is the service's own 400.
     case json(Schema)
+    /// JSON of other media types than `application/json`, such as Glance's JSON patches.
+    case document(mediaTypes: [String], Schema)
     /// JSON whose schema depends on the microversion: the entry with the highest minimum not above it counts.
     case versioned([(from: Microversion, schema: Schema)])
     /// Bytes, as they come, up to a size in bytes.

@@ -54,6 +54,7 @@ public struct EndpointAudit: Sendable {
         switch body {
         case .none: (nil, [])
         case .json(let schema): ("application/json", schema.sample.bytes)
+        case .document(let mediaTypes, let schema): (mediaTypes.first, schema.sample.bytes)
         case .versioned(let schemas):
             ("application/json", schemas.filter { $0.from <= version }.max { $0.from < $1.from }?.schema.sample.bytes ?? [])
         case .stream(let mediaTypes, _): (mediaTypes.first { !$0.contains("*") } ?? "application/octet-stream", [1])

@@ -76,8 +76,9 @@ enum Fixture {
         ], required: ["gadget"])
 
     private static let endpoints = [
-        Endpoint(.get, "/", "Versions", access: .open(because: "discovery"), success: .multipleChoices, negotiates: false) { _ in
-            .json("versions", ["v2.1"])
+        .versions("/", "Versions", success: .multipleChoices) { _, json in json.object { $0.member("versions", ["v2.1"]) } },
+        Endpoint(.patch, "/v2.1/gadgets/{gadget_id}", "Patch", access: .rule("gadget:create"), body: .document(mediaTypes: ["application/x-gadget-patch+json"], .array(.any))) { request in
+            .json("patch", request.body)
         },
         Endpoint(.get, "/v2.1/gadgets", "List", access: .rule("gadget:list"), query: .schema(.object([("limit", .integer(0...1000)), ("tag", .array(.string(length: 1...3)))], additional: nil))) { request in
             .json("gadgets", [request.microversion.description, request.query["limit"] ?? "none"])

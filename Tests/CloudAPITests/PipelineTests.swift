@@ -131,7 +131,7 @@ import Testing
         #"{"gadget": {"name": "x", "size": "3"}}"#, #"{"gadget": {"name": "x", "colour": "red"}}"#,
         #"{"gadget": {"name": "x"}, "more": 1}"#,
     ])
-    func abadBodyIs400(body: String) async {
+    func aBadBodyIs400(body: String) async {
         let answer = await create(body)
         #expect(answer.status == .badRequest)
         #expect(answer.json["gadgetFault"]?["code"] == 400)
@@ -139,6 +139,15 @@ import Testing
 
     @Test func aForeignMediaTypeIs415() async {
         #expect(await create("<gadget/>", type: "application/xml").status == .unsupportedMediaType)
+    }
+
+    @Test func aDocumentHasItsOwnMediaType() async {
+        func patch(_ type: String) async -> TestResponse {
+            await server.respond(
+                .patch, "/gadget/v2.1/gadgets/x", headers: [.authToken: "member", .contentType: type], body: Array("[1]".utf8))
+        }
+        #expect(await patch("application/x-gadget-patch+json").json["patch"] == [1])
+        #expect(await patch("application/json").status == .unsupportedMediaType)
     }
 
     @Test func aBodyBeyondTheLimitIs413() async throws {

@@ -24,7 +24,7 @@ import Testing
         #expect(json.json == ["detailed": false, "reasons": ["OK"]])
     }
 
-    @Test func afailingOrHangingCheckIs503() async throws {
+    @Test func aFailingOrHangingCheckIs503() async throws {
         let never = Gate()
         let server = try Fixture.server {
             $0.healthChecks = [

@@ -71,6 +71,21 @@ import Testing
         }
     }
 
+    @Test func theLastOfPipelinedRequestsMayAskToClose() async throws {
+        let size = 16 << 20
+        try await Self.serving(try Fixture.server()) { port in
+            try await TestConnection.open(port: port) { connection in
+                let download = get("/gadget/v2.1/objects/c/o?size=\(size)")
+                try await connection.send(download + get("/gadget/v2.1/objects/c/o?size=\(size)", "Connection: close\r\n"))
+                #expect(try await connection.readHead().contains { $0.lowercased() == "connection: close" } == false)
+                try await connection.readBody(size)
+                #expect(try await connection.readHead().contains { $0.lowercased() == "connection: close" })
+                try await connection.readBody(size)
+                #expect(try await connection.endsNow())
+            }
+        }
+    }
+
     @Test func aLargeDownloadWaitsForItsReader() async throws {
         let size = 128 << 20
         let made = Mutex(0)
@@ -135,7 +150,7 @@ import Testing
         }
     }
 
-    @Test func achunkedUploadArrives() async throws {
+    @Test func aChunkedUploadArrives() async throws {
         try await Self.serving(try Fixture.server()) { port in
             try await TestConnection.open(port: port) { connection in
                 try await connection.send("PUT /gadget/v2.1/objects/c/o HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -44,7 +44,7 @@ import Testing
         #expect(ids == ["req-1", nil])
     }
 
-    @Test func alineCannotBeForged() throws {
+    @Test func aLineCannotBeForged() throws {
         lines.logger(.text).info("name: a\nERROR forged", metadata: ["x": "1\r2 y=3"])
         let line = try #require(lines.all.first)
         #expect(!line.contains("\n") && !line.contains("\r"))

@@ -156,6 +156,7 @@ struct OpenAPIOperation: JSONWritable {
         switch body {
         case .none: return
         case .json(let schema): Self.writeContent(["application/json"], schema, to: &json)
+        case .document(let mediaTypes, let schema): Self.writeContent(mediaTypes, schema, to: &json)
         case .versioned(let schemas):
             let newestFirst = schemas.sorted { $0.from > $1.from }
             Self.writeContent(["application/json"], newestFirst.first?.schema ?? .any, to: &json)

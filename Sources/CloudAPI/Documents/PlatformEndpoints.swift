@@ -2,6 +2,7 @@ import CloudCore
 import CloudPolicy
 import CloudTelemetry
 import HTTPTypes
+import Synchronization
 
 /// The endpoints that belong to no service: they stand at the root of the port.
 enum PlatformEndpoints {
@@ -55,10 +56,27 @@ enum PlatformEndpoints {
     }
 
     private static func openAPI(_ services: [ServiceAPI]) -> Endpoint {
-        let document = OpenAPIDocument(services: services).bytes
+        let document = OnDemand { OpenAPIDocument(services: services).bytes }
         return Endpoint(
             .get, "/openapi.json", "Describe every operation as OpenAPI 3.1",
             access: .open(because: "it says no more than the public documentation"), negotiates: false
-        ) { _ in APIResponse(headers: [.contentType: "application/json"], body: .bytes(document)) }
+        ) { _ in APIResponse(headers: [.contentType: "application/json"], body: .bytes(document.value)) }
+    }
+}
+
+/// A value that is made when first asked for: the OpenAPI document takes time and memory that most processes never need.
+final class OnDemand<Value: Sendable>: Sendable {
+    private let made = Mutex<Value?>(nil)
+    private let make: @Sendable () -> Value
+
+    init(_ make: @escaping @Sendable () -> Value) { self.make = make }
+
+    var value: Value {
+        made.withLock { made in
+            if let made { return made }
+            let value = make()
+            made = value
+            return value
+        }
     }
 }

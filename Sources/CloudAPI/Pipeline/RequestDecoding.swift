@@ -11,6 +11,7 @@ enum RequestDecoding {
         switch endpoint.body {
         case .none: return (.null, .empty)
         case .json(let schema): return (try await json(exchange, schema, limit), .empty)
+        case .document(let mediaTypes, let schema): return (try await json(exchange, schema, limit, mediaTypes), .empty)
         case .versioned(let schemas):
             let version = exchange.microversion ?? Microversion(0, 0)
             let schema = schemas.filter { $0.from <= version }.max { $0.from < $1.from }?.schema
@@ -21,8 +22,10 @@ enum RequestDecoding {
         }
     }
 
-    private static func json(_ exchange: Exchange, _ schema: Schema, _ limit: Int) async throws -> JSON {
-        try check(exchange.head, ["application/json"])
+    private static func json(
+        _ exchange: Exchange, _ schema: Schema, _ limit: Int, _ mediaTypes: [String] = ["application/json"]
+    ) async throws -> JSON {
+        try check(exchange.head, mediaTypes)
         let bytes = try await exchange.request.body.collect(limit: limit)
         let json: JSON
         do {

@@ -23,6 +23,7 @@ extension RequestPipeline {
         case let violation as SchemaViolation: return envelope.fault(for: .invalidBody(violation))
         case let fault as Fault: return fault
         case let error as any FaultConvertible: return error.fault
+        case is CancellationError: return Fault(.serviceUnavailable, "The server is stopping.", headers: [.retryAfter: "1"])
         default: break
         }
         if let fault = options.mapError(error) { return fault }

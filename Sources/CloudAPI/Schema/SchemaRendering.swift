@@ -101,7 +101,7 @@ extension RequestBody {
     var schemas: [Schema] {
         switch self {
         case .none, .stream: []
-        case .json(let schema): [schema]
+        case .json(let schema), .document(_, let schema): [schema]
         case .versioned(let schemas): schemas.map(\.schema)
         }
     }

@@ -24,8 +24,10 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let stallTimeout: TimeAmount
     private let lingerTimeout: TimeAmount = .seconds(2)
     private var requestsInProgress = 0
-    private var isDraining = false
-    private var closesAfterResponse = false
+    /// Whether the last request in progress is the connection's last: the server drains, or the client said so.
+    private var endsAfterRequests = false
+    /// Whether the answer being written is the connection's last, whatever else the client sent.
+    private var endsAfterResponse = false
     private var isLingering = false
     private var stall: Scheduled<Void>?
     private var writabilityWaiters: [EventLoopPromise<Void>] = []
@@ -36,7 +38,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard !isLingering else { return }
         if case .head(let head) = unwrapInboundIn(data) {
             requestsInProgress += 1
-            if head.headerFields[.connection]?.lowercased() == "close" { closesAfterResponse = true }
+            if head.headerFields[.connection]?.lowercased() == "close" { endsAfterRequests = true }
         }
         context.fireChannelRead(data)
     }
@@ -49,12 +51,16 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head) where head.status.kind != .informational:
-            if isDraining || head.headerFields[.connection] == "close" { closesAfterResponse = true }
-            if closesAfterResponse { head.headerFields[.connection] = "close" }
+            if head.headerFields[.connection] == "close" || (endsAfterRequests && requestsInProgress == 1) {
+                endsAfterResponse = true
+                head.headerFields[.connection] = "close"
+            }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
             requestsInProgress -= 1
-            guard closesAfterResponse || isDraining else { return context.write(data, promise: promise) }
+            guard endsAfterResponse || (endsAfterRequests && requestsInProgress == 0) else {
+                return context.write(data, promise: promise)
+            }
             closeOnceWritten(context, data, promise)
         default: context.write(data, promise: promise)
         }
@@ -107,7 +113,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case is ChannelShouldQuiesceEvent:
-            isDraining = true
+            endsAfterRequests = true
             if requestsInProgress == 0, !isLingering { context.close(promise: nil) }
         case ChannelEvent.inputClosed where isLingering: context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
