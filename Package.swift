@@ -107,7 +107,7 @@ let package = Package(
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ImageStores"),
         tests("Identity", service),
-        tests("Images", service + ["ImageStores"]),
+        tests("Images", service + ["CloudWorkflow", "ImageStores"]),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),
         tests("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages"]),

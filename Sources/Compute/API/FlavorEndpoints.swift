@@ -54,34 +54,44 @@ struct FlavorEndpoints: Sendable {
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
         let (flavors, address) = (try await page(request), ServiceAddress(root: request.serviceURL))
-        return write(flavors, request, path: "/v2.1/flavors") {
+        return write(flavors, request) {
             FlavorReference(flavor: $0, microversion: request.microversion, address: address).write(to: &$1)
         }
     }
 
     @Sendable private func detail(_ request: APIRequest) async throws -> APIResponse {
         let (flavors, address) = (try await page(request), ServiceAddress(root: request.serviceURL))
-        return write(flavors, request, path: "/v2.1/flavors/detail") {
+        return write(flavors, request) {
             FlavorView(flavor: $0, microversion: request.microversion, address: address).write(to: &$1)
         }
     }
 
     private func write(
-        _ page: (flavors: [Flavor], hasMore: Bool), _ request: APIRequest, path: String,
-        _ view: (Flavor, inout JSONWriter) -> Void
+        _ page: FlavorPage, _ request: APIRequest, _ view: (Flavor, inout JSONWriter) -> Void
     ) -> APIResponse {
-        .json {
+        let links = PageLinks(request, page.request, ids: page.flavors.map(\.id), hasMore: page.hasMore)
+        return .json {
             $0.object {
                 $0.member("flavors") { json in json.array { json in for flavor in page.flavors { view(flavor, &json) } } }
-                if page.hasMore, let last = page.flavors.last {
-                    writeNextLink("flavors_links", request, path: path, marker: last.id, to: &$0)
-                }
+                links.writeNext("flavors_links", to: &$0)
             }
         }
     }
 
-    private func page(_ request: APIRequest) async throws -> (flavors: [Flavor], hasMore: Bool) {
-        let limit = try ListLimit.read(request, maximum: compute.options.maximumListLength)
+    private struct FlavorPage {
+        let request: PageRequest
+        let flavors: [Flavor]
+        let hasMore: Bool
+    }
+
+    /// What flavors are sorted by; the rest of upstream's keys is internal to its database.
+    private static let sortKeys: Set = ["flavorid", "name", "vcpus", "memory_mb", "root_gb"]
+
+    private func page(_ request: APIRequest) async throws -> FlavorPage {
+        let page = try request.page(
+            PageRules(
+                .nova, maximumLimit: compute.options.maximumListLength, sortKeys: Self.sortKeys,
+                defaultSort: [SortKey("flavorid")]))
         var filter = FlavorFilter()
         filter.projectID = request.token?.projectID
         filter.showsPrivate = request.token?.isAdmin ?? false
@@ -96,13 +106,14 @@ struct FlavorEndpoints: Sendable {
         let all = try await compute.database.read { [filter] in try FlavorRecords.list(filter, in: $0) }
         let sorted = sort(all, request)
         var rest = sorted[...]
-        if let marker = request.query["marker"] {
+        if let marker = page.marker {
             guard let position = sorted.firstIndex(where: { $0.id == marker }) else {
                 throw ComputeError.badRequest("marker [\(marker)] not found")
             }
             rest = sorted[(position + 1)...]
         }
-        return (Array(rest.prefix(limit)), rest.count > limit)
+        let (flavors, hasMore) = page.cut(Array(rest))
+        return FlavorPage(request: page, flavors: flavors, hasMore: hasMore)
     }
 
     private func sort(_ flavors: [Flavor], _ request: APIRequest) -> [Flavor] {

@@ -141,7 +141,12 @@ struct HostEndpoints: Sendable {
         json.member("vcpus", host.vcpus)
         json.member("memory_mb", host.memoryMiB)
         json.member("local_gb", host.diskGiB)
-        json.member("cpu_info", host.cpuInfo)
+        // Text in early microversions, the document itself from 2.28 on.
+        if request.microversion < Microversion(2, 28) {
+            json.member("cpu_info", host.cpuInfo)
+        } else {
+            json.member("cpu_info", JSON(sqlValue: .text(host.cpuInfo)) ?? [:])
+        }
     }
 
     @Sendable private func hypervisor(_ request: APIRequest) async throws -> APIResponse {

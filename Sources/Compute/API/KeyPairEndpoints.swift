@@ -44,26 +44,27 @@ struct KeyPairEndpoints: Sendable {
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
         let userID = try user(request, request.query["user_id"])
-        let limit = try ListLimit.read(request, maximum: compute.options.maximumListLength)
-        let marker = request.query["marker"]
-        let pairs = try await compute.database.read { reader in
+        let page = try request.page(
+            PageRules(.nova, maximumLimit: compute.options.maximumListLength, defaultSort: [SortKey("name")]))
+        let marker = page.marker
+        let found = try await compute.database.read { reader in
             if let marker, try KeyPairRecords.find(userID: userID, name: marker, in: reader) == nil {
                 throw ComputeError.badRequest("marker [\(marker)] not found")
             }
-            return try KeyPairRecords.list(userID: userID, after: marker, limit: limit + 1, in: reader)
+            return try KeyPairRecords.list(userID: userID, after: marker, limit: page.fetchCount, in: reader)
         }
+        let (pairs, hasMore) = page.cut(found)
+        let links = PageLinks(request, page, ids: pairs.map(\.name), hasMore: hasMore)
         return .json {
             $0.object {
                 $0.member("keypairs") { json in
                     json.array { json in
-                        for pair in pairs.prefix(limit) {
+                        for pair in pairs {
                             json.object { $0.member("keypair") { $0.object { writeCore(pair, request, to: &$0) } } }
                         }
                     }
                 }
-                if pairs.count > limit, limit > 0, request.microversion >= Microversion(2, 35) {
-                    writeNextLink("keypairs_links", request, path: "/v2.1/os-keypairs", marker: pairs[limit - 1].name, to: &$0)
-                }
+                if request.microversion >= Microversion(2, 35) { links.writeNext("keypairs_links", to: &$0) }
             }
         }
     }

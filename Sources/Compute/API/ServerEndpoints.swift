@@ -44,6 +44,10 @@ struct ServerEndpoints: Sendable {
             try request.require("os_compute_api:servers:create:forced_host", request.callerTarget)
             throw Fault(.notImplemented, "Choosing a server's host is not supported yet.")
         }
+        // Upstream's default scheduler heeds no other hint, and no server group exists yet.
+        if let group = (request.body["os:scheduler_hints"] ?? request.body["OS-SCH-HNT:scheduler_hints"])?["group"] {
+            throw ComputeError.badRequest("Instance group \(group.string ?? group.text) could not be found.")
+        }
         let servers = try await ServerCreation(compute: compute, request: request, token: token).accept()
         guard let first = servers.first else { throw ComputeError.badRequest("No server was asked for.") }
         if body.lenientBool("return_reservation_id") == true {
@@ -73,7 +77,7 @@ struct ServerEndpoints: Sendable {
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
         let page = try await page(request, rule: "os_compute_api:servers:index:get_all_tenants")
         let address = ServiceAddress(root: request.serviceURL)
-        return answer(page, request, path: "/v2.1/servers") { server, json in
+        return answer(page, request) { server, json in
             json.object {
                 $0.member("id", server.id)
                 $0.member("name", server.name)
@@ -89,36 +93,34 @@ struct ServerEndpoints: Sendable {
             try networking.ports(servers: ids, in: $0)
         }
         let context = try await ServerViewContext(request, compute, isSingle: false)
-        return answer(page, request, path: "/v2.1/servers/detail") { server, json in
+        return answer(page, request) { server, json in
             ServerView(server: server, ports: ports[server.id] ?? [], context: context).write(to: &json)
         }
     }
 
     private func answer(
-        _ page: ServerPage, _ request: APIRequest, path: String, _ view: (Server, inout JSONWriter) -> Void
+        _ page: ServerPage, _ request: APIRequest, _ view: (Server, inout JSONWriter) -> Void
     ) -> APIResponse {
-        .json {
+        let links = PageLinks(request, page.request, ids: page.servers.map(\.id), hasMore: page.hasMore)
+        return .json {
             $0.object {
                 $0.member("servers") { json in json.array { json in for server in page.servers { view(server, &json) } } }
-                if page.hasMore, let last = page.servers.last {
-                    writeNextLink("servers_links", request, path: path, marker: last.id, to: &$0)
-                }
+                links.writeNext("servers_links", to: &$0)
             }
         }
     }
 
     private struct ServerPage: Sendable {
-        var servers: [Server]
-        var hasMore: Bool
+        let request: PageRequest
+        let servers: [Server]
+        let hasMore: Bool
     }
 
     private func page(_ request: APIRequest, rule: String) async throws -> ServerPage {
         let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
         let servers = try await compute.database.read { reader -> [Server] in
             var filter = query.filter
-            // One more than asked for tells whether there is another page.
-            filter.limit = query.filter.limit + 1
-            if let marker = query.marker {
+            if let marker = query.page.marker {
                 guard let server = try ServerRecords.find(marker, deleted: true, in: reader) else {
                     throw ComputeError.badRequest("marker [\(marker)] not found")
                 }
@@ -126,7 +128,8 @@ struct ServerEndpoints: Sendable {
             }
             return try ServerRecords.list(filter, in: reader)
         }
-        return ServerPage(servers: Array(servers.prefix(query.filter.limit)), hasMore: servers.count > query.filter.limit)
+        let (rows, hasMore) = query.page.cut(servers)
+        return ServerPage(request: query.page, servers: rows, hasMore: hasMore)
     }
 
     // MARK: One server

@@ -4,14 +4,20 @@ import CloudCore
 /// What a list of servers is asked for, from the query.
 struct ServerQuery: Sendable {
     var filter: ServerFilter
-    var marker: String?
+    let page: PageRequest
+
+    private static let sortKeys = Set(ServerOrder.Key.allCases.map(\.rawValue))
+    private static let newestFirst = [ServerOrder.Key.createdAt, .id].map { SortKey($0.rawValue, .descending) }
 
     /// - Throws: 400 for values that make no sense, 403 for all projects or deleted servers without the right to them.
     init(_ request: APIRequest, allProjectsRule: String, maximum: Int) throws {
         let query = request.query
-        filter = ServerFilter(limit: try ListLimit.read(request, maximum: maximum))
-        marker = query["marker"]
-        filter.order = try Self.order(query)
+        page = try request.page(
+            PageRules(.nova, maximumLimit: maximum, sortKeys: Self.sortKeys, defaultSort: Self.newestFirst))
+        filter = ServerFilter(limit: page.fetchCount)
+        filter.order = page.fetchSort.compactMap { sort in
+            ServerOrder.Key(rawValue: sort.name).map { ServerOrder(key: $0, isAscending: sort.direction == .ascending) }
+        }
         let isAdmin = request.token?.isAdmin ?? false
         let all = try Self.asksForAllProjects(query)
         if all { try request.require(allProjectsRule, request.callerTarget) }
@@ -45,36 +51,6 @@ struct ServerQuery: Sendable {
         }
         // No server is in no state: an unknown status of an early microversion matches nothing.
         if states.isEmpty { filter.uuids = [] } else { filter.state = states }
-    }
-
-    /// The order asked for: keys with their directions, and always the id at the end.
-    private static func order(_ query: QueryItems) throws -> [ServerOrder] {
-        let (names, directions) = (query.all("sort_key"), query.all("sort_dir"))
-        let isAscending = try directions.map { direction in
-            switch direction {
-            case "asc": true
-            case "desc": false
-            default:
-                throw ComputeError.badRequest("Invalid input for query parameters sort_dir. '\(direction)' is not one of ['asc', 'desc']")
-            }
-        }
-        guard directions.count <= max(names.count, 1) else {
-            throw ComputeError.badRequest("Sort direction size exceeds sort key size")
-        }
-        let fallback = isAscending.first ?? false
-        let keys = names.isEmpty ? [ServerOrder.Key.createdAt] : try names.map(key)
-        var order = keys.enumerated().map { position, key in
-            ServerOrder(key: key, isAscending: isAscending.indices.contains(position) ? isAscending[position] : fallback)
-        }
-        if !keys.contains(.id) { order.append(ServerOrder(key: .id, isAscending: order.first?.isAscending ?? false)) }
-        return order
-    }
-
-    private static func key(_ name: String) throws -> ServerOrder.Key {
-        guard let key = ServerOrder.Key(rawValue: name) else {
-            throw ComputeError.badRequest("Invalid input for query parameters sort_key. '\(name)' is no attribute that servers are sorted by.")
-        }
-        return key
     }
 
     /// `all_tenants` counts when it stands alone or holds a true value.

@@ -16,7 +16,7 @@ struct ImageEndpoints: Sendable {
             Endpoint(.get, "/v2/images/{image_id}", "Show an image", access: .ruleOnResource("get_image"), handler: show),
             Endpoint(
                 .patch, "/v2/images/{image_id}", "Change an image", access: .ruleOnResource("modify_image"),
-                body: .json(ImageSchemas.patch), handler: patch),
+                body: .stream(mediaTypes: [ImageSchemas.patchMediaType], limit: ImageSchemas.patchLimit), handler: patch),
             Endpoint(
                 .delete, "/v2/images/{image_id}", "Delete an image", access: .ruleOnResource("delete_image"),
                 success: .noContent, handler: delete),
@@ -62,12 +62,11 @@ struct ImageEndpoints: Sendable {
     // MARK: Lists
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let filter = try filter(request)
-        let marker = request.query["marker"]
+        let page = try request.page(ImageOrder.rules(images.options))
+        let filter = try filter(request, page)
         let found = try await images.database.read { reader -> [Image] in
             var filter = filter
-            filter.limit += 1
-            if let marker {
+            if let marker = page.marker {
                 guard let image = try ImageRecords.find(marker, in: reader) else {
                     throw ImageError.badRequest("Invalid marker: image \(marker) could not be found.")
                 }
@@ -75,33 +74,21 @@ struct ImageEndpoints: Sendable {
             }
             return try ImageRecords.list(filter, in: reader)
         }
-        let page = found.prefix(filter.limit)
+        let (rows, hasMore) = page.cut(found)
+        let links = PageLinks(request, page, ids: rows.map(\.id), hasMore: hasMore)
         return .json {
             $0.object { json in
                 json.member("images") { json in
-                    json.array { json in for image in page { ImageView(image: image).write(to: &json) } }
+                    json.array { json in for image in rows { ImageView(image: image).write(to: &json) } }
                 }
-                json.member("schema", "/v2/schemas/images")
-                json.member("first", link(request, marker: nil))
-                if found.count > filter.limit, let last = page.last { json.member("next", link(request, marker: last.id)) }
+                links.writeFirstNextSchema(schema: "/v2/schemas/images", to: &json)
             }
         }
     }
 
-    /// Glance's links are paths, not addresses.
-    private func link(_ request: APIRequest, marker: String?) -> String {
-        var items = request.query.items.filter { $0.name != "marker" }
-        if let marker { items.append(("marker", marker)) }
-        let query = items.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
-        return query.isEmpty ? "/v2/images" : "/v2/images?" + query.joined(separator: "&")
-    }
-
-    private func filter(_ request: APIRequest) throws -> ImageFilter {
-        let limitText = request.query["limit"]
-        guard let limit = limitText == nil ? images.options.pageSize : limitText.flatMap({ Int($0) }), limit >= 0 else {
-            throw ImageError.badRequest("limit param must be a non-negative integer")
-        }
-        var filter = ImageFilter(limit: min(limit, images.options.maximumPageSize))
+    private func filter(_ request: APIRequest, _ page: PageRequest) throws -> ImageFilter {
+        var filter = ImageFilter(limit: page.fetchCount)
+        filter.order = ImageOrder.of(page)
         filter.viewer = request.token?.projectID
         filter.seesAll = request.token?.isAdmin ?? false
         filter.name = request.query["name"]
@@ -134,7 +121,7 @@ struct ImageEndpoints: Sendable {
     @Sendable private func patch(_ request: APIRequest) async throws -> APIResponse {
         let found = try await images.find(request)
         let isAdmin = request.token?.isAdmin ?? false
-        let operations = request.body.array ?? []
+        let operations = try await operations(request)
         let changed = try await images.database.write { transaction -> Image in
             guard let current = try ImageRecords.find(found.id, in: transaction) else { throw ImageError.notFound(found.id) }
             var edit = ImageEdit(image: current, isAdmin: isAdmin)
@@ -145,6 +132,20 @@ struct ImageEndpoints: Sendable {
             return edit.image
         }
         return answer(changed)
+    }
+
+    /// The operations of a patch, whose media type is Glance's own.
+    private func operations(_ request: APIRequest) async throws -> [JSON] {
+        let bytes = try await request.stream.collect(upTo: ImageSchemas.patchLimit)
+        do {
+            let patch = try JSON(parsing: bytes)
+            try ImageSchemas.patch.validate(patch)
+            return patch.array ?? []
+        } catch let error as JSONError {
+            throw ImageError.badRequest("The patch is not valid JSON. \(error.description)")
+        } catch let violation as SchemaViolation {
+            throw ImageError.badRequest("Invalid JSON patch: \(violation.description)")
+        }
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {

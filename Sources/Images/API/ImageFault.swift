@@ -7,7 +7,6 @@ enum ImageError: FaultConvertible {
     case badRequest(String)
     case conflict(String)
     case forbidden(String)
-    case noContent
     case storeFull
 
     var fault: Fault {
@@ -16,7 +15,6 @@ enum ImageError: FaultConvertible {
         case .badRequest(let message): Fault(.badRequest, message)
         case .conflict(let message): Fault(.conflict, message)
         case .forbidden(let message): Fault(.forbidden, message)
-        case .noContent: Fault(.noContent, "")
         case .storeFull: Fault(.contentTooLarge, "The image store is full.")
         }
     }
@@ -24,11 +22,16 @@ enum ImageError: FaultConvertible {
 
 extension ErrorEnvelope {
     /// Glance's form for clients that take JSON.
-    static let images = ErrorEnvelope { fault, _, json in
-        json.object {
-            $0.member("message", fault.message)
-            $0.member("code", "\(fault.status.code) \(fault.status.reasonPhrase)")
-            $0.member("title", fault.status.reasonPhrase)
-        }
-    }
+    static let images = ErrorEnvelope(
+        wording: { refusal in
+            guard case .denied(let rule) = refusal else { return nil }
+            return Fault(.forbidden, "You are not authorized to complete \(rule) action.")
+        },
+        write: { fault, _, json in
+            json.object {
+                $0.member("message", fault.message)
+                $0.member("code", "\(fault.status.code) \(fault.status.reasonPhrase)")
+                $0.member("title", fault.status.reasonPhrase)
+            }
+        })
 }

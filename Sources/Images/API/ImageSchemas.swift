@@ -25,6 +25,15 @@ enum ImageSchemas {
 
     static let create: Schema = .object([("id", .uuid)] + settable, additional: .string(length: 0...65535))
 
+    /// The media type of patches; the form of v2.0 is not taken.
+    static let patchMediaType = "application/openstack-images-v2.1-json-patch"
+    /// The largest patch in bytes.
+    static let patchLimit = 1 << 20
+
+    /// What `GET /v2/schemas/image` answers: the members a client may meet.
+    static let image: Schema = .object(
+        [("id", .uuid)] + settable + readOnly.sorted().map { ($0, .any) }, additional: .string())
+
     /// RFC 6902 patches, as far as image API v2 takes them.
     static let patch: Schema = .array(
         .object(

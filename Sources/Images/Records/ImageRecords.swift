@@ -122,6 +122,8 @@ struct ImageFilter: Sendable {
     var ids: [String]?
     var tags: [String] = []
     var marker: Image?
+    /// The order, which always ends with the id so that it is total.
+    var order = ImageOrder.newestFirst
     var limit: Int
 
     init(limit: Int) { self.limit = limit }
@@ -137,11 +139,20 @@ struct ImageFilter: Sendable {
         if let containerFormat { conditions.append("container_format = \(containerFormat)") }
         if let ids { conditions.append("id IN \(in: ids)") }
         for tag in tags { conditions.append("tags LIKE \(Self.pattern(tag: tag)) ESCAPE '\\'") }
-        if let marker {
-            conditions.append(
-                "(created_at < \(marker.createdAt) OR (created_at = \(marker.createdAt) AND id < \(marker.id)))")
+        if let marker { conditions.append(after(marker)) }
+        let columns = order.map { order -> SQL in "\(order.key.column) \(order.isAscending ? "ASC" as SQL : "DESC")" }
+        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
+    }
+
+    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
+    private func after(_ marker: Image) -> SQL {
+        let cases = order.indices.map { position -> SQL in
+            var parts = order[..<position].map { order -> SQL in "\(order.key.column) = \(order.key.value(of: marker))" }
+            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
+            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
+            return "(\(parts.joined(separator: " AND ")))"
         }
-        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY created_at DESC, id DESC LIMIT \(limit)"
+        return "(\(cases.joined(separator: " OR ")))"
     }
 
     /// Community images are listed only where they are asked for.

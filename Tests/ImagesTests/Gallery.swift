@@ -1,0 +1,135 @@
+import CloudAPI
+import CloudCore
+import CloudStore
+import Foundation
+import ImageStores
+import Synchronization
+import Testing
+
+@testable import Images
+
+/// Tokens of the form `role@project`; `admin@…` holds the three usual roles.
+struct RoleTokens: TokenAuthenticator {
+    func authenticate(_ token: Secret<String>) async throws -> TokenContext? {
+        let parts = token.reveal().split(separator: "@").map(String.init)
+        guard parts.count == 2 else { return nil }
+        let roles = ["reader", "member", "admin"]
+        let held = roles.prefix((roles.firstIndex(of: parts[0]) ?? -1) + 1)
+        return TokenContext(
+            userID: "user-\(parts[0])", userName: parts[0], userDomainID: "default", projectID: parts[1],
+            roles: Array(held), expiresAt: Timestamp.now + .seconds(3600))
+    }
+}
+
+/// A store that fails to order.
+final class FragileStore: ImageStore {
+    enum Failure: Sendable { case write, commit }
+    let base: FileImageStore
+    private let next = Mutex<Failure?>(nil)
+
+    init(_ base: FileImageStore) { self.base = base }
+
+    var name: String { base.name }
+    /// What the next upload fails at.
+    var failure: Failure? {
+        get { next.withLock { $0 } }
+        set { next.withLock { $0 = newValue } }
+    }
+
+    func beginUpload(id: String) async throws -> any ImageUpload {
+        FragileUpload(base: try await base.beginUpload(id: id), failure: failure)
+    }
+    func open(_ location: String) async throws -> any ImageContent { try await base.open(location) }
+    func remove(_ location: String) async throws { try await base.remove(location) }
+    func locations() async throws -> [String] { try await base.locations() }
+}
+
+struct FragileUpload: ImageUpload {
+    let base: any ImageUpload
+    let failure: FragileStore.Failure?
+
+    func write(_ bytes: [UInt8]) async throws {
+        if failure == .write { throw ImageStoreError.full }
+        try await base.write(bytes)
+    }
+    func commit() async throws -> StoredImage {
+        if failure == .commit { throw ImageStoreError.io(operation: "fsync", errno: EIO) }
+        return try await base.commit()
+    }
+    func abort() async { await base.abort() }
+}
+
+/// The image service over a database and a store in a directory of their own.
+final class Gallery: Sendable {
+    static let member = "member@blue"
+    static let admin = "admin@ops"
+    let database: SQLiteDatabase
+    let store: FragileStore
+    let images: Images
+    let server: CloudServer
+    let folder: URL
+
+    private init(_ directory: URL, _ options: ImageOptions) async throws {
+        folder = directory.appending(path: "store")
+        database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
+        try await database.migrate(Images.migrations)
+        store = FragileStore(try FileImageStore(folder: folder))
+        images = Images(database: database, store: store, options: options, collectGarbage: {})
+        server = try CloudServer(services: [images.api], authenticator: RoleTokens())
+    }
+
+    static func with(_ adjust: (inout ImageOptions) -> Void = { _ in }, _ body: (Gallery) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "gallery-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        var options = ImageOptions()
+        adjust(&options)
+        let gallery = try await Gallery(directory, options)
+        do {
+            try await body(gallery)
+        } catch {
+            await gallery.database.close()
+            throw error
+        }
+        await gallery.database.close()
+    }
+
+    func send(_ method: HTTPRequest.Method, _ path: String, token: String? = Gallery.member, _ json: JSON? = nil) async -> TestResponse {
+        await server.respond(method, "/image/v2" + path, token: token, json: json)
+    }
+
+    /// Describes an image and answers its id.
+    func create(_ name: String = "cirros", token: String = Gallery.member, _ more: JSONObject = [:]) async throws -> String {
+        var body: JSONObject = ["name": .string(name), "disk_format": "qcow2", "container_format": "bare"]
+        for member in more { body[member.name] = member.value }
+        let answer = await send(.post, "/images", token: token, .object(body))
+        try #require(answer.status == .created, "\(answer.text)")
+        return try #require(answer.json["id"]?.string)
+    }
+
+    func upload(_ id: String, _ bytes: [UInt8], token: String = Gallery.member, length: Int? = nil) async -> TestResponse {
+        var headers: HTTPFields = [.contentType: "application/octet-stream", .authToken: token]
+        if let length { headers[.contentLength] = String(length) }
+        return await server.respond(.put, "/image/v2/images/\(id)/file", headers: headers, body: bytes)
+    }
+
+    func patch(_ id: String, _ operations: JSON, token: String = Gallery.member) async -> TestResponse {
+        let headers: HTTPFields = [.contentType: "application/openstack-images-v2.1-json-patch", .authToken: token]
+        return await server.respond(.patch, "/image/v2/images/\(id)", headers: headers, body: operations.bytes)
+    }
+
+    func download(_ id: String, range: String? = nil, token: String = Gallery.member) async -> TestResponse {
+        var headers: HTTPFields = [.authToken: token]
+        headers[.range] = range
+        return await server.respond(.get, "/image/v2/images/\(id)/file", headers: headers)
+    }
+
+    func show(_ id: String) async -> JSON { await send(.get, "/images/\(id)").json }
+
+    /// How many files the store holds, finished or not.
+    func files() throws -> Int {
+        try ["data", "incoming"].reduce(0) {
+            $0 + (try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: $1).path)).count
+        }
+    }
+}
