@@ -28,7 +28,8 @@ public protocol Database: Sendable {
 
 /// Queries within a snapshot. Valid only inside the body that received it.
 public protocol Reader: AnyObject {
-    /// Calls `body` for each row of the result, in order.
+    /// Calls `body` for each row of the result, in order. Within a transaction, a body that changes the rows it walks
+    /// over should collect them first (`all`): the databases differ in whether the walk sees the changes.
     func forEach(_ sql: SQL, _ body: (borrowing Row) throws -> Void) throws
 }
 
@@ -66,7 +67,8 @@ private struct EnoughRows: Error {}
 /// A reading and writing transaction.
 public protocol Transaction: Reader {
     /// Runs a statement and answers how many rows it changed.
-    /// - Throws: `StoreError.constraint` when a row would break a key or a foreign key. Unless the statement ran
+    /// - Throws: `StoreError.constraint` when a row would break a key or a foreign key, or a text holds a NUL
+    ///   character, which PostgreSQL cannot store (`.check`). Unless the statement ran
     ///   in a `savepoint`, the transaction can then only be abandoned.
     @discardableResult
     func execute(_ sql: SQL) throws -> Int

@@ -29,6 +29,8 @@ public typealias SQLConvertible = SQLBindable & SQLDecodable
 ///     let sql: SQL = "SELECT id, name FROM projects WHERE domain_id = \(domain) AND name = \(name)"
 ///
 /// One text serves both databases; column types are TEXT, BIGINT, DOUBLE PRECISION and BLOB.
+/// Both take ON CONFLICT, RETURNING and deferred foreign keys. LIKE tells upper from lower case, and its patterns name
+/// their escape (`LIKE ? ESCAPE '!'`), because the databases' own differ.
 public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
     /// The text with a `?` for every bound value.
     public private(set) var text: String

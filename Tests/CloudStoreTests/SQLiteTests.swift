@@ -202,6 +202,41 @@ import Testing
         }
     }
 
+    @Test func fullDiskLosesNothingAcknowledged() async throws {
+        try await withDatabase { database in
+            let pages = try await database.read { try $0.scalar("PRAGMA page_count", as: Int.self) }
+            let limit = try #require(pages) + 20
+            try await database.write { try $0.forEach(SQL(stringLiteral: "PRAGMA max_page_count = \(limit)")) { _ in } }
+            let acknowledged = Journal<String>()
+            let failures = await withTaskGroup(of: StoreError?.self) { group in
+                for number in 0..<200 {
+                    group.addTask {
+                        let id = "\(number) " + String(repeating: "x", count: 1_000)
+                        do {
+                            try await database.write { try $0.execute("INSERT INTO items VALUES (\(id))") }
+                            acknowledged.add(id)
+                            return nil
+                        } catch { return error as? StoreError }
+                    }
+                }
+                return await group.reduce(into: [StoreError]()) { if let failure = $1 { $0.append(failure) } }
+            }
+            #expect(failures.count + acknowledged.entries.count == 200)
+            #expect(!acknowledged.entries.isEmpty)
+            for failure in failures {
+                guard case .unavailable = failure else {
+                    Issue.record("\(failure) is not unavailable")
+                    continue
+                }
+            }
+            #expect(!failures.isEmpty)
+            try await database.write { try $0.forEach("PRAGMA max_page_count = 1000000") { _ in } }
+            try await database.write { try $0.execute("INSERT INTO items VALUES ('after')") }
+            let found = try await database.read { try $0.all("SELECT id FROM items") { try $0[0] as String } }
+            #expect(Set(found) == Set(acknowledged.entries + ["after"]))
+        }
+    }
+
     @Test func fileIsPrivateAndMustBeADatabase() async throws {
         try await withTemporaryDirectory { directory in
             let path = directory + "/store.db"

@@ -69,6 +69,10 @@ final class PostgresConnection: Connection {
         guard answer == "COMMIT" else { throw StoreError.statement("PostgreSQL answered COMMIT with \(answer)") }
     }
 
+    /// Ends a transaction that changed nothing, without waiting for the answer: libpq drops it when the next
+    /// statement is sent, and a connection that was lost meanwhile shows then.
+    func endReading() { PQsendQuery(handle, "ROLLBACK") }
+
     /// Ends the open transaction, if there is one, without its changes. Answers whether the connection survived.
     func rollBack() -> Bool {
         guard !isBroken else { return false }

@@ -20,7 +20,7 @@ final class PostgresWorker {
         try retrying { connection in
             try connection.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
             let result = try body(Snapshot(connection))
-            _ = connection.rollBack()
+            connection.endReading()
             return result
         }
     }
