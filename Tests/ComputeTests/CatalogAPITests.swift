@@ -126,6 +126,8 @@ import Testing
             let down: JSON = ["forced_down": true]
             #expect(await site.send(.put, "/os-services/\(id)", token: Site.admin, at: "2.53", down).json["service"]?["state"] == "down")
             #expect(await site.send(.put, "/os-services/none", token: Site.admin, at: "2.53", down).status == .notFound)
+            let old = await site.send(.get, "/os-services", token: Site.admin, at: "2.52").json["services"]
+            #expect(old?.array?.compactMap { $0["id"]?.int } == [1, 2])
             let hypervisors = await site.send(.get, "/os-hypervisors/detail", token: Site.admin, at: "2.53").json["hypervisors"]
             #expect(hypervisors?[0]?["hypervisor_hostname"] == "host-1")
             #expect(hypervisors?[0]?["status"] == "disabled")

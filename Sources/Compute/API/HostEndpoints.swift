@@ -61,7 +61,7 @@ struct HostEndpoints: Sendable {
             if request.microversion >= Microversion(2, 53) {
                 $0.member("id", host.serviceID)
             } else {
-                $0.member("id", 1)
+                $0.member("id", host.number)
             }
             $0.member("binary", "nova-compute")
             $0.member("host", host.name)
@@ -108,7 +108,7 @@ struct HostEndpoints: Sendable {
     }
 
     private func writeCore(_ host: ComputeHost, _ request: APIRequest, to json: inout JSONWriter) {
-        json.member("id", host.id)
+        if request.microversion >= Microversion(2, 53) { json.member("id", host.id) } else { json.member("id", host.number) }
         json.member("hypervisor_hostname", host.name)
         json.member("state", scheduler.isUp(host) ? "up" : "down")
         json.member("status", host.isDisabled ? "disabled" : "enabled")
@@ -132,7 +132,7 @@ struct HostEndpoints: Sendable {
         json.member("host_ip", "127.0.0.1")
         json.member("service") {
             $0.object {
-                $0.member("id", host.serviceID)
+                if request.microversion >= Microversion(2, 53) { $0.member("id", host.serviceID) } else { $0.member("id", host.number) }
                 $0.member("host", host.name)
                 $0.member("disabled_reason", host.disabledReason)
             }

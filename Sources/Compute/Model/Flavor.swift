@@ -56,4 +56,7 @@ struct ComputeHost: Sendable, Hashable {
     /// When its agent last reported.
     var seenAt: Timestamp
     var createdAt: Timestamp
+    /// What stands for its service and its hypervisor before microversion 2.53: its place in the order in which hosts
+    /// first reported.
+    var number = 0
 }

@@ -18,7 +18,9 @@ enum HostRecords {
 
     /// Every host by name.
     static func all(in reader: any Reader) throws -> [ComputeHost] {
-        try reader.all("SELECT \(columns) FROM compute_hosts ORDER BY name", host)
+        var hosts = try reader.all("SELECT \(columns) FROM compute_hosts ORDER BY created_at, id", host)
+        for position in hosts.indices { hosts[position].number = position + 1 }
+        return hosts.sorted { $0.name < $1.name }
     }
 
     /// A host by its name.

@@ -16,7 +16,7 @@ struct ImageEndpoints: Sendable {
             Endpoint(.get, "/v2/images/{image_id}", "Show an image", access: .ruleOnResource("get_image"), handler: show),
             Endpoint(
                 .patch, "/v2/images/{image_id}", "Change an image", access: .ruleOnResource("modify_image"),
-                body: .stream(mediaTypes: [ImageSchemas.patchMediaType], limit: ImageSchemas.patchLimit), handler: patch),
+                body: .document(mediaTypes: [ImageSchemas.patchMediaType], ImageSchemas.patch), handler: patch),
             Endpoint(
                 .delete, "/v2/images/{image_id}", "Delete an image", access: .ruleOnResource("delete_image"),
                 success: .noContent, handler: delete),
@@ -121,7 +121,7 @@ struct ImageEndpoints: Sendable {
     @Sendable private func patch(_ request: APIRequest) async throws -> APIResponse {
         let found = try await images.find(request)
         let isAdmin = request.token?.isAdmin ?? false
-        let operations = try await operations(request)
+        let operations = request.body.array ?? []
         let changed = try await images.database.write { transaction -> Image in
             guard let current = try ImageRecords.find(found.id, in: transaction) else { throw ImageError.notFound(found.id) }
             var edit = ImageEdit(image: current, isAdmin: isAdmin)
@@ -132,20 +132,6 @@ struct ImageEndpoints: Sendable {
             return edit.image
         }
         return answer(changed)
-    }
-
-    /// The operations of a patch, whose media type is Glance's own.
-    private func operations(_ request: APIRequest) async throws -> [JSON] {
-        let bytes = try await request.stream.collect(upTo: ImageSchemas.patchLimit)
-        do {
-            let patch = try JSON(parsing: bytes)
-            try ImageSchemas.patch.validate(patch)
-            return patch.array ?? []
-        } catch let error as JSONError {
-            throw ImageError.badRequest("The patch is not valid JSON. \(error.description)")
-        } catch let violation as SchemaViolation {
-            throw ImageError.badRequest("Invalid JSON patch: \(violation.description)")
-        }
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {

@@ -27,8 +27,6 @@ enum ImageSchemas {
 
     /// The media type of patches; the form of v2.0 is not taken.
     static let patchMediaType = "application/openstack-images-v2.1-json-patch"
-    /// The largest patch in bytes.
-    static let patchLimit = 1 << 20
 
     /// What `GET /v2/schemas/image` answers: the members a client may meet.
     static let image: Schema = .object(
