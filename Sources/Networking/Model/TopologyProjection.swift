@@ -1,0 +1,120 @@
+import NetworkMessages
+
+/// A network with everything its entity in the topology is made of.
+struct NetworkTopology: Sendable {
+    var network: Network
+    var subnets: [Subnet]
+    /// The port through which guests reach the metadata service.
+    var metadataPort: Port?
+}
+
+/// A router with everything its entity in the topology is made of.
+struct RouterTopology: Sendable {
+    /// A port of the router with the subnets it has addresses on.
+    struct Attachment: Sendable {
+        var port: Port
+        var subnets: [Subnet]
+    }
+
+    /// A floating IP with what is known of the port behind it.
+    struct Floating: Sendable {
+        var floatingIP: FloatingIP
+        /// The MAC address of the port that holds the external address.
+        var externalMAC: String
+    }
+
+    var router: Router
+    var interfaces: [Attachment]
+    var gateway: Attachment?
+    /// Every subnet of the gateway's network, for the next hops.
+    var gatewayNetworkSubnets: [Subnet]
+    var floatingIPs: [Floating]
+}
+
+/// Derives what the data plane should look like from the API's resources. Pure: the same resources, the same entities.
+enum TopologyProjection {
+    static func entity(_ topology: NetworkTopology) -> TopologyEntity {
+        let network = topology.network
+        return .network(LogicalNetwork(
+            id: network.id, name: network.name, mtu: network.mtu, physical: physical(network.segment),
+            subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) }))
+    }
+
+    private static func physical(_ segment: Segment) -> PhysicalAttachment? {
+        segment.physicalNetwork.map { PhysicalAttachment(label: $0, vlan: segment.type == .vlan ? segment.id : nil) }
+    }
+
+    private static func subnet(_ subnet: Subnet) -> LogicalSubnet {
+        LogicalSubnet(
+            id: subnet.id, cidr: subnet.cidr.description, gateway: subnet.gateway?.description, dhcp: subnet.isDHCPEnabled,
+            nameservers: subnet.nameservers, hostRoutes: subnet.hostRoutes)
+    }
+
+    private static func metadata(_ port: Port, _ subnets: [Subnet]) -> MetadataPort {
+        MetadataPort(id: port.id, mac: port.mac, addresses: addresses(port, subnets.filter(\.isDHCPEnabled)))
+    }
+
+    /// A port's addresses on the given subnets, with prefix length.
+    private static func addresses(_ port: Port, _ subnets: [Subnet]) -> [String] {
+        port.fixedIPs.compactMap { fixed in
+            subnets.first { $0.id == fixed.subnetID }.map { "\(fixed.address)/\($0.cidr.prefixLength)" }
+        }
+    }
+
+    static func entity(_ port: Port) -> TopologyEntity {
+        .port(LogicalPort(
+            id: port.id, networkID: port.networkID, mac: port.mac, fixedIPs: port.fixedIPs, adminUp: port.isAdminUp,
+            portSecurity: port.hasPortSecurity, allowedPairs: port.allowedPairs,
+            securityGroupIDs: port.hasPortSecurity ? port.securityGroupIDs : [],
+            hostName: port.dnsName.isEmpty ? nil : port.dnsName,
+            host: port.binding.host.isEmpty ? nil : port.binding.host))
+    }
+
+    static func entity(_ topology: RouterTopology) -> TopologyEntity {
+        .router(LogicalRouter(
+            id: topology.router.id, name: topology.router.name, adminUp: topology.router.isAdminUp,
+            interfaces: topology.interfaces.map(interface), gateway: gateway(topology),
+            floatingIPs: topology.floatingIPs.compactMap(mapping), routes: topology.router.routes))
+    }
+
+    private static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
+        RouterInterface(
+            portID: attachment.port.id, networkID: attachment.port.networkID, mac: attachment.port.mac,
+            addresses: addresses(attachment.port, attachment.subnets))
+    }
+
+    private static func gateway(_ topology: RouterTopology) -> RouterGateway? {
+        guard let gateway = topology.gateway else { return nil }
+        let families = Set(gateway.subnets.map(\.cidr.version))
+        let nexthops = topology.gatewayNetworkSubnets.filter { families.contains($0.cidr.version) }.compactMap(\.gateway)
+        return RouterGateway(
+            interface: interface(gateway), nexthops: nexthops.map(\.description), snat: snat(topology, gateway))
+    }
+
+    private static func snat(_ topology: RouterTopology, _ gateway: RouterTopology.Attachment) -> SourceNAT? {
+        let external = gateway.port.fixedIPs.first { IPAddress($0.address)?.version == .v4 }
+        guard topology.router.isSNATEnabled, let external else { return nil }
+        let ranges = Set(topology.interfaces.flatMap(\.subnets).map(\.cidr).filter { $0.version == .v4 }.map(\.description))
+        return ranges.isEmpty ? nil : SourceNAT(externalIP: external.address, ranges: ranges.sorted())
+    }
+
+    private static func mapping(_ floating: RouterTopology.Floating) -> FloatingMapping? {
+        guard let portID = floating.floatingIP.portID, let fixed = floating.floatingIP.fixedAddress else { return nil }
+        return FloatingMapping(
+            id: floating.floatingIP.id, externalIP: floating.floatingIP.address, internalIP: fixed, portID: portID,
+            mac: floating.externalMAC)
+    }
+
+    static func entity(_ group: SecurityGroup, rules: [SecurityGroupRule]) -> TopologyEntity {
+        .securityGroup(LogicalSecurityGroup(
+            id: group.id, name: group.name, stateful: group.isStateful,
+            rules: rules.map(rule).sorted { $0.id < $1.id }))
+    }
+
+    private static func rule(_ rule: SecurityGroupRule) -> LogicalRule {
+        LogicalRule(
+            id: rule.id, direction: rule.direction, etherType: rule.etherType, ipProtocol: rule.ipProtocol,
+            portMin: rule.portMin, portMax: rule.portMax,
+            remoteCIDR: rule.remoteCIDR.flatMap { CIDR($0)?.description }, remoteGroupID: rule.remoteGroupID)
+    }
+}
