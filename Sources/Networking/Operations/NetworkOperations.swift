@@ -1,0 +1,238 @@
+import CloudCore
+import CloudStore
+import NetworkMessages
+
+/// A network as it is asked for.
+struct NetworkDraft: Sendable {
+    var projectID: String
+    var name = ""
+    var description = ""
+    var isAdminUp = true
+    var isShared = false
+    var isExternal = false
+    var isDefault = false
+    var type: NetworkType?
+    var physicalNetwork: String?
+    var segmentationID: Int?
+    var mtu: Int?
+    var hasPortSecurity = true
+    var dnsDomain = ""
+    var zoneHints: [String] = []
+    var tags: [String] = []
+}
+
+/// What an update changes; nil leaves as it is.
+struct NetworkChange: Sendable {
+    var name: String?
+    var description: String?
+    var isAdminUp: Bool?
+    var isShared: Bool?
+    var isExternal: Bool?
+    var isDefault: Bool?
+    var mtu: Int?
+    var hasPortSecurity: Bool?
+    var dnsDomain: String?
+}
+
+extension Operations {
+    func createNetwork(_ draft: NetworkDraft, in transaction: any Transaction) throws -> Network {
+        try checkQuota(.network, project: draft.projectID, in: transaction)
+        try checkZones(draft.zoneHints)
+        let segment = try segment(for: draft, in: transaction)
+        let largest = largestMTU(segment)
+        let network = Network(
+            id: Identifier.uuid(), projectID: draft.projectID, name: draft.name, isAdminUp: draft.isAdminUp,
+            isShared: draft.isShared, isExternal: draft.isExternal, isDefault: draft.isDefault, segment: segment,
+            mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
+            dnsDomain: draft.dnsDomain, zoneHints: draft.zoneHints,
+            standard: StandardAttributes(description: draft.description, createdAt: .now))
+        try NetworkRecords.insert(network, in: transaction)
+        for tag in draft.tags { try TagRecords.add(tag, to: network.id, in: transaction) }
+        try mark(.network, network.id, in: transaction)
+        return network
+    }
+
+    func updateNetwork(_ network: Network, _ change: NetworkChange, in transaction: any Transaction) throws -> Network {
+        var updated = network
+        updated.name = change.name ?? network.name
+        updated.standard.description = change.description ?? network.standard.description
+        updated.isAdminUp = change.isAdminUp ?? network.isAdminUp
+        updated.isShared = change.isShared ?? network.isShared
+        updated.isExternal = change.isExternal ?? network.isExternal
+        updated.isDefault = change.isDefault ?? network.isDefault
+        updated.hasPortSecurity = change.hasPortSecurity ?? network.hasPortSecurity
+        updated.dnsDomain = change.dnsDomain ?? network.dnsDomain
+        if let mtu = change.mtu {
+            updated.mtu = try checkedMTU(mtu, largest: largestMTU(network.segment))
+            try checkMTU(updated.mtu, of: network, in: transaction)
+        }
+        if network.isShared, !updated.isShared { try checkUnsharing(network, in: transaction) }
+        if network.isExternal, !updated.isExternal { try checkInternalising(network, in: transaction) }
+        updated.standard = updated.standard.changed()
+        try NetworkRecords.update(updated, in: transaction)
+        try mark(.network, network.id, in: transaction)
+        return updated
+    }
+
+    func deleteNetwork(_ network: Network, in transaction: any Transaction) throws {
+        let ports = try PortRecords.inUse(network: network.id, limit: 10, in: transaction)
+        guard ports.isEmpty else {
+            throw NetworkingError.networkInUse(network.id, "one or more ports still use it: \(ports.joined(separator: ", "))")
+        }
+        for port in try PortRecords.automatic(networks: [network.id], in: transaction).values {
+            try PortRecords.delete(port.id, in: transaction)
+        }
+        for subnet in try SubnetRecords.all(network: network.id, in: transaction) {
+            try TagRecords.removeAll(from: subnet.id, in: transaction)
+            try SubnetRecords.delete(subnet.id, in: transaction)
+        }
+        try TagRecords.removeAll(from: network.id, in: transaction)
+        try NetworkRecords.delete(network.id, in: transaction)
+        try mark(.network, network.id, in: transaction)
+    }
+
+    func checkZones(_ hints: [String]) throws(NetworkingError) {
+        for zone in hints where !options.availabilityZones.contains(zone) {
+            throw .notFound("AvailabilityZoneNotFound", "AvailabilityZone", zone)
+        }
+    }
+}
+
+// MTUs and sharing.
+extension Operations {
+    private func largestMTU(_ segment: Segment) -> Int {
+        let physical = options.physicalNetworks.first { $0.label == segment.physicalNetwork }?.mtu ?? options.physicalMTU
+        return MTU.largest(segment.type, physical: physical, path: options.pathMTU)
+    }
+
+    private func checkedMTU(_ mtu: Int?, largest: Int) throws(NetworkingError) -> Int {
+        guard let mtu, mtu > 0 else { return largest }
+        guard mtu >= MTU.minimum.v4 else { throw .invalidInput("Requested MTU is too small, the minimum is \(MTU.minimum.v4)") }
+        guard mtu <= largest else { throw .invalidInput("Requested MTU is too big, maximum is \(largest)") }
+        return mtu
+    }
+
+    private func checkMTU(_ mtu: Int, of network: Network, in reader: any Reader) throws {
+        guard mtu < MTU.minimum.v6 else { return }
+        let hasV6 = try SubnetRecords.all(network: network.id, in: reader).contains { $0.cidr.version == .v6 }
+        guard hasV6 else { return }
+        throw Operations.mtuConflict(network.id, MTU.minimum.v6)
+    }
+
+    static func mtuConflict(_ network: String, _ minimum: Int) -> NetworkingError {
+        NetworkingError(
+            .conflict, "NetworkMTUSubnetConflict", "Network \(network) has a subnet that needs an MTU of at least \(minimum).")
+    }
+
+    private func checkUnsharing(_ network: Network, in reader: any Reader) throws {
+        let others = try PortRecords.projects(network: network.id, in: reader).subtracting([network.projectID])
+        guard others.isEmpty else {
+            throw NetworkingError(
+                .conflict, "InvalidSharedSetting",
+                "Network \(network.name) cannot stop being shared while other projects use it.")
+        }
+    }
+
+    private func checkInternalising(_ network: Network, in reader: any Reader) throws {
+        let owners = [DeviceOwner.routerGateway, DeviceOwner.floatingIP]
+        for owner in owners where try PortRecords.exists(network: network.id, owner: owner, in: reader) {
+            throw NetworkingError(
+                .conflict, "ExternalNetworkInUse", "External network \(network.id) has gateway ports or floating IPs.")
+        }
+    }
+}
+
+// Segments.
+extension Operations {
+    private func segment(for draft: NetworkDraft, in reader: any Reader) throws -> Segment {
+        guard let type = draft.type else {
+            guard draft.physicalNetwork == nil, draft.segmentationID == nil else {
+                throw NetworkingError.invalidInput("provider:network_type is needed with the other provider attributes")
+            }
+            let tenant = NetworkType(rawValue: options.tenantNetworkType) ?? .geneve
+            return try allocate(Segment(type: tenant, physicalNetwork: nil, id: nil), in: reader)
+        }
+        let segment = Segment(type: type, physicalNetwork: draft.physicalNetwork, id: draft.segmentationID)
+        try check(segment)
+        guard segment.id != nil || type == .flat || type == .local else { return try allocate(segment, in: reader) }
+        guard try !NetworkRecords.isTaken(segment, in: reader) else { throw taken(segment) }
+        return segment
+    }
+
+    private func check(_ segment: Segment) throws(NetworkingError) {
+        let type = segment.type.rawValue
+        switch segment.type {
+        case .local, .flat:
+            guard segment.id == nil else {
+                throw .invalidInput("provider:segmentation_id cannot be given for a \(type) network")
+            }
+        case .vlan:
+            if let id = segment.id, !(1...4094).contains(id) {
+                throw .invalidInput("provider:segmentation_id \(id) is not a VLAN tag from 1 to 4094")
+            }
+        case .vxlan, .geneve, .gre:
+            let limit = segment.type == .gre ? Int(UInt32.max) : 0xFF_FFFF
+            if let id = segment.id, !(1...limit).contains(id) {
+                throw .invalidInput("provider:segmentation_id \(id) is not a tunnel key from 1 to \(limit)")
+            }
+        }
+        guard segment.type.isPhysical else {
+            guard segment.physicalNetwork == nil else {
+                throw .invalidInput("provider:physical_network cannot be given for a \(type) network")
+            }
+            return
+        }
+        try checkPhysical(segment)
+    }
+
+    private func checkPhysical(_ segment: Segment) throws(NetworkingError) {
+        guard let label = segment.physicalNetwork else {
+            // A tag of whichever physical network has one left.
+            guard segment.type == .vlan, segment.id == nil else {
+                throw .invalidInput("provider:physical_network is needed for a \(segment.type.rawValue) network")
+            }
+            return
+        }
+        guard let physical = options.physicalNetworks.first(where: { $0.label == label }),
+            segment.type == .vlan || physical.allowsFlat
+        else {
+            throw .invalidInput("physical_network '\(label)' is unknown for \(segment.type.rawValue) provider network")
+        }
+    }
+
+    private func taken(_ segment: Segment) -> NetworkingError {
+        switch segment.type {
+        case .flat:
+            NetworkingError(
+                .conflict, "FlatNetworkInUse", "Physical network \(segment.physicalNetwork ?? "") has its flat network already.")
+        case .vlan:
+            NetworkingError(
+                .conflict, "VlanIdInUse",
+                "The VLAN \(segment.id ?? 0) of physical network \(segment.physicalNetwork ?? "") is in use.")
+        default: NetworkingError(.conflict, "TunnelIdInUse", "The tunnel ID \(segment.id ?? 0) is in use.")
+        }
+    }
+
+    /// Chooses the number of a segment that has none.
+    private func allocate(_ segment: Segment, in reader: any Reader) throws -> Segment {
+        guard segment.type != .local else { return segment }
+        for (physical, range) in candidates(segment) {
+            let choice = Segment(type: segment.type, physicalNetwork: physical, id: Int.random(in: range))
+            // A random number is free almost always; the search for the lowest is for crowded ranges.
+            if try !NetworkRecords.isTaken(choice, in: reader) { return choice }
+            let lowest = try NetworkRecords.lowestFreeSegment(segment.type, physical: physical, in: range, reader: reader)
+            if let lowest { return Segment(type: segment.type, physicalNetwork: physical, id: lowest) }
+        }
+        throw NetworkingError(
+            .unavailable, "NoNetworkAvailable", "No number is left for a network of type \(segment.type.rawValue).")
+    }
+
+    private func candidates(_ segment: Segment) -> [(physical: String?, range: ClosedRange<Int>)] {
+        guard segment.type == .vlan else { return [(nil, options.tunnelIDs)] }
+        return options.physicalNetworks.compactMap { physical in
+            guard let vlans = physical.vlans, segment.physicalNetwork == nil || segment.physicalNetwork == physical.label
+            else { return nil }
+            return (physical.label, vlans)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import CloudCore
+import CloudStore
+import NetworkMessages
+
+/// The tags of resources.
+enum TagRecords {
+    /// The resources' tags by resource, sorted.
+    static func all(_ resources: [String], in reader: any Reader) throws -> [String: [String]] {
+        try reader.grouped(
+            resources, { "SELECT resource_id, tag FROM network_tags WHERE resource_id IN \(in: $0) ORDER BY tag" }
+        ) { (try $0[0], try $0[1]) }
+    }
+
+    /// Adds a tag; adding it again changes nothing.
+    static func add(_ tag: String, to resource: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            "INSERT INTO network_tags (resource_id, tag) VALUES (\(resource), \(tag)) ON CONFLICT (resource_id, tag) DO NOTHING")
+    }
+
+    /// Takes a tag away; answers whether it was there.
+    static func remove(_ tag: String, from resource: String, in transaction: any Transaction) throws -> Bool {
+        try transaction.execute("DELETE FROM network_tags WHERE resource_id = \(resource) AND tag = \(tag)") > 0
+    }
+
+    /// Takes all of a resource's tags away, as when it is deleted.
+    static func removeAll(from resource: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM network_tags WHERE resource_id = \(resource)")
+    }
+}
+
+/// The kinds of resource that quotas count.
+enum QuotaResource: String, Sendable, Hashable, CaseIterable {
+    case network, subnet, port, router, floatingip
+    case securityGroup = "security_group"
+    case securityGroupRule = "security_group_rule"
+
+    fileprivate var table: SQL {
+        switch self {
+        case .network: "networks"
+        case .subnet: "subnets"
+        case .port: "ports"
+        case .router: "routers"
+        case .floatingip: "floating_ips"
+        case .securityGroup: "security_groups"
+        case .securityGroupRule: "security_group_rules"
+        }
+    }
+}
+
+/// The limits that were set, and what is used.
+enum QuotaRecords {
+    /// A project's own limits by resource.
+    static func limits(project: String, in reader: any Reader) throws -> [String: Int] {
+        Dictionary(
+            uniqueKeysWithValues: try reader.all(
+                "SELECT resource, quota FROM network_quotas WHERE project_id = \(project)"
+            ) { (try $0[0] as String, try $0[1] as Int) })
+    }
+
+    /// A project's own limit for one resource.
+    static func limit(_ resource: QuotaResource, project: String, in reader: any Reader) throws -> Int? {
+        try reader.scalar(
+            "SELECT quota FROM network_quotas WHERE project_id = \(project) AND resource = \(resource.rawValue)")
+    }
+
+    /// Every project with limits of its own.
+    static func all(in reader: any Reader) throws -> [(project: String, limits: [String: Int])] {
+        var limits: [String: [String: Int]] = [:]
+        try reader.forEach("SELECT project_id, resource, quota FROM network_quotas") { row in
+            let (project, resource): (String, String) = (try row[0], try row[1])
+            limits[project, default: [:]][resource] = try row[2]
+        }
+        return limits.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    static func set(_ limit: Int, _ resource: String, project: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO network_quotas (project_id, resource, quota) VALUES (\(project), \(resource), \(limit))
+            ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota
+            """)
+    }
+
+    /// Forgets a project's own limits; answers whether it had any.
+    static func reset(project: String, in transaction: any Transaction) throws -> Bool {
+        try transaction.execute("DELETE FROM network_quotas WHERE project_id = \(project)") > 0
+    }
+
+    /// How many of a resource a project has, counted no further than `limit`.
+    static func used(_ resource: QuotaResource, project: String, upTo limit: Int, in reader: any Reader) throws -> Int {
+        try reader.scalar(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM \(resource.table) WHERE project_id = \(project) LIMIT \(limit)) AS used") ?? 0
+    }
+}
+
+/// Entities of the topology that the data plane has yet to be told of. Rows are written in the transaction that makes
+/// the change, so that a crash loses nothing.
+enum TopologyChangeRecords {
+    /// A pending change: the mark tells it from a later one of the same entity.
+    struct Pending: Sendable, Hashable {
+        var key: TopologyKey
+        var mark: String
+    }
+
+    /// Marks an entity as changed or gone.
+    static func mark(_ key: TopologyKey, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO topology_changes (kind, id, mark, marked_at)
+            VALUES (\(key.kind.rawValue), \(key.id), \(Identifier.uuid()), \(Timestamp.now))
+            ON CONFLICT (kind, id) DO UPDATE SET mark = excluded.mark
+            """)
+    }
+
+    /// The changes that have waited longest.
+    static func pending(limit: Int, in reader: any Reader) throws -> [Pending] {
+        try reader.all("SELECT kind, id, mark FROM topology_changes ORDER BY marked_at, kind, id LIMIT \(limit)") { row in
+            let kind: String = try row[0]
+            return Pending(
+                key: TopologyKey(kind: TopologyKey.Kind(rawValue: kind) ?? .network, id: try row[1]), mark: try row[2])
+        }
+    }
+
+    /// Every pending change.
+    static func all(in reader: any Reader) throws -> [Pending] { try pending(limit: Int(Int32.max), in: reader) }
+
+    /// Forgets changes that the data plane has, unless they were marked anew meanwhile.
+    static func clear(_ changes: [Pending], in transaction: any Transaction) throws {
+        for change in changes {
+            try transaction.execute(
+                """
+                DELETE FROM topology_changes
+                WHERE kind = \(change.key.kind.rawValue) AND id = \(change.key.id) AND mark = \(change.mark)
+                """)
+        }
+    }
+
+    /// Which of the entities are pending.
+    static func isPending(_ keys: [TopologyKey], in reader: any Reader) throws -> Bool {
+        for key in keys {
+            let isPending = try reader.exists(
+                "SELECT 1 FROM topology_changes WHERE kind = \(key.kind.rawValue) AND id = \(key.id)")
+            if isPending { return true }
+        }
+        return false
+    }
+}

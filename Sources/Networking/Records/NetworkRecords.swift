@@ -1,0 +1,151 @@
+import CloudCore
+import CloudStore
+
+/// The networks' rows.
+enum NetworkRecords {
+    static let columns: SQL = """
+        id, project_id, name, admin_state_up, shared, external, is_default, network_type, physical_network, \
+        segmentation_id, mtu, port_security_enabled, dns_domain, zone_hints, \
+        description, created_at, updated_at, revision_number
+        """
+
+    static let listing = Listing("networks", [
+        "admin_state_up": .column("admin_state_up", .boolean), "shared": .column("shared", .boolean, isSorted: false),
+        "router:external": .column("external", .boolean, isSorted: false),
+        "is_default": .column("is_default", .boolean, isSorted: false),
+        "provider:network_type": .column("network_type", isSorted: false),
+        "provider:physical_network": .column("physical_network", isSorted: false),
+        "provider:segmentation_id": .column("segmentation_id", .integer, isSorted: false),
+        "mtu": .column("mtu", .integer), "port_security_enabled": .column("port_security_enabled", .boolean, isSorted: false),
+        "dns_domain": .column("dns_domain"),
+        "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
+    ])
+
+    static func network(_ row: borrowing Row) throws -> Network {
+        let hints: StoredList<String> = try row[13]
+        return Network(
+            id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isShared: try row[4],
+            isExternal: try row[5], isDefault: try row[6],
+            segment: Segment(type: try row[7], physicalNetwork: try row[8], id: try row[9]),
+            mtu: try row[10], hasPortSecurity: try row[11], dnsDomain: try row[12], zoneHints: hints.elements,
+            standard: try StandardAttributes(row, at: 14))
+    }
+
+    static func insert(_ network: Network, in transaction: any Transaction) throws {
+        let standard = network.standard
+        try transaction.execute(
+            """
+            INSERT INTO networks (id, project_id, name, description, admin_state_up, shared, external, is_default,
+                network_type, physical_network, segmentation_id, segment_key, mtu, port_security_enabled, dns_domain,
+                zone_hints, created_at, updated_at, revision_number)
+            VALUES (\(network.id), \(network.projectID), \(network.name), \(standard.description), \(network.isAdminUp),
+                \(network.isShared), \(network.isExternal), \(network.isDefault), \(network.segment.type),
+                \(network.segment.physicalNetwork), \(network.segment.id), \(network.segment.uniqueKey), \(network.mtu),
+                \(network.hasPortSecurity), \(network.dnsDomain), \(StoredList(network.zoneHints)),
+                \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+            """)
+    }
+
+    static func update(_ network: Network, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE networks SET name = \(network.name), description = \(network.standard.description),
+                admin_state_up = \(network.isAdminUp), shared = \(network.isShared), external = \(network.isExternal),
+                is_default = \(network.isDefault), network_type = \(network.segment.type),
+                physical_network = \(network.segment.physicalNetwork), segmentation_id = \(network.segment.id),
+                segment_key = \(network.segment.uniqueKey), mtu = \(network.mtu),
+                port_security_enabled = \(network.hasPortSecurity), dns_domain = \(network.dnsDomain),
+                updated_at = \(network.standard.updatedAt), revision_number = \(network.standard.revision)
+            WHERE id = \(network.id)
+            """)
+    }
+
+    static func delete(_ id: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM networks WHERE id = \(id)")
+    }
+
+    static func find(_ id: String, in reader: any Reader) throws -> Network? {
+        try reader.first("SELECT \(columns) FROM networks WHERE id = \(id)", network)
+    }
+
+    /// The networks with these ids, by id.
+    static func find(_ ids: some Sequence<String>, in reader: any Reader) throws -> [String: Network] {
+        try reader.grouped(Array(ids), { "SELECT \(columns) FROM networks WHERE id IN \(in: $0)" }) { row in
+            let network = try network(row)
+            return (network.id, network)
+        }.compactMapValues(\.first)
+    }
+
+    static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [Network] {
+        try reader.page(columns, listing, request, visibility: visible(visibility), network)
+    }
+
+    /// Every network, for the complete topology.
+    static func all(in reader: any Reader) throws -> [Network] {
+        try reader.all("SELECT \(columns) FROM networks ORDER BY id", network)
+    }
+
+    /// The networks a server of a project gets when it names none: the project's own, else those shared with it.
+    static func available(project: String, in reader: any Reader) throws -> [Network] {
+        let own = try reader.all(
+            "SELECT \(columns) FROM networks WHERE project_id = \(project) AND external = \(false) ORDER BY created_at, id", network)
+        let shared = try reader.all(
+            "SELECT \(columns) FROM networks WHERE shared = \(true) AND project_id <> \(project) ORDER BY created_at, id", network)
+        return own + shared
+    }
+
+    private static func visible(_ visibility: Visibility) -> SQL? {
+        switch visibility {
+        case .everything: nil
+        case .project(let project): "project_id = \(project) OR shared = \(true) OR external = \(true)"
+        case .sharedOnly: "shared = \(true) OR external = \(true)"
+        }
+    }
+
+    /// The part of a condition that names the networks whose children a caller may find.
+    static func idsVisible(to project: String?, external: Bool) -> SQL {
+        var conditions: [SQL] = []
+        if let project { conditions.append("project_id = \(project)") }
+        conditions.append("shared = \(true)")
+        if external { conditions.append("external = \(true)") }
+        return "(SELECT id FROM networks WHERE \(conditions.joined(separator: " OR ")))"
+    }
+
+    /// Whether another network has the segment.
+    static func isTaken(_ segment: Segment, in reader: any Reader) throws -> Bool {
+        guard let key = segment.uniqueKey else { return false }
+        return try reader.exists("SELECT 1 FROM networks WHERE segment_key = \(key)")
+    }
+
+    /// The lowest free number of a type within a range; nil when all are taken.
+    static func lowestFreeSegment(
+        _ type: NetworkType, physical: String?, in range: ClosedRange<Int>, reader: any Reader
+    ) throws -> Int? {
+        var next = range.lowerBound
+        let label: SQL = physical.map { "physical_network = \($0)" } ?? "physical_network IS NULL"
+        let taken = try reader.all(
+            """
+            SELECT segmentation_id FROM networks WHERE network_type = \(type) AND \(label)
+                AND segmentation_id BETWEEN \(range.lowerBound) AND \(range.upperBound) ORDER BY segmentation_id
+            """
+        ) { try $0[0] as Int }
+        for number in taken {
+            if number > next { break }
+            next = number + 1
+        }
+        return range.contains(next) ? next : nil
+    }
+
+    /// The ids of the networks' subnets by network, in the order they were made.
+    static func subnetIDs(_ networks: [String], in reader: any Reader) throws -> [String: [String]] {
+        try reader.grouped(
+            networks, { "SELECT network_id, id FROM subnets WHERE network_id IN \(in: $0) ORDER BY created_at, id" }
+        ) { (try $0[0], try $0[1]) }
+    }
+
+    /// Counts one more change of a network whose children changed.
+    static func touch(_ id: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            "UPDATE networks SET revision_number = revision_number + 1, updated_at = \(Timestamp.now) WHERE id = \(id)")
+    }
+}
