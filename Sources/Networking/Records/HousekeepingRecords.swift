@@ -135,13 +135,12 @@ enum TopologyChangeRecords {
         }
     }
 
-    /// Which of the entities are pending.
-    static func isPending(_ keys: [TopologyKey], in reader: any Reader) throws -> Bool {
-        for key in keys {
-            let isPending = try reader.exists(
-                "SELECT 1 FROM topology_changes WHERE kind = \(key.kind.rawValue) AND id = \(key.id)")
-            if isPending { return true }
+    /// The pending changes of these entities.
+    static func pending(_ keys: [TopologyKey], in reader: any Reader) throws -> [Pending] {
+        try keys.compactMap { key in
+            let mark: String? = try reader.scalar(
+                "SELECT mark FROM topology_changes WHERE kind = \(key.kind.rawValue) AND id = \(key.id)")
+            return mark.map { Pending(key: key, mark: $0) }
         }
-        return false
     }
 }

@@ -176,9 +176,14 @@ enum FloatingIPRecords {
         }
     }
 
-    /// The floating IPs that a router translates.
-    static func all(router: String, in reader: any Reader) throws -> [FloatingIP] {
-        try reader.all("SELECT \(columns) FROM floating_ips WHERE router_id = \(router) ORDER BY id", floatingIP)
+    /// The floating IPs that routers translate, by router.
+    static func all(routers: [String], in reader: any Reader) throws -> [String: [FloatingIP]] {
+        try reader.grouped(
+            routers, { "SELECT \(columns) FROM floating_ips WHERE router_id IN \(in: $0) ORDER BY id" }
+        ) { row in
+            let floatingIP = try floatingIP(row)
+            return (floatingIP.routerID ?? "", floatingIP)
+        }
     }
 
     /// The floating IPs that stand for addresses of ports, by port.

@@ -1,0 +1,78 @@
+import CloudStore
+import NetworkMessages
+
+/// What the tables say the data plane should hold, read in one snapshot.
+struct TopologySnapshot: Sendable {
+    /// The entities that exist, in the order in which they need each other.
+    var entities: [TopologyEntity] = []
+    /// Those that no longer do.
+    var removed: [TopologyKey] = []
+
+    /// Reads the entities behind the keys; a constant number of queries for however many of them.
+    init(_ keys: [TopologyKey], in reader: any Reader) throws {
+        let ids = Dictionary(grouping: keys, by: \.kind).mapValues { $0.map(\.id) }
+        entities += try Self.networks(Array(NetworkRecords.find(ids[.network] ?? [], in: reader).values), in: reader)
+        let groups = try SecurityGroupRecords.find(ids[.securityGroup] ?? [], in: reader)
+        entities += try Self.groups(Array(groups.values), in: reader)
+        let ports = try PortRecords.find(ids[.port] ?? [], in: reader).values
+        entities += ports.filter { !DeviceOwner.infrastructure.contains($0.deviceOwner) }.map(TopologyProjection.entity)
+        entities += try Self.routers(try RouterRecords.find(ids[.router] ?? [], in: reader), in: reader)
+        let present = Set(entities.map(\.key))
+        removed = keys.filter { !present.contains($0) }
+    }
+
+    /// Reads everything.
+    init(completeIn reader: any Reader) throws {
+        entities += try Self.networks(try NetworkRecords.all(in: reader), in: reader)
+        entities += try Self.groups(try SecurityGroupRecords.all(in: reader), in: reader)
+        var after = ""
+        while true {
+            let ports = try PortRecords.guestPorts(after: after, limit: 1_000, in: reader)
+            guard let last = ports.last else { break }
+            entities += ports.map(TopologyProjection.entity)
+            after = last.id
+        }
+        let routers = try RouterRecords.find(try RouterRecords.allIDs(in: reader), in: reader)
+        entities += try Self.routers(routers, in: reader)
+    }
+
+    private static func networks(_ networks: [Network], in reader: any Reader) throws -> [TopologyEntity] {
+        let ids = networks.map(\.id)
+        let subnets = try SubnetRecords.all(networks: ids, in: reader)
+        let metadata = try PortRecords.automatic(networks: ids, in: reader)
+        return networks.map {
+            TopologyProjection.entity(
+                NetworkTopology(network: $0, subnets: subnets[$0.id] ?? [], metadataPort: metadata[$0.id]))
+        }
+    }
+
+    private static func groups(_ groups: [SecurityGroup], in reader: any Reader) throws -> [TopologyEntity] {
+        let rules = try SecurityGroupRuleRecords.all(groups: groups.map(\.id), in: reader)
+        return groups.map { TopologyProjection.entity($0, rules: rules[$0.id] ?? []) }
+    }
+
+    private static func routers(_ routers: [Router], in reader: any Reader) throws -> [TopologyEntity] {
+        guard !routers.isEmpty else { return [] }
+        let ports = try PortRecords.all(devices: routers.map(\.id), in: reader)
+        let networks = Set(ports.values.joined().filter { $0.deviceOwner == DeviceOwner.routerGateway }.map(\.networkID))
+        let external = try SubnetRecords.all(networks: Array(networks), in: reader)
+        let subnets = try SubnetRecords.find(Set(ports.values.joined().flatMap(\.fixedIPs).map(\.subnetID)), in: reader)
+        let floating = try FloatingIPRecords.all(routers: routers.map(\.id), in: reader)
+        let externalPorts = try PortRecords.find(floating.values.joined().map(\.externalPortID), in: reader)
+        return routers.map { router in
+            func attachment(_ port: Port) -> RouterTopology.Attachment {
+                RouterTopology.Attachment(port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] })
+            }
+            let own = ports[router.id] ?? []
+            let gateway = own.first { $0.deviceOwner == DeviceOwner.routerGateway }
+            return TopologyProjection.entity(RouterTopology(
+                router: router,
+                interfaces: own.filter { $0.deviceOwner == DeviceOwner.routerInterface }.map(attachment),
+                gateway: gateway.map(attachment),
+                gatewayNetworkSubnets: gateway.flatMap { external[$0.networkID] } ?? [],
+                floatingIPs: (floating[router.id] ?? []).map {
+                    RouterTopology.Floating(floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "")
+                }))
+        }
+    }
+}
