@@ -7,6 +7,8 @@ struct FloatingTarget: Sendable, Hashable {
     var portID: String
     /// The address, where the port has several.
     var fixedAddress: String?
+    /// The router to translate it, where several could.
+    var routerID: String?
 }
 
 /// A floating IP as it is asked for.
@@ -117,7 +119,8 @@ extension Operations {
             throw Self.refused("Port \(port.id) is unable to be assigned a floating IP")
         }
         let fixed = try fixedIP(target, of: port)
-        let router = try router(to: floatingIP.networkID, from: fixed, port: port, in: reader)
+        let router = try target.routerID.map { try requested(router: $0, to: floatingIP.networkID, in: reader) }
+            ?? router(to: floatingIP.networkID, from: fixed, port: port, in: reader)
         let isUnchanged = old?.portID == port.id && old?.fixedAddress == fixed.address
         guard try isUnchanged || !FloatingIPRecords.isAssociated(
             port: port.id, address: fixed.address, network: floatingIP.networkID, in: reader)
@@ -149,6 +152,15 @@ extension Operations {
                     + " floating IP")
         }
         return first
+    }
+
+    private func requested(router id: String, to network: String, in reader: any Reader) throws -> String {
+        _ = try RouterRecords.find(id, in: reader).orThrow(.routerNotFound(id))
+        let gateways = try PortRecords.all(device: id, owner: DeviceOwner.routerGateway, in: reader)
+        guard gateways.contains(where: { $0.networkID == network }) else {
+            throw NetworkingError(.conflict, "Conflict", "Router \(id) has no external gateway on network \(network).")
+        }
+        return id
     }
 
     private func router(to network: String, from fixed: FixedIP, port: Port, in reader: any Reader) throws -> String {

@@ -1,0 +1,192 @@
+import CloudAPI
+import CloudCore
+import NetworkMessages
+
+// Security groups: decode, authorise, call, encode.
+extension NetworkingAPI {
+    var securityGroupEndpoints: [Endpoint] {
+        let (groups, rules) = (SecurityGroupView.names, SecurityGroupRuleView.names)
+        return [
+            Endpoint(.get, "/v2.0/security-groups", "List security groups", access: .listing, handler: listGroups),
+            Endpoint(
+                .post, "/v2.0/security-groups", "Create security groups", access: .ruleOnResource("create_security_group"),
+                body: NetworkingSchemas.creation(groups, NetworkingSchemas.securityGroupCreation), success: .created,
+                handler: createGroups),
+            Endpoint(
+                .get, "/v2.0/security-groups/{security_group_id}", "Show a security group",
+                access: .ruleOnResource("get_security_group"), handler: showGroup),
+            Endpoint(
+                .put, "/v2.0/security-groups/{security_group_id}", "Change a security group",
+                access: .ruleOnResource("update_security_group"),
+                body: NetworkingSchemas.update(groups, NetworkingSchemas.securityGroupUpdate), handler: updateGroup),
+            Endpoint(
+                .delete, "/v2.0/security-groups/{security_group_id}", "Delete a security group",
+                access: .ruleOnResource("delete_security_group"), success: .noContent, handler: deleteGroup),
+            Endpoint(.get, "/v2.0/security-group-rules", "List security group rules", access: .listing, handler: listRules),
+            Endpoint(
+                .post, "/v2.0/security-group-rules", "Create security group rules",
+                access: .ruleOnResource("create_security_group_rule"),
+                body: NetworkingSchemas.creation(
+                    rules, NetworkingSchemas.securityGroupRuleCreation, required: ["security_group_id", "direction"]),
+                success: .created, handler: createRules),
+            Endpoint(
+                .get, "/v2.0/security-group-rules/{rule_id}", "Show a security group rule",
+                access: .ruleOnResource("get_security_group_rule"), handler: showRule),
+            Endpoint(
+                .delete, "/v2.0/security-group-rules/{rule_id}", "Delete a security group rule",
+                access: .ruleOnResource("delete_security_group_rule"), success: .noContent, handler: deleteRule),
+        ]
+    }
+
+    /// Every project that looks at its groups finds a default one: it is made when it is missing.
+    private func ensureDefaultGroup(_ request: APIRequest, _ list: ListRequest) async throws {
+        let named = list.values(of: "project_id") ?? list.values(of: "tenant_id")
+        guard let project = named?.first ?? request.token?.projectID, !project.isEmpty else { return }
+        guard named == nil || project == request.token?.projectID || request.caller.isAdmin else { return }
+        let exists = try await database.read { try SecurityGroupRecords.defaultID(project: project, in: $0) != nil }
+        guard !exists else { return }
+        try await database.write { [operations] in _ = try operations.defaultSecurityGroup(project: project, in: $0) }
+    }
+
+    private func listGroups(_ request: APIRequest) async throws -> APIResponse {
+        let list = try listRequest(request, SecurityGroupRecords.listing)
+        try await ensureDefaultGroup(request, list)
+        let visibility = request.visibility
+        let views = try await database.read { reader in
+            try SecurityGroupView.load(try SecurityGroupRecords.list(list, visibility, in: reader), in: reader)
+        }
+        return request.answer(views, SecurityGroupView.names, list)
+    }
+
+    private func showGroup(_ request: APIRequest) async throws -> APIResponse {
+        let id = request["security_group_id"]
+        let view = try await database.read { reader in
+            let group = try SecurityGroupRecords.find(id, in: reader).orThrow(.securityGroupNotFound(id))
+            return try SecurityGroupView.load([group], in: reader)[0]
+        }
+        try request.authorize(view.subject.target, orThrow: NetworkingError.securityGroupNotFound(id).fault)
+        return request.answer(view, SecurityGroupView.names, fields: request.fields)
+    }
+
+    private func createGroups(_ request: APIRequest) async throws -> APIResponse {
+        let drafts = try request.creations(SecurityGroupView.names).map { attributes in
+            let project = try attributes.project(of: request)
+            try request.authorizeCreation(
+                of: "security_group", PolicySubject(projectID: project), setting: attributes.present(["tags"]))
+            return (project: project, attributes: attributes)
+        }
+        let views = try await database.write { [operations] transaction in
+            let groups = try drafts.map { project, attributes in
+                try operations.createSecurityGroup(
+                    name: attributes.text("name") ?? "", description: attributes.text("description") ?? "", project: project,
+                    isStateful: attributes.flag("stateful") ?? true, tags: attributes.texts("tags") ?? [], in: transaction)
+            }
+            return try SecurityGroupView.load(groups, in: transaction)
+        }
+        return request.answer(created: views, SecurityGroupView.names)
+    }
+
+    private func updateGroup(_ request: APIRequest) async throws -> APIResponse {
+        let (id, attributes) = (request["security_group_id"], request.attributes(SecurityGroupView.names))
+        let change = SecurityGroupChange(
+            name: attributes.text("name"), description: attributes.text("description"), isStateful: attributes.flag("stateful"))
+        let view = try await database.write { [operations] transaction in
+            let group = try SecurityGroupRecords.find(id, in: transaction).orThrow(.securityGroupNotFound(id))
+            try request.authorizeChange(
+                of: "security_group", PolicySubject(projectID: group.projectID),
+                setting: attributes.json.object?.names ?? [], orHide: .securityGroupNotFound(id))
+            try request.checkRevision(group.standard)
+            let updated = try operations.updateSecurityGroup(group, change, in: transaction)
+            return try SecurityGroupView.load([updated], in: transaction)[0]
+        }
+        return request.answer(view, SecurityGroupView.names)
+    }
+
+    private func deleteGroup(_ request: APIRequest) async throws -> APIResponse {
+        let (id, caller) = (request["security_group_id"], request.caller)
+        try await database.write { [operations] transaction in
+            let group = try SecurityGroupRecords.find(id, in: transaction).orThrow(.securityGroupNotFound(id))
+            try request.authorizeChange(
+                of: "security_group", PolicySubject(projectID: group.projectID), orHide: .securityGroupNotFound(id))
+            try request.checkRevision(group.standard)
+            try operations.deleteSecurityGroup(group, by: caller, in: transaction)
+        }
+        return .empty()
+    }
+}
+
+// Rules.
+extension NetworkingAPI {
+    private func listRules(_ request: APIRequest) async throws -> APIResponse {
+        let list = try listRequest(request, SecurityGroupRuleRecords.listing)
+        try await ensureDefaultGroup(request, list)
+        let visibility = request.visibility
+        let views = try await database.read { reader in
+            try SecurityGroupRuleView.load(try SecurityGroupRuleRecords.list(list, visibility, in: reader), in: reader)
+        }
+        return request.answer(views, SecurityGroupRuleView.names, list)
+    }
+
+    private func showRule(_ request: APIRequest) async throws -> APIResponse {
+        let id = request["rule_id"]
+        let view = try await database.read { reader in
+            let rule = try SecurityGroupRuleRecords.find(id, in: reader).orThrow(.securityGroupRuleNotFound(id))
+            return try SecurityGroupRuleView.load([rule], in: reader)[0]
+        }
+        try request.authorize(view.subject.target, orThrow: NetworkingError.securityGroupRuleNotFound(id).fault)
+        return request.answer(view, SecurityGroupRuleView.names, fields: request.fields)
+    }
+
+    private func createRules(_ request: APIRequest) async throws -> APIResponse {
+        let drafts = try request.creations(SecurityGroupRuleView.names).map { attributes throws(NetworkingError) in
+            try Self.draft(attributes)
+        }
+        guard let groupID = drafts.first?.groupID, drafts.allSatisfy({ $0.groupID == groupID }) else {
+            throw NetworkingError(
+                .badRequest, "SecurityGroupNotSingleGroupRules", "Only allowed to update rules for one security profile at a time")
+        }
+        let views = try await database.write { [operations] transaction in
+            let group = try SecurityGroupRecords.find(groupID, in: transaction).orThrow(.securityGroupNotFound(groupID))
+            guard request.allows("get_security_group", PolicySubject(projectID: group.projectID).target) else {
+                throw NetworkingError.securityGroupNotFound(groupID)
+            }
+            let subject = PolicySubject(projectID: group.projectID, groupProjectID: group.projectID)
+            try request.authorizeCreation(of: "security_group_rule", subject)
+            let rules = try operations.createSecurityGroupRules(drafts, in: group, transaction: transaction)
+            return rules.map { SecurityGroupRuleView(rule: $0, group: group) }
+        }
+        return request.answer(created: views, SecurityGroupRuleView.names)
+    }
+
+    private static func draft(_ attributes: Attributes) throws(NetworkingError) -> SecurityRuleDraft {
+        let text = attributes.text("ethertype") ?? "IPv4"
+        let types: [LogicalRule.EtherType] = [.ipv4, .ipv6]
+        guard let type = types.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
+            throw NetworkingError(
+                .badRequest, "SecurityGroupRuleInvalidEtherType",
+                "Security group rule for ethertype '\(text)' not supported. Allowed values are IPv4 and IPv6.")
+        }
+        let direction: LogicalRule.Direction = attributes.text("direction") == "egress" ? .egress : .ingress
+        var draft = SecurityRuleDraft(groupID: attributes.text("security_group_id") ?? "", direction, type)
+        draft.projectID = attributes.text("project_id") ?? attributes.text("tenant_id")
+        draft.ipProtocol = attributes.text("protocol") ?? attributes.number("protocol").map(String.init)
+        draft.portMin = attributes.number("port_range_min")
+        draft.portMax = attributes.number("port_range_max")
+        draft.remoteCIDR = attributes.text("remote_ip_prefix")
+        draft.remoteGroupID = attributes.text("remote_group_id")
+        draft.description = attributes.text("description") ?? ""
+        return draft
+    }
+
+    private func deleteRule(_ request: APIRequest) async throws -> APIResponse {
+        let id = request["rule_id"]
+        try await database.write { [operations] transaction in
+            let rule = try SecurityGroupRuleRecords.find(id, in: transaction).orThrow(.securityGroupRuleNotFound(id))
+            let group = try SecurityGroupRecords.find(rule.groupID, in: transaction)
+            let subject = PolicySubject(projectID: rule.projectID, groupProjectID: group?.projectID)
+            try request.authorizeChange(of: "security_group_rule", subject, orHide: .securityGroupRuleNotFound(id))
+            try operations.deleteSecurityGroupRule(rule, in: transaction)
+        }
+        return .empty()
+    }
+}

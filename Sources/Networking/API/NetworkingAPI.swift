@@ -1,0 +1,66 @@
+import CloudAPI
+import CloudCore
+import CloudStore
+
+/// Neutron's API over the service.
+struct NetworkingAPI: Sendable {
+    let service: Networking
+
+    var database: any Database { service.database }
+    var operations: Operations { service.operations }
+    var options: NetworkingOptions { service.options }
+
+    /// The service's front.
+    var front: ServiceAPI {
+        ServiceAPI(
+            type: "network", name: "neutron", path: "/network", envelope: Self.envelope,
+            endpoints: versionEndpoints + networkEndpoints + subnetEndpoints + portEndpoints + securityGroupEndpoints
+                + routerEndpoints + floatingIPEndpoints + tagEndpoints + quotaEndpoints + planeEndpoints,
+            rules: NeutronPolicy.all)
+    }
+
+    /// Neutron's form of errors: `{"NeutronError": {"type": …, "message": …, "detail": ""}}`.
+    private static let envelope = ErrorEnvelope { fault, _, json in
+        json.object {
+            $0.member("NeutronError") {
+                $0.object {
+                    $0.member("type", fault.code ?? httpType(fault.status))
+                    $0.member("message", fault.message)
+                    $0.member("detail", "")
+                }
+            }
+        }
+    }
+
+    /// The type of a fault that is no exception of Neutron's: WebOb's name for its status.
+    private static func httpType(_ status: HTTPResponse.Status) -> String {
+        switch status {
+        case .badRequest: "HTTPBadRequest"
+        case .unauthorized: "HTTPUnauthorized"
+        case .forbidden: "PolicyNotAuthorized"
+        case .notFound: "HTTPNotFound"
+        case .methodNotAllowed: "HTTPMethodNotAllowed"
+        case .conflict: "HTTPConflict"
+        case .contentTooLarge: "HTTPRequestEntityTooLarge"
+        case .unsupportedMediaType: "HTTPUnsupportedMediaType"
+        case .serviceUnavailable: "HTTPServiceUnavailable"
+        case .internalServerError: "HTTPInternalServerError"
+        default: "HTTPException"
+        }
+    }
+
+    /// Reads a list's query against a listing.
+    func listRequest(_ request: APIRequest, _ listing: Listing) throws(NetworkingError) -> ListRequest {
+        try ListRequest(request.query, listing, pageLimit: options.pageLimit)
+    }
+}
+
+extension Access {
+    /// How lists are governed.
+    static let listing = Access.authenticated(because: "a list shows only what the resource's get rule admits, item by item")
+}
+
+extension Networking {
+    /// The service's front.
+    public var api: ServiceAPI { NetworkingAPI(service: self).front }
+}

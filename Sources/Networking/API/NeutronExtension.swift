@@ -1,0 +1,83 @@
+import CloudCore
+
+/// An extension of Neutron's API. Those listed are those whose behaviour is there.
+struct NeutronExtension: Sendable, Hashable, JSONWritable {
+    let alias: String
+    let name: String
+    let description: String
+    /// When upstream last changed its definition.
+    let updated: String
+
+    private init(_ alias: String, _ name: String, _ description: String, _ updated: String) {
+        (self.alias, self.name, self.description) = (alias, name, description)
+        // Upstream's definitions name a day; most of them at ten o'clock.
+        self.updated = updated.contains("T") ? updated : "\(updated)T10:00:00-00:00"
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.member("alias", alias)
+            $0.member("name", name)
+            $0.member("description", description)
+            $0.member("updated", updated)
+            $0.member("links", [String]())
+        }
+    }
+
+    static let all: [NeutronExtension] = resources + attributes + queries
+
+    private static let resources = [
+        NeutronExtension("agent", "agent", "The hosts' network agents.", "2013-02-03"),
+        NeutronExtension("availability_zone", "Availability Zone", "Availability zones of networks and routers.", "2015-01-01"),
+        NeutronExtension("external-net", "Neutron external network", "Networks that lead out of the cloud.", "2013-01-14"),
+        NeutronExtension("floatingip-pools", "Floating IP Pools Extension", "The subnets that floating IPs come from.", "2018-03-21"),
+        NeutronExtension("network-ip-availability", "Network IP Availability", "How many addresses networks have used.", "2015-09-24T00:00:00-00:00"),
+        NeutronExtension("provider", "Provider Network", "Networks mapped to physical ones.", "2012-09-07"),
+        NeutronExtension("quota_details", "Quota details management support", "Limits with what is used of them.", "2017-02-10"),
+        NeutronExtension("quotas", "Quota management support", "Limits of what projects may have.", "2012-07-29"),
+        NeutronExtension("router", "Neutron L3 Router", "Routers between networks, and floating IPs.", "2012-07-20"),
+        NeutronExtension("security-group", "security-group", "Groups of ports with rules about their traffic.", "2012-10-05"),
+    ]
+
+    private static let attributes = [
+        NeutronExtension("allowed-address-pairs", "Allowed Address Pairs", "Further addresses that ports may send from.", "2013-07-23"),
+        NeutronExtension("binding", "Port Binding", "Where ports are plugged.", "2014-02-03"),
+        NeutronExtension("dns-integration", "DNS Integration", "Names of ports and floating IPs.", "2015-08-15T18:00:00-00:00"),
+        NeutronExtension("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "Source NAT of routers, on or off.", "2013-03-28"),
+        NeutronExtension("extraroute", "Neutron Extra Route", "Static routes of routers.", "2013-02-01"),
+        NeutronExtension("extraroute-atomic", "Atomically add/remove extra routes", "Adding and removing single routes.", "2019-07-10T00:00:00+00:00"),
+        NeutronExtension("fip-port-details", "Floating IP Port Details Extension", "The port behind a floating IP.", "2018-04-09"),
+        NeutronExtension("floating-ip-router-writable", "Floating IP Router (writable)", "Choosing a floating IP's router.", "2026-08-05T00:00:00-00:00"),
+        NeutronExtension("net-mtu", "Network MTU", "The largest packet of a network.", "2015-03-25"),
+        NeutronExtension("net-mtu-writable", "Network MTU (writable)", "Choosing a network's MTU.", "2017-07-12T00:00:00-00:00"),
+        NeutronExtension("network_availability_zone", "Network Availability Zone", "Zones of networks.", "2015-01-01"),
+        NeutronExtension("port-mac-address-regenerate", "Neutron Port MAC address regenerate", "A null MAC address asks for a new one.", "2018-05-03"),
+        NeutronExtension("port-security", "Port Security", "Anti-spoofing of ports, on or off.", "2012-07-23"),
+        NeutronExtension("project-id", "project_id field enabled", "Projects are named project_id.", "2016-09-09T09:09:09-09:09"),
+        NeutronExtension("router_availability_zone", "Router Availability Zone", "Zones of routers.", "2015-01-01"),
+        NeutronExtension("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "Rules' ranges without host bits.", "2020-07-28"),
+        NeutronExtension("standard-attr-description", "standard-attr-description", "Descriptions of every resource.", "2016-02-10"),
+        NeutronExtension("standard-attr-revisions", "Resource revision numbers", "Counts of every resource's changes.", "2016-04-11"),
+        NeutronExtension("standard-attr-tag", "Tag support for resources with standard attribute: network, subnet, port, router, floatingip, security_group", "Tags of resources.", "2017-01-01T00:00:00-00:00"),
+        NeutronExtension("standard-attr-timestamp", "Resource timestamps", "When resources were made and changed.", "2016-09-12"),
+        NeutronExtension("stateful-security-group", "Stateful security group", "Security groups with and without state.", "2019-11-26T09:00:00-00:00"),
+        NeutronExtension("subnet-external-network", "Subnet belongs to an external network", "Whether a subnet's network is external.", "2024-02-05T18:00:00-00:00"),
+        NeutronExtension("subnet-service-types", "Subnet service types", "Subnets for certain device owners.", "2016-03-15T18:00:00-00:00"),
+        NeutronExtension("tag-creation", "Tag creation extension", "Adding several tags at once.", "2024-07-23"),
+        NeutronExtension("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Tags of ports as they are created.", "2019-12-29T19:00:00-00:00"),
+    ]
+
+    private static let queries = [
+        NeutronExtension("empty-string-filtering", "Empty String Filtering Extension", "Filters for empty values.", "2018-05-01"),
+        NeutronExtension("filter-validation", "Filter parameters validation", "Unknown filters are refused.", "2018-07-04"),
+        NeutronExtension("ip-substring-filtering", "IP address substring filtering", "Ports by a part of an address.", "2017-11-28T09:00:00-00:00"),
+        NeutronExtension("pagination", "Pagination support", "Lists in pages.", "2016-06-12T00:00:00-00:00"),
+        NeutronExtension("port-security-groups-filtering", "Port filtering on security groups", "Ports by their security groups.", "2018-01-09T09:00:00-00:00"),
+        NeutronExtension("quota-check-limit", "Quota engine limit check", "Limits below what is used need force.", "2021-09-08T16:00:00-00:00"),
+        NeutronExtension("quota-check-limit-default", "Quota engine limit check by default", "Limits are checked without being asked to.", "2024-08-21T16:00:00-00:00"),
+        NeutronExtension("revision-if-match", "If-Match constraints based on revision_number", "Changing only what was seen.", "2016-12-11T00:00:00-00:00"),
+        NeutronExtension("security-groups-shared-filtering", "Security group filtering on the shared field", "Security groups by whether they are shared.", "2021-10-05T09:00:00-00:00"),
+        NeutronExtension("sort-key-validation", "Sort keys validation", "Unknown sort keys are refused.", "2018-07-04"),
+        NeutronExtension("sorting", "Sorting support", "Lists in an order.", "2016-06-12T00:00:00-00:00"),
+    ]
+}

@@ -1,0 +1,30 @@
+import CloudPolicy
+
+/// Neutron's default policy.
+enum NeutronPolicy {
+    static let admin = "rule:admin_only"
+    static let adminOrMember = "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
+    static let adminOrReader = "(rule:admin_only) or (role:reader and project_id:%(project_id)s)"
+    static let adminOrManager = "(rule:admin_only) or (role:manager and project_id:%(project_id)s)"
+    static let adminOrService = "(rule:admin_only) or (rule:service_api)"
+    static let adminServiceOrNetworkMember =
+        "(rule:admin_only) or (rule:service_api) or role:member and rule:network_owner"
+    static let adminServiceNetworkMemberOrShared =
+        "(rule:admin_only) or (rule:service_api) or role:member and rule:network_owner or rule:shared"
+    static let adminNetworkMemberOrService =
+        "(rule:admin_only) or (role:member and rule:network_owner) or rule:service_api"
+    static let adminMemberOrService =
+        "(rule:admin_only) or (role:member and project_id:%(project_id)s) or rule:service_api"
+
+    /// A rule for tokens of projects, as all of Neutron's are.
+    static func rule(_ name: String, _ check: String, _ description: String) -> PolicyRule {
+        PolicyRule(name, check, scopes: [.project], description)
+    }
+
+    /// Every rule.
+    static let all =
+        baseRules + networkRules + subnetRules + portRules + routerRules + securityGroupRules + housekeepingRules
+
+    /// The names of every rule: an attribute without a rule of its own is governed by its resource's.
+    static let names = Set(all.map(\.name))
+}

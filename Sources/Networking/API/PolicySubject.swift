@@ -1,0 +1,137 @@
+import CloudAPI
+import CloudCore
+import CloudPolicy
+
+/// What policy may know of a resource. Two resources with equal subjects get equal answers, so that a list asks once for
+/// each kind of resource in it rather than once for each resource.
+struct PolicySubject: Sendable, Hashable {
+    /// The resource's project.
+    var projectID: String
+    /// The project of its network (`network:project_id`).
+    var networkProjectID: String?
+    /// The project of its security group (`security_group:project_id`).
+    var groupProjectID: String?
+    /// Whether it, or its network, is shared.
+    var isShared: Bool?
+    /// Whether it, or its network, is external.
+    var isExternal: Bool?
+    /// A port's owner.
+    var deviceOwner: String?
+
+    init(projectID: String) { self.projectID = projectID }
+
+    init(_ network: Network) {
+        projectID = network.projectID
+        (networkProjectID, isShared, isExternal) = (network.projectID, network.isShared, network.isExternal)
+    }
+
+    /// A resource on a network.
+    init(projectID: String, on network: Network?, deviceOwner: String? = nil) {
+        self.projectID = projectID
+        (networkProjectID, isShared, isExternal) = (network?.projectID, network?.isShared, network?.isExternal)
+        self.deviceOwner = deviceOwner
+    }
+
+    /// A security group's rule.
+    init(projectID: String, groupProjectID: String?) { (self.projectID, self.groupProjectID) = (projectID, groupProjectID) }
+
+    /// The subject as policy checks name it.
+    var target: PolicyTarget {
+        var target: PolicyTarget = ["project_id": .string(projectID), "tenant_id": .string(projectID)]
+        target["network:project_id"] = networkProjectID.map { .string($0) }
+        target["security_group:project_id"] = groupProjectID.map { .string($0) }
+        target["shared"] = isShared.map { .bool($0) }
+        target["router:external"] = isExternal.map { .bool($0) }
+        target["device_owner"] = deviceOwner.map { .string($0) }
+        return target
+    }
+}
+
+/// What a caller may see of resources of one kind, remembered for the length of a request.
+struct Decisions {
+    /// A decision.
+    struct Verdict {
+        /// Whether the resource may be seen at all.
+        var isVisible: Bool
+        /// The attributes that may not.
+        var hidden: Set<String>
+    }
+
+    private let request: APIRequest
+    private let resource: String
+    private let guarded: [String]
+    private var verdicts: [PolicySubject: Verdict] = [:]
+
+    /// Decisions about a resource, such as `network`, whose `guarded` attributes have rules of their own.
+    init(_ request: APIRequest, _ resource: String) {
+        (self.request, self.resource) = (request, resource)
+        let prefix = "get_\(resource):"
+        guarded = NeutronPolicy.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    }
+
+    /// What the caller may see of a resource.
+    mutating func verdict(_ subject: PolicySubject) -> Verdict {
+        if let known = verdicts[subject] { return known }
+        let target = subject.target
+        let hidden = guarded.filter { !request.allows("get_\(resource):\($0)", target) }
+        let verdict = Verdict(isVisible: request.allows("get_\(resource)", target), hidden: Set(hidden))
+        verdicts[subject] = verdict
+        return verdict
+    }
+}
+
+extension APIRequest {
+    /// Who asks, as far as Neutron's own rules care.
+    var caller: Caller { Caller(projectID: token?.projectID, isAdmin: allows("context_is_admin", [:])) }
+
+    /// What the tables may answer before policy looks at each row.
+    var visibility: Visibility {
+        if allows("context_is_admin", [:]) || allows("service_api", [:]) { return .everything }
+        return token?.projectID.map { .project($0) } ?? .sharedOnly
+    }
+
+    /// Requires the declared rule, and those of the attributes that are set, for something to be made.
+    func authorizeCreation(of resource: String, _ subject: PolicySubject, setting attributes: [String] = []) throws {
+        let target = subject.target
+        try authorize(target)
+        try require(attributes, "create_\(resource)", target)
+    }
+
+    /// Requires the declared rule, and those of the attributes that change, for something that exists. Who may not even
+    /// see it learns nothing but that there is no such thing.
+    func authorizeChange(
+        of resource: String, _ subject: PolicySubject, setting attributes: [String] = [], orHide hidden: NetworkingError
+    ) throws {
+        let target = subject.target
+        do {
+            try authorize(target)
+            try require(attributes, "update_\(resource)", target)
+        } catch {
+            throw allows("get_\(resource)", target) ? error : hidden
+        }
+    }
+
+    private func require(_ attributes: [String], _ action: String, _ target: PolicyTarget) throws {
+        for attribute in attributes where NeutronPolicy.names.contains("\(action):\(attribute)") {
+            try require("\(action):\(attribute)", target)
+        }
+    }
+
+    /// Requires `If-Match: revision_number=N`, if it is there, to name the resource's revision.
+    func checkRevision(_ standard: StandardAttributes) throws {
+        guard let header = head.headerFields[.ifMatch] else { return }
+        let wanted = header.split(separator: ",").compactMap { part -> Substring? in
+            let tag = part.drop { $0 == " " || $0 == "\"" }.prefix { $0 != "\"" && $0 != " " }
+            return tag.hasPrefix("revision_number=") ? tag.dropFirst("revision_number=".count) : nil
+        }
+        guard let text = wanted.first else { return }
+        guard wanted.count == 1, let revision = Int(text) else {
+            throw NetworkingError.badRequest("if-match", "Revision number etag must be in the format of revision_number=<int>")
+        }
+        guard revision == standard.revision else {
+            throw NetworkingError(
+                .preconditionFailed, "RevisionNumberConstraintFailed",
+                "Constrained to \(revision), but current revision is \(standard.revision)")
+        }
+    }
+}

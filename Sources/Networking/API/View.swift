@@ -1,0 +1,123 @@
+import CloudAPI
+import CloudCore
+
+/// A resource as the API shows it.
+protocol View {
+    /// The resource's id, for the links between pages.
+    var id: String { get }
+    /// What policy may know of it.
+    var subject: PolicySubject { get }
+    /// Writes the members that the filter lets through.
+    func write(to json: inout MemberWriter)
+}
+
+/// Which members of a view are written.
+struct ViewFilter {
+    /// The members asked for; nil for all.
+    var fields: Set<String>?
+    /// The members that may not be seen.
+    var hidden: Set<String> = []
+
+    func shows(_ name: String) -> Bool {
+        if let fields, !fields.contains(name) { return false }
+        return hidden.isEmpty || !hidden.contains(name)
+    }
+}
+
+/// Writes the members of an object that a filter lets through.
+struct MemberWriter {
+    var json: JSONWriter
+    var filter: ViewFilter
+
+    /// Writes a member.
+    mutating func callAsFunction(_ name: String, _ value: @autoclosure () -> some JSONWritable) {
+        guard filter.shows(name) else { return }
+        json.member(name, value())
+    }
+
+    /// Writes a member whose value the closure writes.
+    mutating func callAsFunction(_ name: String, value: (inout JSONWriter) -> Void) {
+        guard filter.shows(name) else { return }
+        json.member(name, value)
+    }
+
+    /// Writes the project under both its names.
+    mutating func project(_ id: String) {
+        self("project_id", id)
+        self("tenant_id", id)
+    }
+
+    /// Writes the standard attributes and the tags.
+    mutating func standard(_ standard: StandardAttributes, tags: [String]) {
+        self("description", standard.description)
+        self("created_at", standard.createdAt.iso8601)
+        self("updated_at", standard.updatedAt.iso8601)
+        self("revision_number", standard.revision)
+        self("tags", tags)
+    }
+}
+
+extension JSONWriter {
+    /// Writes a view as an object. The writer travels through the member writer and comes back, without a copy.
+    mutating func object(_ view: some View, _ filter: ViewFilter) {
+        object { json in
+            var members = MemberWriter(json: JSONWriter(capacity: 0), filter: filter)
+            swap(&members.json, &json)
+            view.write(to: &members)
+            swap(&members.json, &json)
+        }
+    }
+}
+
+/// A kind of resource by its names in the API.
+struct ResourceNames: Sendable {
+    /// Such as `network`: in bodies and in policy.
+    let singular: String
+    /// Such as `networks`: in lists.
+    let plural: String
+
+    init(_ singular: String, _ plural: String) { (self.singular, self.plural) = (singular, plural) }
+}
+
+extension APIRequest {
+    /// Answers with one resource.
+    func answer(_ view: some View, _ names: ResourceNames, fields: Set<String>? = nil) -> APIResponse {
+        var decisions = Decisions(self, names.singular)
+        let filter = ViewFilter(fields: fields, hidden: decisions.verdict(view.subject).hidden)
+        return .json { $0.object { $0.member(names.singular) { $0.object(view, filter) } } }
+    }
+
+    /// Answers a creation: with one resource or, where several were asked for, with all.
+    func answer(created views: [some View], _ names: ResourceNames) -> APIResponse {
+        if body[names.singular] != nil, let view = views.first { return answer(view, names) }
+        return answer(views, names, ListRequest(), isComplete: true)
+    }
+
+    /// Answers with a list of what the caller may see of these.
+    func answer(
+        _ views: [some View], _ names: ResourceNames, _ list: ListRequest, isComplete: Bool = false
+    ) -> APIResponse {
+        var decisions = Decisions(self, names.singular)
+        let links = PageLinks(self, list, ids: views.map(\.id))
+        return .json { json in
+            json.object { json in
+                json.member(names.plural) { json in
+                    json.array { json in
+                        for view in views {
+                            let verdict = decisions.verdict(view.subject)
+                            guard verdict.isVisible || isComplete else { continue }
+                            json.object(view, ViewFilter(fields: list.fields, hidden: verdict.hidden))
+                        }
+                    }
+                }
+                links.write(as: "\(names.plural)_links", to: &json)
+            }
+        }
+    }
+
+    /// The fields asked for in a show request.
+    var fields: Set<String>? {
+        let names = query.all("fields").filter { !$0.isEmpty }
+        return names.isEmpty ? nil : Set(names)
+    }
+}

@@ -1,0 +1,98 @@
+import CloudCore
+import CloudStore
+import NetworkMessages
+
+/// A router as the API shows it.
+struct RouterView: View {
+    static let names = ResourceNames("router", "routers")
+
+    let router: Router
+    let gateway: Port?
+    let zones: [String]
+    let tags: [String]
+
+    /// The views of routers, in a constant number of queries.
+    static func load(_ routers: [Router], zones: [String], in reader: any Reader) throws -> [RouterView] {
+        let gateways = try PortRecords.find(routers.compactMap(\.gatewayPortID), in: reader)
+        let tags = try TagRecords.all(routers.map(\.id), in: reader)
+        return routers.map { router in
+            RouterView(
+                router: router, gateway: router.gatewayPortID.flatMap { gateways[$0] }, zones: zones,
+                tags: tags[router.id] ?? [])
+        }
+    }
+
+    var id: String { router.id }
+    var subject: PolicySubject { PolicySubject(projectID: router.projectID) }
+
+    func write(to json: inout MemberWriter) {
+        json("id", router.id)
+        json("name", router.name)
+        json.project(router.projectID)
+        json("admin_state_up", router.isAdminUp)
+        json("status", "ACTIVE")
+        json("external_gateway_info", value: { json in
+            guard let gateway else { return json.write(String?.none) }
+            json.object {
+                $0.member("network_id", gateway.networkID)
+                $0.member("external_fixed_ips", gateway.fixedIPs)
+                $0.member("enable_snat", router.isSNATEnabled)
+            }
+        })
+        json("routes", router.routes)
+        json("availability_zone_hints", router.zoneHints)
+        json("availability_zones", zones)
+        json.standard(router.standard, tags: tags)
+    }
+}
+
+/// A floating IP as the API shows it.
+struct FloatingIPView: View {
+    static let names = ResourceNames("floatingip", "floatingips")
+
+    let floatingIP: FloatingIP
+    /// The port behind it.
+    let port: Port?
+    let tags: [String]
+
+    /// The views of floating IPs, in a constant number of queries.
+    static func load(_ floatingIPs: [FloatingIP], in reader: any Reader) throws -> [FloatingIPView] {
+        let ports = try PortRecords.find(floatingIPs.compactMap(\.portID), in: reader)
+        let tags = try TagRecords.all(floatingIPs.map(\.id), in: reader)
+        return floatingIPs.map { floatingIP in
+            FloatingIPView(
+                floatingIP: floatingIP, port: floatingIP.portID.flatMap { ports[$0] }, tags: tags[floatingIP.id] ?? [])
+        }
+    }
+
+    var id: String { floatingIP.id }
+    var subject: PolicySubject { PolicySubject(projectID: floatingIP.projectID) }
+
+    func write(to json: inout MemberWriter) {
+        json("id", floatingIP.id)
+        json.project(floatingIP.projectID)
+        json("floating_ip_address", floatingIP.address)
+        json("floating_network_id", floatingIP.networkID)
+        json("router_id", floatingIP.routerID)
+        json("port_id", floatingIP.portID)
+        json("fixed_ip_address", floatingIP.fixedAddress)
+        json("status", floatingIP.status)
+        json("port_details", value: details)
+        json("dns_name", floatingIP.dnsName)
+        json("dns_domain", floatingIP.dnsDomain)
+        json.standard(floatingIP.standard, tags: tags)
+    }
+
+    private func details(_ json: inout JSONWriter) {
+        guard let port else { return json.write(String?.none) }
+        json.object {
+            $0.member("name", port.name)
+            $0.member("network_id", port.networkID)
+            $0.member("mac_address", port.mac)
+            $0.member("admin_state_up", port.isAdminUp)
+            $0.member("status", port.status.rawValue)
+            $0.member("device_id", port.deviceID)
+            $0.member("device_owner", port.deviceOwner)
+        }
+    }
+}
