@@ -145,6 +145,11 @@ extension Int: JSONWritable {
     public func write(to json: inout JSONWriter) { json.literal(String(self)) }
 }
 
+extension UInt128: JSONWritable {
+    /// Every digit, beyond what most readers keep: counts of IPv6 addresses.
+    public func write(to json: inout JSONWriter) { json.literal(String(self)) }
+}
+
 extension Bool: JSONWritable {
     public func write(to json: inout JSONWriter) { json.literal(self ? "true" : "false") }
 }

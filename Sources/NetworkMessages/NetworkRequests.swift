@@ -133,6 +133,24 @@ public struct PortStatusReport: BusRequest {
     public init(portID: String, host: String, isUp: Bool) { (self.portID, self.host, self.isUp) = (portID, host, isUp) }
 }
 
+/// A host's network agent says that it is there. Cast to the controllers when it starts and every half minute; at a start
+/// the controllers answer with `ReconcileInterfaces`.
+public struct AgentReport: BusRequest {
+    public typealias Reply = BusNothing
+    public static let method = "agent.report"
+    /// The host.
+    public var host: String
+    /// The host's availability zone; empty for the cloud's default.
+    public var zone: String
+    /// Whether the agent has just started.
+    public var isStarting: Bool
+
+    /// A report.
+    public init(host: String, zone: String = "", isStarting: Bool) {
+        (self.host, self.zone, self.isStarting) = (host, zone, isStarting)
+    }
+}
+
 /// A guest's request to 169.254.169.254, forwarded to the controllers.
 public struct MetadataRequest: BusRequest {
     public typealias Reply = MetadataResponse

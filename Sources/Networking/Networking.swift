@@ -21,24 +21,23 @@ public final class Networking: Sendable {
     let operations: Operations
     let options: NetworkingOptions
     private let topology: TopologyReconciler
-    private let bell: Bell
+    private let interfaces: InterfaceReconciler
+    private let signal: Signal
 
     /// The service over a migrated database.
     public init(database: any Database, bus: any Bus, options: NetworkingOptions = NetworkingOptions()) {
-        let bell = Bell()
-        (self.database, self.options, self.bell) = (database, options, bell)
-        operations = Operations(options: options, ring: bell.ring)
-        topology = TopologyReconciler(database: database, bus: bus, interval: options.resyncInterval)
+        let topology = TopologyReconciler(database: database, bus: bus, interval: options.resyncInterval)
+        let (signal, name) = (Signal(), topology.name)
+        operations = Operations(options: options) { signal(name) }
+        (self.database, self.options, self.topology, self.signal) = (database, options, topology, signal)
+        interfaces = InterfaceReconciler(database: database, bus: bus)
     }
 
     /// What converges by itself; the composition root runs it.
-    public var reconcilers: [any Reconciler] { [topology] }
+    public var reconcilers: [any Reconciler] { [topology, interfaces] }
 
     /// Tells the service how to make one of its reconcilers run soon: `ReconcilerLoop.signal`.
-    public func connect(signal: @escaping @Sendable (String) -> Void) {
-        let name = topology.name
-        bell.connect { signal(name) }
-    }
+    public func connect(signal: @escaping @Sendable (String) -> Void) { self.signal.connect(signal) }
 
     /// What the service hears from the hosts, to be served at `BusAddress(topic: NetworkTopic.controller)` together
     /// with what other services hear there.
@@ -47,6 +46,18 @@ public final class Networking: Sendable {
             try await portStatus(report)
             return BusNothing()
         }
+        service.on(AgentReport.self) { [self] report, _ in
+            try await agentReport(report)
+            return BusNothing()
+        }
+    }
+
+    private func agentReport(_ report: AgentReport) async throws {
+        let zone = report.zone.isEmpty ? options.availabilityZones.first ?? "" : report.zone
+        try await database.write {
+            try AgentRecords.beat(host: report.host, zone: zone, isStarting: report.isStarting, in: $0)
+        }
+        if report.isStarting { signal(interfaces.name) }
     }
 
     private func portStatus(_ report: PortStatusReport) async throws {
@@ -69,11 +80,11 @@ public final class Networking: Sendable {
     }
 }
 
-/// Rings whoever listens; until someone does, nobody hears, and the reconciler's first run finds everything.
-final class Bell: Sendable {
-    private let listener = Mutex<(@Sendable () -> Void)?>(nil)
+/// Signals reconcilers by name. Until it is connected nobody hears, and the reconcilers' first runs find everything.
+final class Signal: Sendable {
+    private let listener = Mutex<(@Sendable (String) -> Void)?>(nil)
 
-    func connect(_ listener: @escaping @Sendable () -> Void) { self.listener.withLock { $0 = listener } }
+    func connect(_ listener: @escaping @Sendable (String) -> Void) { self.listener.withLock { $0 = listener } }
 
-    @Sendable func ring() { listener.withLock { $0 }?() }
+    func callAsFunction(_ name: String) { listener.withLock { $0 }?(name) }
 }

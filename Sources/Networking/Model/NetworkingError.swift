@@ -35,6 +35,7 @@ extension NetworkingError {
     static func subnetNotFound(_ id: String) -> Self { notFound("SubnetNotFound", "Subnet", id) }
     static func portNotFound(_ id: String) -> Self { notFound("PortNotFound", "Port", id) }
     static func routerNotFound(_ id: String) -> Self { notFound("RouterNotFound", "Router", id) }
+    static func agentNotFound(_ id: String) -> Self { notFound("AgentNotFound", "Agent", id) }
     static func floatingIPNotFound(_ id: String) -> Self { notFound("FloatingIPNotFound", "Floating IP", id) }
     static func securityGroupNotFound(_ id: String) -> Self {
         Self(.notFound, "SecurityGroupNotFound", "Security group \(id) does not exist.")

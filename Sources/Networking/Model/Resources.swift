@@ -127,6 +127,8 @@ struct Port: Sendable, Hashable {
     var allowedPairs: [AddressPair]
     var binding: PortBinding
     var dnsName: String
+    /// Whether it was made for its device and goes with it; a port that a device was given outlives it.
+    var isMadeForDevice = false
     var standard: StandardAttributes
     /// Its addresses, in the order they were given.
     var fixedIPs: [FixedIP] = []
@@ -215,4 +217,26 @@ struct SecurityGroupRule: Sendable, Hashable {
         ]
         return parts.joined(separator: "|")
     }
+}
+
+/// A host's network agent.
+struct NetworkAgentRecord: Sendable, Hashable {
+    /// What upstream calls the agent that serves a host in an OVN deployment.
+    static let type = "OVN Controller agent"
+    static let binary = "ovn-controller"
+
+    let id: String
+    let host: String
+    var zone: String
+    var isAdminUp: Bool
+    var description: String
+    var configurations: JSON
+    let createdAt: Timestamp
+    var startedAt: Timestamp
+    var heartbeatAt: Timestamp
+
+    /// The oldest heartbeat of an agent that counts as alive (agent_down_time of 75 seconds).
+    static var aliveLimit: Timestamp { .now + .seconds(-75) }
+
+    var isAlive: Bool { heartbeatAt >= Self.aliveLimit }
 }

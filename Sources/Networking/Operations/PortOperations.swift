@@ -17,6 +17,7 @@ struct PortDraft: Sendable {
     var allowedPairs: [AddressPair] = []
     var binding = PortBinding()
     var dnsName = ""
+    var isMadeForDevice = false
     var tags: [String] = []
 }
 
@@ -50,7 +51,7 @@ extension Operations {
             isAdminUp: draft.isAdminUp, mac: try newMAC(draft.mac, on: network.id, in: transaction),
             status: status(of: draft), deviceID: draft.deviceID, deviceOwner: draft.deviceOwner,
             hasPortSecurity: hasSecurity, allowedPairs: [], binding: draft.binding,
-            dnsName: try PortRules.dnsName(draft.dnsName),
+            dnsName: try PortRules.dnsName(draft.dnsName), isMadeForDevice: draft.isMadeForDevice,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         port.allowedPairs = try PortRules.pairs(draft.allowedPairs, mac: port.mac)
         guard hasSecurity || port.allowedPairs.isEmpty else { throw Self.pairsNeedSecurity }

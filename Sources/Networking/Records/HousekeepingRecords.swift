@@ -93,6 +93,73 @@ enum QuotaRecords {
     }
 }
 
+/// The hosts' network agents, as they report themselves.
+enum AgentRecords {
+    private static let columns: SQL = """
+        id, host, zone, admin_state_up, description, configurations, created_at, started_at, heartbeat_at
+        """
+
+    static let listing = Listing("network_agents", [
+        "host": .column("host"), "availability_zone": .column("zone"), "admin_state_up": .column("admin_state_up", .boolean),
+        "agent_type": .custom { $0.contains(NetworkAgentRecord.type) ? "1 = 1" : "1 = 0" },
+        "binary": .custom { $0.contains(NetworkAgentRecord.binary) ? "1 = 1" : "1 = 0" },
+        "alive": .custom { values in
+            let flags = values.compactMap { LenientBoolean($0)?.value }
+            guard flags.count == values.count else { return nil }
+            let limit = NetworkAgentRecord.aliveLimit
+            let conditions: [SQL] = flags.map { $0 ? "heartbeat_at >= \(limit)" : "heartbeat_at < \(limit)" }
+            return "(\(conditions.joined(separator: " OR ")))"
+        },
+    ], without: ["name", "project_id", "tenant_id", "revision_number", "created_at", "updated_at"])
+
+    private static func agent(_ row: borrowing Row) throws -> NetworkAgentRecord {
+        NetworkAgentRecord(
+            id: try row[0], host: try row[1], zone: try row[2], isAdminUp: try row[3], description: try row[4],
+            configurations: try row[5], createdAt: try row[6], startedAt: try row[7], heartbeatAt: try row[8])
+    }
+
+    /// Notes that a host's agent is alive, and when it started.
+    static func beat(host: String, zone: String, isStarting: Bool, in transaction: any Transaction) throws {
+        let now = Timestamp.now
+        try transaction.execute(
+            """
+            INSERT INTO network_agents (id, host, zone, admin_state_up, description, configurations,
+                created_at, started_at, heartbeat_at)
+            VALUES (\(Identifier.uuid()), \(host), \(zone), \(true), \(""), \(JSON.object([:])), \(now), \(now), \(now))
+            ON CONFLICT (host) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, zone = excluded.zone
+            """)
+        guard isStarting else { return }
+        try transaction.execute("UPDATE network_agents SET started_at = \(now) WHERE host = \(host)")
+    }
+
+    static func update(_ agent: NetworkAgentRecord, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE network_agents SET admin_state_up = \(agent.isAdminUp), description = \(agent.description)
+            WHERE id = \(agent.id)
+            """)
+    }
+
+    static func delete(_ id: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM network_agents WHERE id = \(id)")
+    }
+
+    static func find(_ id: String, in reader: any Reader) throws -> NetworkAgentRecord? {
+        try reader.first("SELECT \(columns) FROM network_agents WHERE id = \(id)", agent)
+    }
+
+    static func list(_ request: ListRequest, in reader: any Reader) throws -> [NetworkAgentRecord] {
+        try reader.page(columns, listing, request, visibility: nil, agent)
+    }
+
+    /// The hosts whose agents have reported lately.
+    static func aliveHosts(in reader: any Reader) throws -> [String] {
+        try reader.all(
+            "SELECT host FROM network_agents WHERE heartbeat_at >= \(NetworkAgentRecord.aliveLimit) ORDER BY host"
+        ) { try $0[0] }
+    }
+}
+
 /// Entities of the topology that the data plane has yet to be told of. Rows are written in the transaction that makes
 /// the change, so that a crash loses nothing.
 enum TopologyChangeRecords {

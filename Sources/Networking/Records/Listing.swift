@@ -39,9 +39,9 @@ struct Listing: Sendable {
         "updated_at": .custom { condition("updated_at", moments: $0) },
     ]
 
-    init(_ table: SQL, _ attributes: [String: Attribute]) {
+    init(_ table: SQL, _ attributes: [String: Attribute], without absent: Set<String> = []) {
         self.table = table
-        self.attributes = Listing.standard.merging(attributes) { $1 }
+        self.attributes = Listing.standard.filter { !absent.contains($0.key) }.merging(attributes) { $1 }
     }
 
     private static func condition(_ column: SQL, moments texts: [String]) -> SQL? {

@@ -39,12 +39,13 @@ enum NetworkingMigrations {
             name TEXT NOT NULL, description TEXT NOT NULL, admin_state_up BIGINT NOT NULL, mac_address TEXT NOT NULL,
             status TEXT NOT NULL, device_id TEXT NOT NULL, device_owner TEXT NOT NULL, port_security_enabled BIGINT NOT NULL,
             allowed_pairs TEXT NOT NULL, host TEXT NOT NULL, binding_profile TEXT NOT NULL, vnic_type TEXT NOT NULL,
-            dns_name TEXT NOT NULL,
+            dns_name TEXT NOT NULL, made_for_device BIGINT NOT NULL,
             created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, revision_number BIGINT NOT NULL,
             UNIQUE (network_id, mac_address))
         """,
         "CREATE INDEX ports_by_project ON ports (project_id)",
         "CREATE INDEX ports_by_device ON ports (device_id)",
+        "CREATE INDEX ports_by_host ON ports (host)",
         """
         CREATE TABLE ip_allocations (
             subnet_id TEXT NOT NULL REFERENCES subnets (id), address_key TEXT NOT NULL, address TEXT NOT NULL,

@@ -7,7 +7,7 @@ enum PortRecords {
     static let columns: SQL = """
         id, network_id, project_id, name, admin_state_up, mac_address, status, device_id, device_owner, \
         port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name, \
-        description, created_at, updated_at, revision_number
+        made_for_device, description, created_at, updated_at, revision_number
         """
 
     static let listing = Listing("ports", [
@@ -61,7 +61,7 @@ enum PortRecords {
             mac: try row[5], status: try row[6], deviceID: try row[7], deviceOwner: try row[8], hasPortSecurity: try row[9],
             allowedPairs: pairs.elements,
             binding: PortBinding(host: try row[11], profile: object, vnicType: try row[13]),
-            dnsName: try row[14], standard: try StandardAttributes(row, at: 15))
+            dnsName: try row[14], isMadeForDevice: try row[15], standard: try StandardAttributes(row, at: 16))
     }
 
     /// Inserts the row; addresses and groups follow by their own records.
@@ -71,11 +71,11 @@ enum PortRecords {
             """
             INSERT INTO ports (id, network_id, project_id, name, description, admin_state_up, mac_address, status,
                 device_id, device_owner, port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name,
-                created_at, updated_at, revision_number)
+                made_for_device, created_at, updated_at, revision_number)
             VALUES (\(port.id), \(port.networkID), \(port.projectID), \(port.name), \(standard.description),
                 \(port.isAdminUp), \(port.mac), \(port.status), \(port.deviceID), \(port.deviceOwner),
                 \(port.hasPortSecurity), \(StoredList(port.allowedPairs)), \(port.binding.host), \(port.binding.profile),
-                \(port.binding.vnicType), \(port.dnsName),
+                \(port.binding.vnicType), \(port.dnsName), \(port.isMadeForDevice),
                 \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
             """)
     }
@@ -88,7 +88,7 @@ enum PortRecords {
                 device_id = \(port.deviceID), device_owner = \(port.deviceOwner),
                 port_security_enabled = \(port.hasPortSecurity), allowed_pairs = \(StoredList(port.allowedPairs)),
                 host = \(port.binding.host), binding_profile = \(port.binding.profile), vnic_type = \(port.binding.vnicType),
-                dns_name = \(port.dnsName),
+                dns_name = \(port.dnsName), made_for_device = \(port.isMadeForDevice),
                 updated_at = \(port.standard.updatedAt), revision_number = \(port.standard.revision)
             WHERE id = \(port.id)
             """)
@@ -152,6 +152,12 @@ enum PortRecords {
                     AND device_owner NOT IN \(in: DeviceOwner.infrastructure.sorted())
                 ORDER BY id LIMIT \(limit)
                 """, port), in: reader)
+    }
+
+    /// The servers' ports bound to a host.
+    static func bound(host: String, in reader: any Reader) throws -> [Port] {
+        try reader.all(
+            "SELECT \(columns) FROM ports WHERE host = \(host) AND device_owner LIKE 'compute:%' ORDER BY id", port)
     }
 
     /// The automatic ports of networks by network: the metadata ports.

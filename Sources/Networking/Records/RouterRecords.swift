@@ -123,7 +123,7 @@ enum FloatingIPRecords {
             }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-    ])
+    ], without: ["name"])
 
     static func floatingIP(_ row: borrowing Row) throws -> FloatingIP {
         FloatingIP(

@@ -150,7 +150,7 @@ enum SecurityGroupRuleRecords {
             }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-    ])
+    ], without: ["name"])
 
     static func rule(_ row: borrowing Row) throws -> SecurityGroupRule {
         SecurityGroupRule(

@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 // Floating IPs: decode, authorise, call, encode.
 extension NetworkingAPI {

@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 // Networks: decode, authorise, call, encode.
 extension NetworkingAPI {

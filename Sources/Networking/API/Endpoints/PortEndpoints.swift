@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import NetworkMessages
 
 // Ports: decode, authorise, call, encode.

@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 // Quotas: decode, authorise, call, encode.
 extension NetworkingAPI {

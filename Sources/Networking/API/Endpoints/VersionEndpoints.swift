@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 // What the service is: its version and its extensions.
 extension NetworkingAPI {

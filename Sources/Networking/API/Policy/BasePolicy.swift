@@ -1,13 +1,26 @@
 import CloudPolicy
 
 extension NeutronPolicy {
-    /// The rules that others refer to, as upstream's `neutron/conf/policies` of 2026.2 has them. Those of its base rules
-    /// that no default refers to (`owner`, `default` …) are left out: other services give these names other meanings, and
-    /// an operator's file may still define them.
+    /// The default rules of general use, as upstream's `neutron/conf/policies` of 2026.2 has them.
     static let baseRules = [
         PolicyRule("context_is_admin", "role:admin", "Who administers the cloud"),
+        PolicyRule("context_with_global_access", "!", "Who may see every resource without administering"),
         PolicyRule("service_api", "role:service", "Other services of the cloud"),
+        PolicyRule("owner", "project_id:%(project_id)s", "The resource's own project"),
+        PolicyRule(
+            "admin_or_owner", "rule:context_is_admin or rule:owner", "Administrators and the resource's own project"),
         PolicyRule("context_is_advsvc", "role:advsvc", "Services that act for others"),
+        PolicyRule(
+            "admin_or_network_owner", "rule:context_is_admin or project_id:%(network:project_id)s",
+            "Administrators and the network's project"),
+        PolicyRule(
+            "admin_owner_or_network_owner", "rule:owner or rule:admin_or_network_owner",
+            "Administrators, the resource's and the network's project"),
+        PolicyRule("regular_user", "", "Anyone"),
+        PolicyRule("default", "rule:admin_or_owner", "What has no rule of its own"),
+        PolicyRule(
+            "rule_default_sg", "field:security_group_rules:belongs_to_default_sg=True",
+            "Rules of default security groups"),
         PolicyRule("network_owner", "project_id:%(network:project_id)s", "The project of the resource's network"),
         PolicyRule("admin_only", "rule:context_is_admin", "Administrators"),
         PolicyRule("shared", "field:networks:shared=True", "Resources of shared networks"),
