@@ -128,6 +128,11 @@ extension Reader {
     func page<Element>(
         _ columns: SQL, _ listing: Listing, _ request: ListRequest, visibility: SQL?, _ map: (borrowing Row) throws -> Element
     ) throws -> [Element] {
+        if let marker = request.marker {
+            guard try exists("SELECT 1 FROM \(listing.table) WHERE id = \(marker)") else {
+                throw NetworkingError(.notFound, "HTTPNotFound", "The marker \(marker) could not be found.")
+            }
+        }
         let rows = try all(
             "SELECT \(columns) FROM \(listing.table)\(try listing.page(request, visibility: visibility))", map)
         return request.isReversed ? rows.reversed() : rows
