@@ -82,4 +82,31 @@ extension Identity {
             try RoleRecords.all(RoleInference(try RoleRecords.implications(reader)).implied(by: roleID), reader)
         }
     }
+
+    /// The role that nothing may imply: who can write rules could make anybody an administrator.
+    private static let prohibitedImpliedRole = "admin"
+
+    /// Makes a role imply another.
+    func imply(_ rule: ImpliedRole) async throws {
+        try await writing(conflict: .conflict("implied_role", "Duplicate entry found")) { [generations = tokens.generations] transaction in
+            guard let prior = try RoleRecords.find(rule.priorID, transaction) else { throw IdentityError.notFound("role", id: rule.priorID) }
+            guard let implied = try RoleRecords.find(rule.impliedID, transaction) else { throw IdentityError.notFound("role", id: rule.impliedID) }
+            guard implied.name != Self.prohibitedImpliedRole else { throw IdentityError.refused("\(implied.id) cannot be an implied roles.") }
+            guard prior.domainID != nil || implied.domainID == nil else {
+                throw IdentityError.refused("Global role cannot imply a domain-specific role")
+            }
+            try RoleRecords.insert(rule, transaction)
+            transaction.onCommit { generations.advanceEveryone() }
+        }
+    }
+
+    /// Makes a role not imply another.
+    func unimply(_ rule: ImpliedRole) async throws {
+        try await database.write { [generations = tokens.generations] transaction in
+            guard try RoleRecords.delete(rule, transaction) else {
+                throw IdentityError.missing("\(rule.priorID) does not imply \(rule.impliedID).")
+            }
+            transaction.onCommit { generations.advanceEveryone() }
+        }
+    }
 }

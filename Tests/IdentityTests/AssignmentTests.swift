@@ -184,6 +184,29 @@ import Testing
             #expect(await cloud.call(.get, "/roles/\(member)/implies", admin).json["role_inference"]?["implies"]?.names == ["reader"])
             #expect(await cloud.call(.get, "/roles/\(member)/implies/\(reader)", admin).json["role_inference"]?["prior_role"]?["name"] == "member")
             #expect(await cloud.call(.get, "/roles/\(reader)/implies/\(member)", admin).status == .notFound)
+            #expect(await cloud.call(.head, "/roles/\(member)/implies/\(reader)", admin).status == .noContent)
+        }
+    }
+
+    @Test func implicationsChangeTokensAtOnce() async throws {
+        try await TestCloud.run { cloud in
+            let admin = try await cloud.token()
+            let project = try await cloud.createID("projects", "project", ["name": "p"], admin)
+            let user = try await cloud.user("u", role: "reader", on: "projects/\(project)", admin)
+            let token = Secret(try await cloud.token(of: user, scope: ["project": ["id": .string(project)]]))
+            let (reader, top) = (try await cloud.roleID("reader", admin), try await cloud.roleID("admin", admin))
+            let auditor = try await cloud.createID("roles", "role", ["name": "auditor"], admin)
+            let local = try await cloud.createID("roles", "role", ["name": "local", "domain_id": "default"], admin)
+            let path = "/roles/\(reader)/implies/"
+            #expect(await cloud.call(.put, path + auditor, admin).status == .created)
+            #expect(await cloud.call(.put, path + auditor, admin).status == .conflict)
+            #expect(try await cloud.identity.authenticate(token)?.roles == ["reader", "auditor"])
+            #expect(await cloud.call(.put, path + top, admin).status == .forbidden, "nothing implies the administrator")
+            #expect(await cloud.call(.put, path + local, admin).status == .forbidden)
+            #expect(await cloud.call(.put, path + "nothing", admin).status == .notFound)
+            #expect(await cloud.call(.delete, path + auditor, admin).status == .noContent)
+            #expect(await cloud.call(.delete, path + auditor, admin).status == .notFound)
+            #expect(try await cloud.identity.authenticate(token)?.roles == ["reader"])
         }
     }
 }

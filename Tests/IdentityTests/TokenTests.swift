@@ -163,6 +163,8 @@ import Testing
             #expect(await cloud.call(.get, "/auth/tokens", user, headers: [.subjectToken: user]).status == .ok)
             #expect(await cloud.call(.get, "/auth/tokens", user, headers: [.subjectToken: admin]).status == .forbidden)
             #expect(await cloud.call(.delete, "/auth/tokens", user, headers: [.subjectToken: admin]).status == .forbidden)
+            #expect(await cloud.call(.get, "/auth/tokens", user).status == .forbidden)
+            #expect(await cloud.call(.get, "/auth/tokens", user, headers: [.subjectToken: "gAAAA"]).status == .notFound)
             #expect(await cloud.call(.get, "/auth/tokens", admin, headers: [.subjectToken: user]).status == .ok)
         }
     }

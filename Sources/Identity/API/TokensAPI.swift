@@ -42,11 +42,12 @@ extension Identity {
         let text = request.head.headerFields[.subjectToken].map { Secret($0) }
         let isLenient = request.query["allow_expired"].map(ListQuery.truth) ?? false
         let window = isLenient ? options.expiredTokenWindow : .zero
-        guard let text, let token = try await tokens.validate(text, window: window) else {
-            // Whoever may ask about tokens at all is told that there is none.
+        guard let text else {
             try gate.open()
             throw IdentityError.tokenNotFound
         }
+        // Nobody guesses a token, so that it does not hold is no secret.
+        guard let token = try await tokens.validate(text, window: window) else { throw IdentityError.tokenNotFound }
         try gate.open([
             "target.token.user_id": .string(token.user.id), "target.token.user.domain.id": .string(token.user.domain.id),
         ])
