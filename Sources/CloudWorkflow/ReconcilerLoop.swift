@@ -81,7 +81,7 @@ public final class ReconcilerLoop: Sendable {
         }
         let outcome = isEnded ? await judge(run, name) : .overdue
         if !isEnded { logger.error("a reconciler does not come to an end", metadata: ["reconciler": "\(name)"]) }
-        Counter(label: "reconciler_runs_total", dimensions: [("reconciler", name), ("outcome", outcome.rawValue)]).increment()
+        Counter(label: "reconciler_runs", dimensions: [("reconciler", name), ("outcome", outcome.rawValue)]).increment()
         Timer(label: "reconciler_run_duration", dimensions: [("reconciler", name)])
             .recordNanoseconds(Int64((clock.now - begin) / .nanoseconds(1)))
         return outcome

@@ -1,5 +1,6 @@
 import CloudCore
 import CloudStore
+import CloudTelemetry
 import Logging
 import Metrics
 import Synchronization
@@ -150,9 +151,12 @@ public final class WorkflowRunner: WorkflowEngine {
 
     private func begin(_ work: Work) {
         Task {
-            let ending = await self.carryOut(work)
-            Counter(label: "workflows_total", dimensions: [("workflow", work.row.name), ("ending", ending.rawValue)])
-                .increment()
+            let begin = self.means.clock.now
+            let ending = await RequestContext.$requestID.withValue(work.row.requestID) { await self.carryOut(work) }
+            let dimensions = [("workflow", work.row.name), ("ending", ending.rawValue)]
+            Counter(label: "workflows", dimensions: dimensions).increment()
+            Timer(label: "workflow_duration", dimensions: dimensions)
+                .recordNanoseconds(Int64((self.means.clock.now - begin) / .nanoseconds(1)))
             self.leave(work)
             self.means.options.didLeave?(work.row.id, ending)
         }

@@ -1,1 +1,134 @@
-// Placement
+import CloudAPI
+import CloudCore
+import CloudPolicy
+import CloudStore
+
+/// The placement service: who has how much of what to give, and to whom it was given (Placement's API 1.0 to 1.39).
+///
+/// A claim is checked against rows and written in one transaction, so that no amount is ever given twice and no usage
+/// can drift. Services in this program use the methods that take their own reader or transaction; everybody else the
+/// API.
+public final class Placement: Sendable {
+    let database: any Database
+
+    /// The service over its database, whose migrations have run.
+    public init(database: any Database) { self.database = database }
+
+    /// The service's tables.
+    public static var migrations: MigrationSet { PlacementSchema.migrations }
+
+    /// The service's default policy rules.
+    public static var rules: [PolicyRule] { PlacementPolicies.rules }
+
+    /// The service's front.
+    public var api: ServiceAPI { PlacementAPI(placement: self).service }
+}
+
+// MARK: For services in this program
+
+extension Placement {
+    /// Makes sure that there is a root provider of this UUID, and that it has this name.
+    /// - Throws: `PlacementError.duplicateProvider` when another provider has the name.
+    public func ensureProvider(uuid: String, name: String, in transaction: any Transaction) throws {
+        let now = Timestamp.now
+        guard var provider = try ProviderRecords.find(uuid, in: transaction) else {
+            return try Providers.create(uuid: uuid, name: name, parent: nil, now: now, in: transaction)
+        }
+        guard provider.name != name else { return }
+        provider.name = name
+        try Providers.save(&provider, now: now, in: transaction)
+    }
+
+    /// Makes the inventories of a provider what is given here; equal ones change nothing, not even the generation.
+    /// What somebody has been given of stays, even when it is left out.
+    /// - Throws: `PlacementError` for an unknown provider or class.
+    public func setInventory(
+        provider uuid: String, inventories: [String: Inventory], in transaction: any Transaction
+    ) throws {
+        let provider = try Providers.get(uuid, in: transaction)
+        let present = try InventoryRecords.list(of: uuid, in: transaction)
+        var wanted = inventories
+        let left = present.map(\.resourceClass).filter { inventories[$0] == nil }
+        let kept = try InventoryRecords.inUse(left, of: uuid, in: transaction)
+        for stored in present where kept.contains(stored.resourceClass) { wanted[stored.resourceClass] = stored.inventory }
+        guard wanted != Dictionary(uniqueKeysWithValues: present.map { ($0.resourceClass, $0.inventory) }) else { return }
+        try Inventories.replace(wanted, of: provider, now: .now, in: transaction)
+    }
+
+    /// Sets a provider's traits; equal ones change nothing.
+    /// - Throws: `PlacementError` for an unknown provider or trait.
+    public func setTraits(_ traits: Set<String>, provider uuid: String, in transaction: any Transaction) throws {
+        let provider = try Providers.get(uuid, in: transaction)
+        let unknown = try TraitRecords.unknown(traits, in: transaction)
+        guard unknown.isEmpty else { throw PlacementError.badRequest("No such trait \(unknown.joined(separator: ", "))") }
+        try Providers.setTraits(traits, of: provider, now: .now, in: transaction)
+    }
+
+    /// Providers that each have room for all the resources, and all and none of the traits; which ones, when there
+    /// are more than the limit, is random.
+    public func candidates(
+        resources: Resources, requiredTraits: Set<String> = [], forbiddenTraits: Set<String> = [],
+        aggregates: [Set<String>] = [], limit: Int, in reader: any Reader
+    ) throws -> [Candidate] {
+        let traits = TraitFilter(required: requiredTraits.sorted().map { [$0] }, forbidden: forbiddenTraits)
+        let filter = ProviderFilter(resources: resources, traits: traits, memberOf: aggregates)
+        let providers = try CandidateRecords.providers(filter, from: Identifier.uuid(), limit: limit, in: reader)
+        let summaries = try CandidateRecords.summaries(providers, in: reader)
+        return providers.map { provider in
+            let free = (summaries[provider] ?? []).map { ($0.resourceClass, $0.capacity - $0.used) }
+            return Candidate(provider: provider, free: Dictionary(uniqueKeysWithValues: free))
+        }
+    }
+
+    /// Makes what a consumer has exactly this: resources by provider. Repeating it is harmless.
+    /// - Throws: `ClaimRefused` when it does not fit, and nothing may have been changed then;
+    ///   `PlacementError` for an unknown provider or class.
+    public func claim(
+        consumer: String, project: String, user: String, type: String = "INSTANCE", allocations: [String: Resources],
+        in transaction: any Transaction
+    ) throws {
+        let claim = ConsumerClaim(consumer: consumer, projectID: project, userID: user, type: type, resources: allocations)
+        try Claims.write([claim], now: .now, in: transaction)
+    }
+
+    /// Gives back all that a consumer has. Repeating it is harmless.
+    /// - Returns: whether it had anything.
+    @discardableResult
+    public func release(consumer: String, in transaction: any Transaction) throws -> Bool {
+        try Claims.release(consumer, in: transaction)
+    }
+
+    /// What a consumer has, by provider.
+    public func allocations(consumer: String, in reader: any Reader) throws -> [String: Resources] {
+        try AllocationRecords.list(consumer: consumer, in: reader).byProvider
+    }
+
+    /// What a provider has given, by consumer.
+    public func allocations(provider: String, in reader: any Reader) throws -> [String: Resources] {
+        var consumers: [String: Resources] = [:]
+        for (allocation, _) in try AllocationRecords.list(provider: provider, in: reader) {
+            consumers[allocation.consumer, default: [:]][allocation.resourceClass] = allocation.amount
+        }
+        return consumers
+    }
+
+    /// What everybody has, for reconcilers that look for what nobody needs any more: a page of consumers in the order
+    /// of their UUIDs, each with its resources by provider.
+    /// - Parameters:
+    ///   - consumer: the last of the page before; empty for the first page.
+    ///   - limit: how many consumers at most. A shorter page is the last.
+    public func allAllocations(
+        afterConsumer consumer: String = "", limit: Int = 1_000, in reader: any Reader
+    ) throws -> [(consumer: String, resources: [String: Resources])] {
+        let allocations = try AllocationRecords.list(afterConsumer: consumer, limit: limit, in: reader)
+        return Dictionary(grouping: allocations, by: \.consumer).sorted { $0.key < $1.key }
+            .map { ($0.key, $0.value.byProvider) }
+    }
+}
+
+extension [Allocation] {
+    /// The amounts by provider and class.
+    var byProvider: [String: Resources] {
+        reduce(into: [:]) { $0[$1.provider, default: [:]][$1.resourceClass] = $1.amount }
+    }
+}

@@ -1,5 +1,6 @@
 import CloudCore
 import CloudStore
+import CloudTelemetry
 import Testing
 
 @testable import CloudWorkflow
@@ -186,6 +187,20 @@ struct Sample {
             #expect(try await station.ending(of: id) == .done)
             #expect(try await site.things() == ["a", "b"])
             #expect(sample.journal.count("do a") == 3)
+            await station.stop()
+        }
+    }
+
+    @Test func stepsWorkUnderTheRequestsID() async throws {
+        try await Site.with { site in
+            let sample = Sample()
+            let workflow = sample.workflow([sample.action("a") { _, _ in
+                sample.journal.note(RequestContext.requestID ?? "none")
+            }])
+            let station = Station(site, [workflow.definition])
+            let id = try await station.start(workflow, Trail())
+            #expect(try await station.ending(of: id) == .done)
+            #expect(sample.journal.all == ["try a", "req-1", "do a"])
             await station.stop()
         }
     }
