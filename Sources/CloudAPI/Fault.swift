@@ -17,6 +17,8 @@ public struct Fault: Error, Sendable {
     /// The platform's reason, when it is the platform that turned the request away; for envelopes whose form
     /// depends on it.
     public var refusal: Refusal?
+    /// The microversion the request was served in, which the pipeline fills in for envelopes whose form depends on it.
+    public var microversion: Microversion?
 
     /// A fault.
     public init(

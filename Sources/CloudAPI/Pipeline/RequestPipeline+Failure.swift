@@ -7,6 +7,7 @@ extension RequestPipeline {
     func failure(_ error: any Error, _ exchange: Exchange) -> APIResponse {
         let envelope = services[exchange.service].api.envelope
         var fault = fault(for: error, envelope)
+        fault.microversion = exchange.microversion
         log(fault, error, exchange)
         if fault.status == .unauthorized, !fault.headers.contains(.wwwAuthenticate) {
             fault.headers[.wwwAuthenticate] = "Keystone uri=\"\(identityURL(exchange))\""

@@ -14,15 +14,19 @@ enum CandidateRecords {
         return first + (try providers(filter, "d.provider_uuid < \(place)", limit - first.count, in: reader))
     }
 
+    private static func providers(_ filter: ProviderFilter, _ range: SQL, _ limit: Int, in reader: any Reader) throws -> [String] {
+        guard !filter.resources.isEmpty else { return [] }
+        return try reader.all(query(filter, range, limit)) { try $0[0] }
+    }
+
     /// Walks along one class's inventories in the order of their index and stops at the limit: in a cloud with room,
     /// that is after hardly more rows than wanted.
-    private static func providers(_ filter: ProviderFilter, _ range: SQL, _ limit: Int, in reader: any Reader) throws -> [String] {
-        guard let driver = filter.resources.keys.min() else { return [] }
-        let conditions = ProviderConditions.all(filter, provider: "d.provider_uuid", from: nil)
-        return try reader.all("""
-            SELECT d.provider_uuid FROM placement_inventories d WHERE d.resource_class = \(driver) AND \(range)
-                AND \(conditions.joined(separator: " AND ")) ORDER BY d.provider_uuid LIMIT \(limit)
-            """) { try $0[0] }
+    static func query(_ filter: ProviderFilter, _ range: SQL, _ limit: Int) -> SQL {
+        let conditions = ProviderConditions.all(filter, provider: "d.provider_uuid")
+        return """
+            SELECT d.provider_uuid FROM placement_inventories d WHERE d.resource_class = \(filter.resources.keys.min() ?? "")
+                AND \(range) AND \(conditions.joined(separator: " AND ")) ORDER BY d.provider_uuid LIMIT \(limit)
+            """
     }
 
     /// What providers have of each class, and how much of it they have given.

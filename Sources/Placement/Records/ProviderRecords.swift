@@ -22,7 +22,7 @@ enum ProviderRecords {
     }
 
     static func list(_ filter: ProviderFilter, in reader: any Reader) throws -> [ResourceProvider] {
-        let conditions = ProviderConditions.all(filter, provider: "p.uuid", from: nil)
+        let conditions = ProviderConditions.all(filter, provider: "p.uuid")
         return try reader.all(
             "SELECT \(columns) FROM placement_providers p WHERE \(conditions.joined(separator: " AND ")) ORDER BY p.created_at, p.uuid",
             provider)
@@ -97,12 +97,9 @@ enum ProviderRecords {
 
 /// A provider filter as conditions on a column that holds a provider's UUID.
 enum ProviderConditions {
-    /// - Parameters:
-    ///   - provider: the column.
-    ///   - from: only providers whose UUID is not below this one.
-    static func all(_ filter: ProviderFilter, provider: SQL, from: String?) -> [SQL] {
+    /// - Parameter provider: the column.
+    static func all(_ filter: ProviderFilter, provider: SQL) -> [SQL] {
         var conditions: [SQL] = ["1 = 1"]
-        if let from { conditions.append("\(provider) >= \(from)") }
         if let name = filter.name {
             conditions.append("\(provider) = (SELECT uuid FROM placement_providers WHERE name = \(name))")
         }
