@@ -69,7 +69,10 @@ let package = Package(
         module("ComputeMessages", ["CloudBus", "CloudCore"]),
         module("NetworkMessages", ["CloudBus", "CloudCore"]),
         module("ComputeAgent", ["ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLibvirt", logging]),
-        module("NetworkAgent", ["NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging] + nio),
+        module("NetworkAgent", [
+            "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+        ] + nio),
         module("ImageStores", ["CloudCore", "CloudCrypto", "CloudTelemetry", logging]),
 
         // Services: none imports another.
