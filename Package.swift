@@ -68,8 +68,14 @@ let package = Package(
         // Hosts: what touches a machine, spoken to through messages only.
         module("ComputeMessages", ["CloudBus", "CloudCore"]),
         module("NetworkMessages", ["CloudBus", "CloudCore"]),
-        module("ComputeAgent", ["ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLibvirt", logging]),
-        module("NetworkAgent", ["NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging] + nio),
+        module("ComputeAgent", [
+            "ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudCrypto", "CloudTelemetry", "CLibvirt", "CLinux",
+            logging,
+        ]),
+        module("NetworkAgent", [
+            "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+        ] + nio),
         module("ImageStores", ["CloudCore", "CloudCrypto", "CloudTelemetry", logging]),
 
         // Services: none imports another.

@@ -1,5 +1,37 @@
 #ifndef ALTOSTACK_CLINUX_H
 #define ALTOSTACK_CLINUX_H
-// The few Linux calls that Swift's importer drops (variadic functions, cast macros, _GNU_SOURCE only).
+#include <spawn.h>
+#include <sys/types.h>
+// The few Linux calls that Swift's importer drops (variadic functions, cast macros, _GNU_SOURCE only). Each returns 0 or
+// a descriptor, or -1 and errno.
+
+// Moves the calling thread into a network namespace.
 int altostack_setns_network(int descriptor);
+
+// Makes a pipe that programs we start do not inherit.
+int altostack_pipe(int descriptors[2]);
+
+// Starts a program without a shell: arguments and environment end with NULL. The child has the three descriptors as its
+// standard ones and no others, default signal handling, and a session of its own if so wished.
+int altostack_spawn(
+    const char *path, char *const arguments[], char *const environment[], int input, int output, int error,
+    int new_session, pid_t *child);
+
+// Makes a persistent tap device of a name in the calling thread's network namespace, or finds the one that is there.
+int altostack_tap_create(const char *name);
+
+// Lets the kernel compute transmitted checksums itself instead of leaving them to a device's other side.
+int altostack_transmit_checksum_off(const char *name);
+
+// Whether a generic netlink family, such as a kernel datapath's, is registered: 1 or 0.
+int altostack_generic_netlink_family(const char *name);
+
+// Gives the calling thread, and what it starts, a view of the mounts of its own.
+int altostack_unshare_mounts(void);
+
+// Lays a folder over another one.
+int altostack_bind_mount(const char *source, const char *target);
+
+// Makes a started program close every file from this number on. An error number on failure.
+int altostack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 #endif

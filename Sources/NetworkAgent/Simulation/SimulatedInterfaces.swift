@@ -32,6 +32,12 @@ public actor SimulatedInterfaces: InterfaceDriver {
 
     public func plugged(deadline: ContinuousClock.Instant) async throws -> [String] { interfaces.keys.sorted() }
 
+    public func reconcile(
+        wanted: [PlugInterface], deadline: ContinuousClock.Instant
+    ) async throws -> InterfaceReconciliation {
+        try await InterfaceReconciler.reconcile(self, wanted: wanted, deadline: deadline)
+    }
+
     public func statusChanges() async -> AsyncStream<InterfaceStatus> {
         let (stream, continuation) = AsyncStream.makeStream(of: InterfaceStatus.self, bufferingPolicy: .bufferingNewest(4096))
         listener = continuation

@@ -8,14 +8,19 @@ enum TopologyError: Error, Sendable, Equatable {
     case missing(OVNRowKey, of: OVNRowKey)
 }
 
-extension TopologyError {
+extension TopologyError: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .invalid(let what, let value): "\(what) cannot be '\(value)'"
+        case .missing(let key, let holder): "\(holder.owner) needs \(key.owner), which was never applied"
+        }
+    }
+
     /// What the sender of the change is told.
     var failure: BusFailure {
         switch self {
-        case .invalid(let what, let value):
-            BusFailure(code: "topology_invalid", message: "\(what) cannot be '\(value)'")
-        case .missing(let key, let holder):
-            BusFailure(code: "topology_missing", message: "\(holder.owner) needs \(key.owner), which was never applied")
+        case .invalid: BusFailure(code: "topology_invalid", message: description)
+        case .missing: BusFailure(code: "topology_missing", message: description)
         }
     }
 }

@@ -13,7 +13,7 @@ import Testing
 
     @Test func simulatedInterfacesConform() async throws {
         let ports = [sample.first, sample.second].map {
-            PlugInterface(portID: String($0.id.reversed()), networkID: $0.networkID, mac: $0.mac, mtu: 1442)
+            PlugInterface(portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: 1442)
         }
         try await InterfaceDriverConformance(driver: SimulatedInterfaces(), ports: ports).run()
     }

@@ -2,7 +2,7 @@ import NetworkMessages
 
 /// A small cloud: a tenant network with a router to an external one, a security group, two guests, a floating IP.
 struct SampleTopology {
-    var prefix = "0"
+    let prefix: String
     var tenant: LogicalNetwork
     var external: LogicalNetwork
     var group: LogicalSecurityGroup
@@ -10,16 +10,16 @@ struct SampleTopology {
     var second: LogicalPort
     var router: LogicalRouter
 
-    /// A UUID with a number, so that tests read well.
-    static func id(_ number: Int, _ prefix: String = "0") -> String {
+    /// A UUID with a number, so that tests read well. It begins with what differs, because devices are named by that.
+    static func id(_ number: Int, _ prefix: String = "0000") -> String {
         let digits = String(number)
-        return "\(prefix)0000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+        return String(repeating: "0", count: 4 - digits.count) + digits + prefix + "-0000-4000-8000-000000000000"
     }
 
     /// - Parameters:
-    ///   - prefix: the hexadecimal digits with which every id begins, so that several clouds do not meet.
+    ///   - prefix: four hexadecimal digits of every id, so that several clouds do not meet.
     ///   - label: the physical network's label.
-    init(prefix: String = "0", label: String = "public", host: String? = nil) {
+    init(prefix: String = "0000", label: String = "public", host: String? = nil) {
         func id(_ number: Int) -> String { Self.id(number, prefix) }
         self.prefix = prefix
         let subnet = LogicalSubnet(
@@ -75,6 +75,6 @@ struct SampleTopology {
     ) -> LogicalPort {
         LogicalPort(
             id: id, networkID: network, mac: mac, fixedIPs: [FixedIP(subnetID: subnet, address: address)], adminUp: true,
-            portSecurity: true, allowedPairs: [], securityGroupIDs: groups, hostName: "guest-\(id.suffix(2))", host: host)
+            portSecurity: true, allowedPairs: [], securityGroupIDs: groups, hostName: "guest-\(id.prefix(4))", host: host)
     }
 }

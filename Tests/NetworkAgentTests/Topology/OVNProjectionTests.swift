@@ -72,7 +72,7 @@ import Testing
         #expect(row.columns["port_security"] == .strings([
             "fa:16:3e:00:04:01 10.0.0.11 10.0.0.200", "fa:16:3e:00:04:99 10.9.0.0/16",
         ]))
-        #expect(row.columns["options"]?.stringMap == ["requested-chassis": "host1", "hostname": "\"guest-41\""])
+        #expect(row.columns["options"]?.stringMap == ["requested-chassis": "host1", "hostname": "\"guest-0041\""])
         #expect(row.groups == [OVNProjection.dropGroup, OVNProjection.groupKey(sample.group.id)])
         #expect(row.columns["external_ids"]?.stringMap["altostack:dhcp4"]
             == "network/\(sample.tenant.id)#dhcp4/\(SampleTopology.id(11))")

@@ -1,0 +1,71 @@
+import Logging
+import NetworkMessages
+
+/// Everything of Open vSwitch and OVN on a host that is a cloud of its own: the daemons, the data plane over the
+/// northbound database, the guests' interfaces and their metadata.
+public actor OVNHost {
+    /// What the agent puts on the bus.
+    public nonisolated let drivers: NetworkDrivers
+
+    private let supervisor: OVNSupervisor
+    private let dataPlane: OVNDataPlane
+    private let interfaces: OVSInterfaceDriver
+    private let metadata: MetadataPlane?
+    private let logger: Logger
+    private var tasks: [Task<Void, Never>] = []
+
+    /// A host that comes up once it is started.
+    /// - Parameters:
+    ///   - options: how it joins the cloud's networks.
+    ///   - metadata: where guests' metadata comes from.
+    /// - Throws: an error that says, for people, which option cannot be or which program is not installed.
+    public init(options: NetworkAgentOptions, metadata source: any MetadataSource, logger: Logger) throws {
+        let paths = OVNPaths(root: options.stateDirectory)
+        self.logger = logger
+        supervisor = try OVNSupervisor(options: options, logger: logger)
+        var planeOptions = OVNDataPlaneOptions(gatewayChassis: [options.hostName])
+        planeOptions.dnsDomain = options.dnsDomain
+        dataPlane = OVNDataPlane(northbound: paths.northboundSocket, options: planeOptions, logger: logger)
+        interfaces = try OVSInterfaceDriver(
+            options: options, userspace: supervisor.userspace, local: supervisor.local, logger: logger)
+        metadata = options.servesMetadata
+            ? try MetadataPlane(
+                options: options, userspace: supervisor.userspace, local: supervisor.local, southbound: paths.southboundSocket,
+                source: source, logger: logger) : nil
+        drivers = NetworkDrivers(dataPlane: dataPlane, interfaces: interfaces)
+    }
+
+    /// Whether guests may leave checksums and segmentation to the host: not where packets are forwarded in userspace.
+    public nonisolated var offload: Bool { !supervisor.userspace }
+
+    /// Brings up what does not run, and returns when the switch is ready. Daemons that run are left alone.
+    /// - Throws: an error that says, for people, what does not come up.
+    public func start(deadline: ContinuousClock.Instant = .now + .seconds(60)) async throws {
+        try await supervisor.start(deadline: deadline)
+        tasks = [
+            Task { [supervisor] in await supervisor.supervise() },
+            Task { [dataPlane] in await dataPlane.run() },
+        ]
+        if let metadata { tasks.append(Task { await metadata.run() }) }
+    }
+
+    /// Ends our part. The daemons, and with them guests' networks, go on; metadata is away until the next start.
+    public func stop() async {
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        tasks = []
+        await supervisor.detach()
+    }
+
+    /// Removes every interface and namespace of ours and ends the daemons. The databases stay.
+    /// - Throws: an error if an interface remains.
+    public func tearDown(deadline: ContinuousClock.Instant = .now + .seconds(60)) async throws {
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
+        tasks = []
+        let result = try await interfaces.reconcile(wanted: [], deadline: deadline)
+        await metadata?.removeAll()
+        await supervisor.stop()
+        guard result.failed.isEmpty else { throw HostError.notReady("the removal of ports \(result.failed.joined(separator: ", "))") }
+    }
+}

@@ -1,0 +1,46 @@
+import CloudCore
+import NIOCore
+import NIOPosix
+
+/// The command socket of Open vSwitch's and OVN's daemons (ovs-appctl(8)): JSON-RPC with arguments that are strings.
+enum UnixControl {
+    /// Calls a command.
+    /// - Throws: `OVSDBError` if the daemon refuses it or does not answer in time, and the connection's errors.
+    @discardableResult
+    static func call(_ path: String, _ method: String, _ arguments: [String] = [], limit: Duration = .seconds(5)) async throws -> String {
+        try await withThrowingTaskGroup(of: String.self) { group in
+            group.addTask { try await converse(path, method, arguments) }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                throw OVSDBError.deadlineExceeded
+            }
+            defer { group.cancelAll() }
+            guard let answer = try await group.next() else { throw OVSDBError.closed }
+            return answer
+        }
+    }
+
+    private static func converse(_ path: String, _ method: String, _ arguments: [String]) async throws -> String {
+        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(2))
+            .connect(unixDomainSocketPath: path) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await connection.executeThenClose { inbound, outbound in
+            let request: JSON = ["id": 0, "method": .string(method), "params": .array(arguments.map(JSON.string))]
+            try await outbound.write(ByteBuffer(bytes: request.bytes))
+            var splitter = JSONStreamSplitter(limit: 1 << 20)
+            for try await buffer in inbound {
+                guard let text = try splitter.feed(buffer.readableBytesView).first else { continue }
+                let answer = try JSON(parsing: text)
+                if let error = answer["error"], !error.isNull {
+                    throw OVSDBError.refused(error: method, details: error.string ?? error.text)
+                }
+                return answer["result"]?.string ?? ""
+            }
+            throw OVSDBError.disconnected
+        }
+    }
+}
