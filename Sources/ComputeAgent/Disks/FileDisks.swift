@@ -1,0 +1,194 @@
+import CloudCore
+import ComputeMessages
+import Foundation
+import Glibc
+import Logging
+
+/// Guests' disks as files: an image below, shared and read-only, and a qcow2 file over it that takes what the guest
+/// writes.
+///
+///     DIR/images/_base/<sha512>.<format>     the images
+///     DIR/instances/<uuid>/disk              a guest's root disk; disk.eph0 and disk.swap where it has them
+///     DIR/instances/<uuid>/console.log       what its serial console printed
+public final class FileDisks: GuestDiskStore {
+    /// How disks are kept.
+    public struct Options: Sendable {
+        /// How long an image that no disk lies on is kept after its last use.
+        public var imageLifetime: Duration = .seconds(86400)
+        /// The longest that a tool may take over a disk.
+        public var toolDeadline: Duration = .seconds(60)
+        /// The longest that a file operation may take.
+        public var ioDeadline: Duration = .seconds(120)
+        /// The size above which a console's log is cut down to its end.
+        public var consoleLimit = 1 << 20
+        /// How many bytes of it are then kept.
+        public var consoleKept = 256 << 10
+
+        /// The usual way.
+        public init() {}
+    }
+
+    private let directory: String
+    private let options: Options
+    private let images: ImageCache
+    private let threads: BlockingThreads
+    private let logger = Logger(label: "altostack.disks")
+
+    /// Disks in a folder, of images from a source.
+    public init(directory: String, images source: any ImageSource, options: Options = Options()) {
+        self.directory = directory
+        self.options = options
+        threads = BlockingThreads(name: "disks", threads: 2)
+        images = ImageCache(
+            directory: directory + "/images/_base", source: source, threads: threads, ioDeadline: options.ioDeadline)
+    }
+
+    public func start() async throws {
+        guard directory.hasPrefix("/") else {
+            throw GuestFailure(.hypervisorError, "The folder for guests' disks must be an absolute path: \(directory)")
+        }
+        do {
+            try await images.start()
+            try await threads.run(deadline: options.ioDeadline) { [instances] in try FileSystem.makeDirectory(instances) }
+        } catch let error as FileError {
+            throw GuestFailure(.hypervisorError, "The folder for guests' disks can't be used: \(error)", cause: error)
+        }
+    }
+
+    public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
+        try guest.check()
+        if let disks = try await locate(guest) { return disks }
+        let image = try await images.image(for: guest.root)
+        let size = try rootSize(of: guest.root, on: image)
+        let folder = instances + "/" + guest.id
+        do {
+            try await threads.run(deadline: options.ioDeadline) { try FileSystem.makeDirectory(folder, mode: 0o711) }
+            if guest.ephemeralGiB > 0 {
+                try await create(folder + "/disk.eph0", over: nil, bytes: guest.ephemeralGiB << 30)
+            }
+            if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
+            // The root disk last: where it is, everything is.
+            try await create(folder + "/disk", over: image, bytes: size)
+        } catch let error as FileError where error.isFull {
+            throw GuestFailure(.diskFull, "The host has no room for the guest's disks.", cause: error)
+        }
+        return files(of: guest)
+    }
+
+    public func locate(_ guest: GuestSpecification) async throws -> GuestDisks? {
+        try guest.check()
+        let disks = files(of: guest)
+        let isThere = try await threads.run(deadline: options.ioDeadline) { FileSystem.exists(disks.root.path) }
+        return isThere ? disks : nil
+    }
+
+    public func remove(_ id: String) async throws {
+        guard Identifier.isUUID(id) else { return }
+        let folder = instances + "/" + id
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.removeDirectory(folder) }
+    }
+
+    public func capacityGiB() async throws -> Int {
+        try await threads.run(deadline: options.ioDeadline) { [directory] in try FileSystem.capacity(at: directory) >> 30 }
+    }
+
+    public func maintain() async {
+        do {
+            try await trimConsoles()
+            try await images.purge(unusedFor: options.imageLifetime, except: try await imagesInUse())
+        } catch {
+            logger.notice("tidying the disks failed; it will be tried again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Parts
+
+    private var instances: String { directory + "/instances" }
+
+    private func files(of guest: GuestSpecification) -> GuestDisks {
+        let folder = instances + "/" + guest.id
+        return GuestDisks(
+            root: .init(path: folder + "/disk", format: "qcow2"),
+            ephemeral: guest.ephemeralGiB > 0 ? .init(path: folder + "/disk.eph0", format: "qcow2") : nil,
+            swap: guest.swapMiB > 0 ? .init(path: folder + "/disk.swap", format: "raw") : nil,
+            console: folder + "/console.log")
+    }
+
+    private func rootSize(of root: RootDisk, on image: CachedImage) throws -> Int {
+        let wanted = root.sizeGiB << 30
+        guard wanted == 0 || wanted >= image.virtualSize else {
+            let needed = (image.virtualSize + (1 << 30) - 1) >> 30
+            throw GuestFailure(.diskTooSmall, "The flavor's disk of \(root.sizeGiB) GiB is smaller than the image, which needs \(needed) GiB.")
+        }
+        return max(wanted, image.virtualSize)
+    }
+
+    /// Makes a qcow2 file under another name first, so that a disk is either there as it must be or not at all.
+    private func create(_ path: String, over image: CachedImage?, bytes: Int) async throws {
+        let part = path + ".part"
+        let backing = image.map { ["-b", $0.path, "-F", $0.format] } ?? []
+        let command = Command(
+            program: "qemu-img", arguments: ["create", "-q", "-f", "qcow2"] + backing + [part, String(bytes)],
+            deadline: options.toolDeadline)
+        do {
+            try await command.runSuccessfully()
+        } catch let error as CommandError {
+            if case .failed(_, _, let text) = error, text.contains("No space left") || text.contains("quota exceeded") {
+                throw GuestFailure(.diskFull, "The host has no room for the guest's disk.", cause: error)
+            }
+            throw GuestFailure(.hypervisorError, "The guest's disk could not be made: \(error.summary)", cause: error)
+        }
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.rename(part, to: path) }
+    }
+
+    /// A sparse file with the header that mkswap would write (Linux's union swap_header, version 1).
+    private func makeSwap(_ path: String, megabytes: Int) async throws {
+        try await threads.run(deadline: options.ioDeadline) {
+            let part = path + ".part"
+            try FileSystem.removeFile(part)
+            let file = try NewFile(part)
+            defer { file.close() }
+            let pages = megabytes * 256
+            var header = [UInt8](repeating: 0, count: 4096)
+            withUnsafeBytes(of: UInt32(1).littleEndian) { header.replaceSubrange(1024..<1028, with: $0) }
+            withUnsafeBytes(of: UInt32(clamping: pages - 1).littleEndian) { header.replaceSubrange(1028..<1032, with: $0) }
+            header.replaceSubrange(4086..<4096, with: Array("SWAPSPACE2".utf8))
+            try file.write(header[...])
+            guard truncate(part, off_t(megabytes << 20)) == 0 else { throw FileError(operation: "truncate \(part)", code: errno) }
+            try FileSystem.rename(part, to: path)
+        }
+    }
+
+    // MARK: Tidying
+
+    /// Guests can write to their console without end. QEMU appends, so the file can be cut under it; what it writes
+    /// between the reading and the cut is lost.
+    private func trimConsoles() async throws {
+        try await threads.run(deadline: options.ioDeadline) { [instances, options] in
+            for id in try FileSystem.names(in: instances) {
+                let path = instances + "/" + id + "/console.log"
+                guard FileSystem.exists(path), try FileSystem.size(of: path) > options.consoleLimit else { continue }
+                let end = try FileSystem.suffix(of: path, count: options.consoleKept)
+                let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+                guard descriptor >= 0 else { continue }
+                defer { close(descriptor) }
+                guard ftruncate(descriptor, 0) == 0 else { throw FileError(operation: "truncate \(path)", code: errno) }
+                _ = end.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            }
+        }
+    }
+
+    /// What the headers of our own overlays name. Guests can't write there: they see what is inside.
+    private func imagesInUse() async throws -> Set<String> {
+        try await threads.run(deadline: options.ioDeadline) { [instances] in
+            var used: Set<String> = []
+            for id in try FileSystem.names(in: instances) {
+                let path = instances + "/" + id + "/disk"
+                guard FileSystem.exists(path) else { continue }
+                let header = QCOW2Header(try FileSystem.prefix(of: path, count: QCOW2Header.prefixLength))
+                if let image = header?.backingFile { used.insert(image) }
+            }
+            return used
+        }
+    }
+}

@@ -1,0 +1,235 @@
+import ComputeMessages
+import Foundation
+import Glibc
+import Logging
+import Synchronization
+
+/// Guests on QEMU by libvirt. With a URI it uses that libvirtd; without one it runs its own, see `LibvirtDaemon`.
+public final class LibvirtHypervisor: HypervisorDriver {
+    /// Where and how guests run.
+    public struct Options: Sendable {
+        /// Whether guests run on the processor or on its emulation.
+        public enum Acceleration: Sendable { case automatic, kvm, emulation }
+
+        /// The folder for libvirtd's state and for what the driver remembers; an absolute path.
+        public var directory: String
+        /// An existing libvirtd; nil to run one.
+        public var uri: String?
+        /// Whether guests run on the processor or on its emulation.
+        public var acceleration: Acceleration = .automatic
+        /// How long a call of libvirt may take.
+        public var callDeadline: Duration = .seconds(30)
+        /// How long starting or ending a guest may take.
+        public var changeDeadline: Duration = .seconds(60)
+
+        /// The usual way, in a folder.
+        public init(directory: String) { self.directory = directory }
+    }
+
+    private struct State {
+        var connection: LibvirtConnection?
+        var hasKVM = false
+        var isStopped = false
+    }
+
+    private let options: Options
+    private let daemon: LibvirtDaemon?
+    private let threads = BlockingThreads(name: "libvirt", threads: 4)
+    private let bell = GuestBell()
+    private let state = Mutex(State())
+    /// One task at a time makes connections.
+    private let connecting = Gate(limit: 1)
+    private let logger = Logger(label: "altostack.libvirt")
+
+    /// A driver.
+    public init(options: Options) {
+        self.options = options
+        daemon = options.uri == nil ? LibvirtDaemon(directory: options.directory) : nil
+    }
+
+    public func events() -> AsyncStream<String> { bell.stream() }
+
+    public func start() async throws {
+        guard options.directory.hasPrefix("/") else {
+            throw GuestFailure(.hypervisorError, "libvirt's folder must be an absolute path: \(options.directory)")
+        }
+        do { try FileSystem.makeDirectory(options.directory) } catch {
+            throw GuestFailure(.hypervisorError, "libvirt's folder can't be made: \(error)", cause: error)
+        }
+        state.withLock { $0.isStopped = false }
+        async let hasKVM = decideAcceleration()
+        _ = try await connection()
+        let found = await hasKVM
+        state.withLock { $0.hasKVM = found }
+    }
+
+    public func stop() async {
+        state.withLock { $0 = State(connection: nil, hasKVM: $0.hasKVM, isStopped: true) }
+    }
+
+    /// Ends the libvirtd that the driver runs, if it runs one. Guests run on until the host is rebooted.
+    public func stopDaemon() async {
+        await stop()
+        await daemon?.stop()
+    }
+
+    public func inventory() async throws -> HypervisorInventory {
+        try await call { try $0.inventory() }
+    }
+
+    public func guests() async throws -> [GuestStatus] {
+        try await call { try $0.guests() }
+    }
+
+    public func guest(_ id: String) async throws -> GuestStatus? {
+        try await call { connection in
+            try connection.domain(id).map { GuestStatus(id: id, power: try $0.power) }
+        }
+    }
+
+    public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
+        let id = definition.guest.id
+        let host = DomainXML.Host(
+            hasKVM: state.withLock { $0.hasKVM }, hasDirectIO: Self.hasDirectIO(for: definition.disks.root.path))
+        let xml = try DomainXML(definition, host: host).text
+        return try await call(deadline: options.changeDeadline) { connection in
+            if let domain = try connection.domain(id) {
+                let power = try domain.power
+                if power.isOn { return GuestStatus(id: id, power: power) }
+            }
+            let domain = try connection.define(xml)
+            try domain.start()
+            return GuestStatus(id: id, power: try domain.power)
+        }
+    }
+
+    public func requestShutdown(_ id: String) async throws {
+        try await call { try Self.existing(id, on: $0).pressPowerButton() }
+    }
+
+    public func powerOff(_ id: String) async throws {
+        try await call(deadline: options.changeDeadline) { try Self.existing(id, on: $0).turnOff() }
+    }
+
+    public func destroy(_ id: String) async throws {
+        try await call(deadline: options.changeDeadline) { connection in
+            guard let domain = try connection.domain(id) else { return }
+            try domain.turnOff()
+            try domain.undefine()
+        }
+    }
+
+    public func console(_ id: String, maximumBytes: Int) async throws -> String? {
+        try await call { connection in
+            guard let domain = try connection.domain(id), let path = try domain.consolePath else { return nil }
+            guard FileSystem.exists(path) else { return "" }
+            return ConsoleText.decode(try FileSystem.suffix(of: path, count: maximumBytes))
+        }
+    }
+
+    private static func existing(_ id: String, on connection: LibvirtConnection) throws -> LibvirtDomain {
+        guard let domain = try connection.domain(id) else { throw GuestFailure.notFound(id) }
+        return domain
+    }
+
+    // MARK: The connection
+
+    private func call<Value: Sendable>(
+        deadline: Duration? = nil, _ body: @escaping @Sendable (LibvirtConnection) throws -> Value
+    ) async throws -> Value {
+        let connection = try await connection()
+        do {
+            return try await threads.run(deadline: deadline ?? options.callDeadline) { try body(connection) }
+        } catch let error as LibvirtError {
+            if error.isConnectionLost, !connection.isAlive { forget(connection) }
+            throw GuestFailure(.hypervisorError, "The hypervisor failed: \(error.message)", cause: error)
+        } catch let error as BlockingError {
+            throw GuestFailure(.hypervisorError, "The hypervisor did not answer in time.", cause: error)
+        } catch let error as FileError {
+            throw GuestFailure(.hypervisorError, "The guest's console could not be read.", cause: error)
+        }
+    }
+
+    /// The connection that stands, or a new one; libvirtd is started if need be.
+    private func connection() async throws -> LibvirtConnection {
+        if let connection = state.withLock({ $0.connection }) { return connection }
+        return try await connecting.admit { [self] in
+            if let connection = state.withLock({ $0.connection }) { return connection }
+            try await daemon?.ensureRunning()
+            let connection = try await connect()
+            let isStopped = state.withLock { state in
+                if !state.isStopped { state.connection = connection }
+                return state.isStopped
+            }
+            if isStopped { throw GuestFailure(.hypervisorError, "The hypervisor's driver is stopped.") }
+            return connection
+        }
+    }
+
+    private func connect() async throws -> LibvirtConnection {
+        let uri = daemon?.uri ?? options.uri ?? ""
+        let onEvent: @Sendable (String) -> Void = { [bell] id in bell.ring(id) }
+        let onClose: @Sendable () -> Void = { [weak self] in self?.connectionClosed() }
+        do {
+            return try await threads.run(deadline: options.callDeadline) {
+                try LibvirtConnection(uri: uri, onEvent: onEvent, onClose: onClose)
+            }
+        } catch let error as LibvirtError {
+            let complaint = daemon?.lastComplaint.map { " (its log ends with: \($0))" } ?? ""
+            throw GuestFailure(.hypervisorError, "libvirtd at \(uri) can't be reached: \(error.message)\(complaint)", cause: error)
+        } catch let error as BlockingError {
+            throw GuestFailure(.hypervisorError, "libvirtd at \(uri) does not answer.", cause: error)
+        }
+    }
+
+    private func forget(_ connection: LibvirtConnection) {
+        state.withLock { state in if state.connection === connection { state.connection = nil } }
+    }
+
+    /// libvirtd is gone, which guests don't notice. Events must come again before anyone asks for something.
+    private func connectionClosed() {
+        let isStopped = state.withLock { state in
+            state.connection = nil
+            return state.isStopped
+        }
+        guard !isStopped else { return }
+        logger.warning("the connection to libvirtd is lost")
+        Task { await reconnect() }
+    }
+
+    private func reconnect() async {
+        var pause = Duration.milliseconds(100)
+        while !state.withLock({ $0.isStopped }) {
+            do {
+                _ = try await connection()
+                logger.info("connected to libvirtd again")
+                // Whatever happened meanwhile is found by looking.
+                for guest in try await guests() { bell.ring(guest.id) }
+                return
+            } catch {
+                logger.notice("libvirtd can't be reached yet", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(10))
+            }
+        }
+    }
+
+    // MARK: The host
+
+    private func decideAcceleration() async -> Bool {
+        switch options.acceleration {
+        case .kvm: true
+        case .emulation: false
+        case .automatic: await KVMProbe(directory: options.directory).run()
+        }
+    }
+
+    /// Not every file system takes O_DIRECT (tmpfs doesn't).
+    private static func hasDirectIO(for path: String) -> Bool {
+        let directIO: Int32 = 0x4000
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | directIO)
+        guard descriptor >= 0 else { return false }
+        Glibc.close(descriptor)
+        return true
+    }
+}
