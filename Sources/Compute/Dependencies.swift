@@ -208,7 +208,7 @@ public protocol ComputePlacement: Sendable {
     func candidates(_ resources: [String: Int], limit: Int, in reader: any Reader) throws -> [HostCandidate]
 
     /// Claims the resources for a server.
-    /// - Throws: `ClaimRefused` when the room is gone.
+    /// - Throws: `HostFull` when the room is gone.
     func claim(
         server id: String, projectID: String, userID: String, provider: String, resources: [String: Int],
         in transaction: any Transaction
@@ -233,7 +233,7 @@ public struct HostCandidate: Sendable, Hashable {
 }
 
 /// The room on a provider went to somebody else.
-public struct ClaimRefused: Error, Sendable, Hashable {
+public struct HostFull: Error, Sendable, Hashable {
     /// A refusal.
     public init() {}
 }

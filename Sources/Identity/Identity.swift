@@ -41,7 +41,7 @@ public struct Identity: Sendable {
             + systemGrantEndpoints + roleAssignmentEndpoints + regionEndpoints + serviceEndpoints + endpointEndpoints
     }
 
-    static var rules: [PolicyRule] {
+    public static var rules: [PolicyRule] {
         baseRules + tokenRules + authRules + domainRules + projectRules + projectTagRules + userRules + groupRules
             + roleRules + impliedRoleRules + grantRules + roleAssignmentRules + regionRules + serviceRules + endpointRules
     }

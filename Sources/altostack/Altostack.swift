@@ -1,3 +1,9 @@
 import ArgumentParser
 
-@main struct Altostack: ParsableCommand {}
+/// A private cloud that speaks OpenStack's APIs.
+@main
+struct Altostack: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "altostack", abstract: "A private cloud that speaks OpenStack's APIs, in one program.",
+        subcommands: [Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self])
+}

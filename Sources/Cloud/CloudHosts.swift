@@ -1,0 +1,81 @@
+import CloudBus
+import CloudCore
+import CloudSettings
+import ComputeAgent
+import Images
+import Logging
+import NetworkAgent
+
+/// The roles that touch a machine: the network agent and the compute agents of this process, simulated or real. They
+/// reach the controllers over the bus alone.
+struct CloudHosts: Sendable {
+    let network: [NetworkAgent]
+    let compute: [ComputeAgent]
+    /// The real data plane's daemons; nil where it is simulated.
+    var ovn: OVNHost?
+
+    /// Hosts that exist in memory; their guests survive restarts in a file of the data folder.
+    static func simulated(bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String) -> CloudHosts {
+        let count = settings[CloudSettingKeys.simulatedHosts]
+        let names = count == 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
+        let latency = settings[CloudSettingKeys.simulatedLatency]
+        let plane = SimulatedDataPlane(faults: .init(latency: latency))
+        var (network, compute): ([NetworkAgent], [ComputeAgent]) = ([], [])
+        for (position, name) in names.enumerated() {
+            let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: .init(latency: latency)))
+            network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
+            var options = SimulatedHypervisor.Options()
+            options.seed = UInt64(position + 1)
+            if latency > .zero {
+                options.latencies = Dictionary(uniqueKeysWithValues: SimulatedHostOperation.allCases.map { ($0, latency...latency) })
+            }
+            options.directory = directory.file("compute/simulated/\(name)")
+            let hypervisor = SimulatedHypervisor(options: options)
+            compute.append(ComputeAgent(host: name, driver: hypervisor, disks: hypervisor, bus: bus))
+        }
+        return CloudHosts(network: network, compute: compute)
+    }
+
+    /// This machine: OVN and Open vSwitch for packets, libvirt and QEMU for guests.
+    static func real(
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) async throws -> CloudHosts {
+        var options = LibvirtHypervisor.Options(directory: directory.file("compute/libvirt"))
+        options.uri = settings[CloudSettingKeys.libvirtURI]
+        options.acceleration = switch settings[CloudSettingKeys.acceleration] {
+        case .automatic: .automatic
+        case .kvm: .kvm
+        case .emulation: .emulation
+        }
+        let compute = ComputeAgent(
+            host: hostName, driver: LibvirtHypervisor(options: options),
+            disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus)
+        let bridge = settings[CloudSettingKeys.externalBridge]
+        let networkOptions = NetworkAgentOptions(
+            stateDirectory: directory.network, hostName: hostName,
+            physicalNetworks: [ServiceOptions.publicNetwork: bridge],
+            bridgeAddresses: settings[CloudSettingKeys.externalAddress].map { [bridge: $0] } ?? [:])
+        let ovn = try OVNHost(
+            options: networkOptions, metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
+        let network = NetworkAgent(
+            host: hostName, bus: bus, drivers: ovn.drivers, logger: Logger(label: "altostack.network-agent"))
+        return CloudHosts(network: [network], compute: [compute], ovn: ovn)
+    }
+
+    /// Starts the agents, the networks' first: guests need their interfaces.
+    func start() async throws {
+        try await ovn?.start()
+        for agent in network { try await agent.start() }
+        for agent in compute { try await agent.start() }
+    }
+
+    /// Runs the agents until the task is cancelled.
+    func run() async throws {
+        try await withThrowingTaskGroup { group in
+            for agent in compute { group.addTask { try await agent.run() } }
+            try await group.waitForAll()
+        }
+        for agent in network { await agent.stop() }
+        await ovn?.stop()
+    }
+}

@@ -1,0 +1,154 @@
+import CloudAPI
+import CloudBus
+import CloudCore
+import CloudCrypto
+import CloudSettings
+import CloudStore
+import CloudTelemetry
+import CloudWorkflow
+import Dispatch
+import Foundation
+import Identity
+import Logging
+
+/// One run of the program: takes the data folder, brings up every role, serves until told to stop, and leaves
+/// everything on disk.
+public struct CloudLaunch: Sendable {
+    let directory: DataDirectory
+    let host: String
+    let port: Int
+    let simulate: Bool
+    let settings: Settings
+    let adminPassword: Secret<String>?
+
+    /// A run to come.
+    /// - Parameters:
+    ///   - adminPassword: the administrator's password if this is the first start; nil for a generated one.
+    public init(
+        directory: DataDirectory, host: String, port: Int, simulate: Bool, settings: Settings, adminPassword: String?
+    ) {
+        (self.directory, self.host, self.port) = (directory, host, port)
+        (self.simulate, self.settings, self.adminPassword) = (simulate, settings, adminPassword.map(Secret.init))
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    /// - Parameter announce: prints a line for the person who started it; the last one of the start is `ready`.
+    public func run(announce: @escaping @Sendable (String) -> Void) async throws {
+        try directory.create()
+        let lock = try directory.lock()
+        let metrics = PrometheusRegistry()
+        let format = settings[CloudSettingKeys.logFormat]
+        Telemetry.bootstrap(
+            level: Logger.Level(rawValue: settings[CloudSettingKeys.logLevel].rawValue) ?? .info, format: format,
+            metrics: metrics)
+        let policies = try PolicyBook(directory: directory)
+        let database = try StoreOpening.open(directory, settings)
+        let bus = InProcessBus()
+        let services = try await CloudServices(
+            database: database, bus: bus, directory: directory, settings: settings, simulate: simulate)
+        let options = serverOptions(metrics: metrics, database: database)
+        let server = try CloudServer(
+            services: services.apis, policies: policies.engines, authenticator: services.identity, options: options)
+        try await bootstrap(services.identity)
+        let hosts = try await makeHosts(services, bus)
+        _ = try await services.listen()
+        try await hosts.start()
+        try await serve(server, services, hosts, announce)
+        await bus.close(deadline: .seconds(1))
+        await database.close()
+        try FileManager.default.removeItem(atPath: directory.state)
+        withExtendedLifetime(lock) {}
+    }
+
+    private func makeHosts(_ services: CloudServices, _ bus: any Bus) async throws -> CloudHosts {
+        let name = ServiceOptions(settings: settings, directory: directory, simulate: simulate).hostName
+        if simulate { return .simulated(bus: bus, directory: directory, settings: settings, hostName: name) }
+        return try await .real(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
+    }
+
+    // MARK: The first start
+
+    private var url: String { settings[CloudSettingKeys.publicURL] ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+
+    private func bootstrap(_ identity: Identity) async throws {
+        let password = adminPassword ?? Secret(Base64URL.encode(RandomBytes.make(18)))
+        let region = settings[CloudSettingKeys.region]
+        let isFirst = try await identity.bootstrap(adminPassword: password, region: region, services: catalog)
+        if isFirst { try ClientFiles(url: url, password: password, region: region).write(directory) }
+    }
+
+    private var catalog: [Identity.BootstrapService] {
+        [
+            Identity.BootstrapService(type: "identity", name: "keystone", publicURL: "\(url)/identity"),
+            Identity.BootstrapService(type: "image", name: "glance", publicURL: "\(url)/image"),
+            Identity.BootstrapService(type: "placement", name: "placement", publicURL: "\(url)/placement"),
+            Identity.BootstrapService(type: "network", name: "neutron", publicURL: "\(url)/network"),
+            Identity.BootstrapService(type: "compute", name: "nova", publicURL: "\(url)/compute/v2.1"),
+        ]
+    }
+
+    // MARK: Serving
+
+    private func serverOptions(metrics: PrometheusRegistry, database: any Database) -> ServerOptions {
+        var options = ServerOptions()
+        (options.host, options.port, options.metrics) = (host, port, metrics)
+        options.publicURL = settings[CloudSettingKeys.publicURL]
+        options.bodyLimit = settings[CloudSettingKeys.bodyLimit]
+        if settings[CloudSettingKeys.accessLog] { options.accessLog = AccessLog(format: settings[CloudSettingKeys.logFormat]) }
+        options.healthChecks = [HealthCheck("store") { _ = try await database.read { try $0.scalar("SELECT 1", as: Int.self) } }]
+        options.mapError = { error in
+            switch error {
+            case StoreError.overloaded: Fault(.serviceUnavailable, "The cloud is overloaded; try again.", headers: [.retryAfter: "1"])
+            case StoreError.unavailable: Fault(.serviceUnavailable, "The database is not available; try again.", headers: [.retryAfter: "5"])
+            case CryptoError.overloaded: Fault(.serviceUnavailable, "Too many logins at once; try again.", headers: [.retryAfter: "1"])
+            default: nil
+            }
+        }
+        return options
+    }
+
+    /// Runs everything that runs until the first of it ends, which a signal makes the server do; then stops the rest.
+    private func serve(
+        _ server: CloudServer, _ services: CloudServices, _ hosts: CloudHosts, _ announce: @escaping @Sendable (String) -> Void
+    ) async throws {
+        let signals = TerminationSignals { server.stop() }
+        defer { signals.end() }
+        try await withThrowingTaskGroup { group in
+            group.addTask { await services.runner.run() }
+            group.addTask { await services.reconcilers.run() }
+            group.addTask { try await hosts.run() }
+            group.addTask {
+                try await server.run { address in
+                    announce("Altostack serves OpenStack's APIs at http://\(address.host):\(address.port)")
+                    announce("export OS_CLIENT_CONFIG_FILE=\(directory.cloudsYAML) OS_CLOUD=altostack")
+                    do {
+                        let url = "http://\(address.host):\(address.port)"
+                        try RunState(pid: getpid(), url: url, simulated: simulate, readyAt: .now).write(directory)
+                    } catch {
+                        announce("cannot write \(directory.state): \(error)")
+                    }
+                    announce("ready")
+                }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+}
+
+/// Calls a closure on SIGTERM and SIGINT.
+final class TerminationSignals {
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ handler: @escaping @Sendable () -> Void) {
+        sources = [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler(handler: handler)
+            source.resume()
+            return source
+        }
+    }
+
+    func end() { for source in sources { source.cancel() } }
+}

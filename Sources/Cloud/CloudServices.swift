@@ -1,0 +1,89 @@
+import CloudAPI
+import CloudBus
+import CloudCore
+import CloudSettings
+import CloudStore
+import CloudWorkflow
+import Compute
+import ComputeMessages
+import Foundation
+import Identity
+import ImageStores
+import Images
+import NetworkMessages
+import Networking
+import Placement
+import Synchronization
+
+/// The controller role: every API service over one database, with the workflows and reconcilers that carry out what
+/// they accept. Services meet here and nowhere else.
+final class CloudServices: Sendable {
+    let identity: Identity
+    let images: Images
+    let placement: Placement
+    let networking: Networking
+    let compute: Compute
+    let runner: WorkflowRunner
+    let reconcilers: ReconcilerLoop
+    private let database: any Database
+    private let bus: any Bus
+
+    /// Brings the tables up to date and builds the services.
+    init(database: any Database, bus: any Bus, directory: DataDirectory, settings: Settings, simulate: Bool) async throws {
+        (self.database, self.bus) = (database, bus)
+        for set in [
+            WorkflowSchema.migrations, Identity.migrations, Images.migrations, Placement.migrations, Networking.migrations,
+            Compute.migrations,
+        ] { try await database.migrate(set) }
+        let options = ServiceOptions(settings: settings, directory: directory, simulate: simulate)
+        let bells = ReconcilerBells()
+        runner = WorkflowRunner(database: database, owner: options.hostName)
+        identity = try Identity(database: database, options: options.identity)
+        images = Images(
+            database: database, store: try FileImageStore(folder: URL(filePath: directory.images)),
+            collectGarbage: { bells.ring("images.garbage") })
+        placement = Placement(database: database)
+        networking = Networking(database: database, bus: bus, options: options.networking)
+        compute = Compute(
+            database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
+            networking: ComputeNetworkingAdapter(networking: networking),
+            placement: ComputePlacementAdapter(placement: placement), options: options.compute)
+        runner.register(compute.workflows)
+        reconcilers = ReconcilerLoop(
+            networking.reconcilers + compute.reconcilers + [images.reconciler, WorkflowPurge(database: database)])
+        bells.connect(reconcilers)
+        networking.connect { bells.ring($0) }
+        try await images.recover()
+    }
+
+    /// The fronts, for the server.
+    var apis: [ServiceAPI] { [identity.api, images.api, placement.api, networking.api, compute.api] }
+
+    /// Hears what hosts report, and answers guests' questions about themselves.
+    func listen() async throws -> [BusSubscription] {
+        var network = BusService()
+        networking.listen(on: &network)
+        network.on(MetadataRequest.self) { [metadata = compute.metadata] request, _ in
+            let found = try await metadata.document(
+                network: request.networkID, address: request.address, path: request.path)
+            return MetadataResponse(
+                status: found == nil ? 404 : 200, contentType: found?.contentType ?? "text/plain; charset=UTF-8",
+                body: found?.body ?? Array("Not Found".utf8))
+        }
+        return [
+            try await bus.serve(network, at: BusAddress(topic: NetworkTopic.controller), concurrency: 32, queueLimit: 4096),
+            try await bus.serve(
+                compute.reports, at: BusAddress(topic: ComputeTopic.controller), concurrency: 32, queueLimit: 16384),
+        ]
+    }
+}
+
+/// Rings reconcilers' bells; made before the loop that answers them.
+final class ReconcilerBells: Sendable {
+    private let loop = Mutex<ReconcilerLoop?>(nil)
+
+    func connect(_ loop: ReconcilerLoop) { self.loop.withLock { $0 = loop } }
+
+    /// Before the loop is there nobody hears, and its first run finds everything.
+    func ring(_ name: String) { loop.withLock { $0 }?.signal(name) }
+}

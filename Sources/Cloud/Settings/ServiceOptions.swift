@@ -1,0 +1,49 @@
+import CloudSettings
+import Compute
+import Foundation
+import Identity
+import Networking
+
+/// Each service's plain options, from the settings.
+struct ServiceOptions {
+    let settings: Settings
+    let directory: DataDirectory
+    let simulate: Bool
+
+    /// The name of this host.
+    var hostName: String { settings[CloudSettingKeys.hostName] ?? ProcessInfo.processInfo.hostName }
+
+    var identity: IdentityOptions {
+        var options = IdentityOptions(keyDirectory: directory.tokenKeys)
+        options.passwordHashRounds = settings[CloudSettingKeys.passwordHashRounds]
+        options.tokenLifetime = settings[CloudSettingKeys.tokenLifetime]
+        options.maximumActiveKeys = settings[CloudSettingKeys.maximumActiveKeys]
+        options.securityCompliance.lockoutFailureAttempts = settings[CloudSettingKeys.lockoutFailureAttempts]
+        options.securityCompliance.lockoutDuration = settings[CloudSettingKeys.lockoutDuration]
+        options.securityCompliance.uniqueLastPasswordCount = settings[CloudSettingKeys.uniqueLastPasswordCount]
+        return options
+    }
+
+    var networking: NetworkingOptions {
+        var options = NetworkingOptions()
+        options.tenantNetworkType = settings[CloudSettingKeys.tenantNetworkType]
+        options.physicalMTU = settings[CloudSettingKeys.physicalMTU]
+        options.resyncInterval = settings[CloudSettingKeys.resyncInterval]
+        options.physicalNetworks = [PhysicalNetwork(label: Self.publicNetwork, vlans: 1...4094)]
+        return options
+    }
+
+    /// The label of the physical network that the external bridge is on.
+    static let publicNetwork = "public"
+
+    var compute: ComputeOptions {
+        var options = ComputeOptions()
+        options.cpuAllocationRatio = settings[CloudSettingKeys.cpuAllocationRatio]
+        options.memoryAllocationRatio = settings[CloudSettingKeys.memoryAllocationRatio]
+        options.reservedHostMemoryMiB = settings[CloudSettingKeys.reservedHostMemory]
+        options.quota.instances = settings[CloudSettingKeys.quotaInstances]
+        options.quota.cores = settings[CloudSettingKeys.quotaCores]
+        options.quota.ram = settings[CloudSettingKeys.quotaRAM]
+        return options
+    }
+}
