@@ -74,7 +74,14 @@ class MainFlow:
         server = self.client.json("server", "create", "guest-1", "--image", "guest", "--flavor", "tiny", "--network",
                                   "inside", "--security-group", "door", "--key-name", "check", "--wait")
         expect(server["status"] == "ACTIVE", f"server is {server['status']}: {server.get('fault')}")
-        return self.client.json("server", "show", "guest-1")
+        shown = self.client.json("server", "show", "guest-1")
+        ports = self.client.http("GET", f"/network/v2.0/ports?device_id={server['id']}")[2]["ports"]
+        self.taps = ["tap" + port["id"][:11] for port in ports]
+        self.namespaces = ["ovnmeta-" + port["network_id"][:11] for port in ports]
+        if self.real:
+            for tap in self.taps:
+                expect(f" {tap}:" in run("ip", "-o", "link"), f"the server has no device {tap}")
+        return shown
 
     def float(self, server):
         floating = self.client.json("floating", "ip", "create", "outside")
@@ -135,9 +142,9 @@ class MainFlow:
         client.run("keypair", "delete", "check")
         client.run("image", "delete", "guest")
         client.run("flavor", "delete", "tiny")
-        self.search_leftovers()
+        self.search_leftovers(server)
 
-    def search_leftovers(self):
+    def search_leftovers(self, server):
         providers = self.client.http("GET", "/placement/resource_providers")[2]["resource_providers"]
         for provider in providers:
             usages = self.client.http("GET", f"/placement/resource_providers/{provider['uuid']}/usages")[2]["usages"]
@@ -146,21 +153,22 @@ class MainFlow:
         expect(not ports, f"ports are left: {ports}")
         if not self.real:
             return
-        wait_for("removal of metadata namespaces", lambda: not leftover_namespaces(), 30)
+        wait_for("removal of metadata namespaces",
+                 lambda: not any(name in run("ip", "netns", "list") for name in self.namespaces), 60)
         instances = list((self.program.directory / "compute" / "instances").glob("*"))
         expect(not instances, f"guests' files are left: {instances}")
-        taps = [line for line in run("ip", "-o", "link").splitlines() if " tap" in line]
+        links = run("ip", "-o", "link")
+        taps = [tap for tap in self.taps if tap in links]
         expect(not taps, f"tap devices are left: {taps}")
+        domains = [line for line in run("ps", "-eo", "args").splitlines()
+                   if line.startswith(("qemu-system", "/usr/bin/qemu-system")) and server["id"] in line]
+        expect(not domains, f"guests are left: {domains}")
         wait_for("removal of the image's bytes",
                  lambda: not list((self.program.directory / "images" / "data").glob("*")), 30)
 
 
 def run(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def leftover_namespaces():
-    return [line for line in run("ip", "netns", "list").splitlines() if line.startswith("ovnmeta")]
 
 
 def main():
