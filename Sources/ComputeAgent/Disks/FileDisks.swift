@@ -43,6 +43,8 @@ public final class FileDisks: GuestDiskStore {
             directory: directory + "/images/_base", source: source, threads: threads, ioDeadline: options.ioDeadline)
     }
 
+    /// Makes the folders and clears half-fetched images away.
+    /// - Throws: `GuestFailure` when the folder can't be used.
     public func start() async throws {
         guard directory.hasPrefix("/") else {
             throw GuestFailure(.hypervisorError, "The folder for guests' disks must be an absolute path: \(directory)")
@@ -55,6 +57,8 @@ public final class FileDisks: GuestDiskStore {
         }
     }
 
+    /// Makes the guest's disks, fetching its image if the host hasn't got it.
+    /// - Throws: `GuestFailure` with `imageUnavailable`, `diskTooSmall`, `diskFull` or `hypervisorError`.
     public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
         try guest.check()
         if let disks = try await locate(guest) { return disks }
@@ -75,6 +79,7 @@ public final class FileDisks: GuestDiskStore {
         return files(of: guest)
     }
 
+    /// The guest's disks if its root disk exists.
     public func locate(_ guest: GuestSpecification) async throws -> GuestDisks? {
         try guest.check()
         let disks = files(of: guest)
@@ -82,16 +87,19 @@ public final class FileDisks: GuestDiskStore {
         return isThere ? disks : nil
     }
 
+    /// Deletes the guest's folder.
     public func remove(_ id: String) async throws {
         guard Identifier.isUUID(id) else { return }
         let folder = instances + "/" + id
         try await threads.run(deadline: options.ioDeadline) { try FileSystem.removeDirectory(folder) }
     }
 
+    /// The size of the file system that the folder lies on.
     public func capacityGiB() async throws -> Int {
         try await threads.run(deadline: options.ioDeadline) { [directory] in try FileSystem.capacity(at: directory) >> 30 }
     }
 
+    /// Cuts long console logs and deletes images that nothing has used for their lifetime.
     public func maintain() async {
         do {
             try await trimConsoles()

@@ -47,8 +47,11 @@ public final class LibvirtHypervisor: HypervisorDriver {
         daemon = options.uri == nil ? LibvirtDaemon(directory: options.directory) : nil
     }
 
+    /// The ids of guests whose power changes from now on, by libvirt's lifecycle events.
     public func events() -> AsyncStream<String> { bell.stream() }
 
+    /// Finds out what the host can do, starts libvirtd if none runs, and connects.
+    /// - Throws: `GuestFailure` that says what is missing.
     public func start() async throws {
         guard options.directory.hasPrefix("/") else {
             throw GuestFailure(.hypervisorError, "libvirt's folder must be an absolute path: \(options.directory)")
@@ -63,6 +66,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
         state.withLock { $0.hasKVM = found }
     }
 
+    /// Closes the connection; libvirtd and the guests run on.
     public func stop() async {
         state.withLock { $0 = State(connection: nil, hasKVM: $0.hasKVM, isStopped: true) }
     }
@@ -73,20 +77,25 @@ public final class LibvirtHypervisor: HypervisorDriver {
         await daemon?.stop()
     }
 
+    /// What libvirt says of the hypervisor and the host.
     public func inventory() async throws -> HypervisorInventory {
         try await call { try $0.inventory() }
     }
 
+    /// The domains that carry our metadata.
     public func guests() async throws -> [GuestStatus] {
         try await call { try $0.guests() }
     }
 
+    /// The domain of this UUID, if it carries our metadata.
     public func guest(_ id: String) async throws -> GuestStatus? {
         try await call { connection in
             try connection.domain(id).map { GuestStatus(id: id, power: try $0.power) }
         }
     }
 
+    /// Defines the domain and starts it, unless it runs.
+    /// - Throws: `GuestFailure` with libvirt's words.
     public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
         let id = definition.guest.id
         let host = DomainXML.Host(
@@ -103,14 +112,17 @@ public final class LibvirtHypervisor: HypervisorDriver {
         }
     }
 
+    /// Presses the ACPI power button.
     public func requestShutdown(_ id: String) async throws {
         try await call { try Self.existing(id, on: $0).pressPowerButton() }
     }
 
+    /// Ends the emulator's process; the domain stays defined.
     public func powerOff(_ id: String) async throws {
         try await call(deadline: options.changeDeadline) { try Self.existing(id, on: $0).turnOff() }
     }
 
+    /// Ends the emulator's process and undefines the domain.
     public func destroy(_ id: String) async throws {
         try await call(deadline: options.changeDeadline) { connection in
             guard let domain = try connection.domain(id) else { return }
@@ -119,6 +131,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
         }
     }
 
+    /// The end of the file to which the emulator writes what the serial port prints.
     public func console(_ id: String, maximumBytes: Int) async throws -> String? {
         try await call { connection in
             guard let domain = try connection.domain(id), let path = try domain.consolePath else { return nil }

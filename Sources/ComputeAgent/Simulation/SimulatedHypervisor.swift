@@ -34,8 +34,10 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// A host.
     public init(options: Options = Options()) { self.options = options }
 
+    /// The ids of guests whose power changes from now on.
     public func events() -> AsyncStream<String> { bell.stream() }
 
+    /// Finds the guests that outlived the last program, if there is a folder for that.
     public func start() async throws {
         guard let directory = options.directory else { return }
         do {
@@ -50,8 +52,10 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// Nothing to let go of.
     public func stop() async {}
 
+    /// What the options say.
     public func inventory() async throws -> HypervisorInventory {
         try await perform(.inventory, on: "") {
             HypervisorInventory(
@@ -61,6 +65,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// The guests that were spawned.
     public func guests() async throws -> [GuestStatus] {
         try await perform(.list, on: "") {
             guests.withLock { $0.values.filter(\.isDefined).map { GuestStatus(id: $0.specification.id, power: $0.power) } }
@@ -68,12 +73,14 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// One guest that was spawned.
     public func guest(_ id: String) async throws -> GuestStatus? {
         try await perform(.status, on: id) {
             guests.withLock { $0[id] }.flatMap { $0.isDefined ? GuestStatus(id: id, power: $0.power) : nil }
         }
     }
 
+    /// Lets a guest run, unless it does.
     public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
         try await perform(.spawn, on: definition.guest.id) {
             try change(definition.guest.id, creating: definition.guest) { guest in
@@ -86,14 +93,17 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// Shuts a guest down at once.
     public func requestShutdown(_ id: String) async throws {
         try await perform(.shutdown, on: id) { try turnOff(id, into: .shutdown) }
     }
 
+    /// Turns a guest off.
     public func powerOff(_ id: String) async throws {
         try await perform(.powerOff, on: id) { try turnOff(id, into: .shutdown) }
     }
 
+    /// Forgets a guest but for its disks.
     public func destroy(_ id: String) async throws {
         try await perform(.destroy, on: id) {
             guard guests.withLock({ $0[id]?.isDefined }) == true else { return }
@@ -101,6 +111,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// What a small Linux would have printed.
     public func console(_ id: String, maximumBytes: Int) async throws -> String? {
         try await perform(.console, on: id) {
             guests.withLock { $0[id] }.flatMap { $0.isDefined ? String(decoding: $0.console.utf8.suffix(maximumBytes), as: UTF8.self) : nil }
@@ -119,6 +130,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
 
     // MARK: Disks
 
+    /// Remembers that the guest has disks.
     public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
         try await perform(.prepareDisks, on: guest.id) {
             if guests.withLock({ $0[guest.id] }) == nil { try change(guest.id, creating: guest) { _ in } }
@@ -126,18 +138,22 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         }
     }
 
+    /// The disks that the guest was given.
     public func locate(_ guest: GuestSpecification) async throws -> GuestDisks? {
         guests.withLock { $0[guest.id] } == nil ? nil : disks(of: guest)
     }
 
+    /// Forgets a guest with its disks.
     public func remove(_ id: String) async throws {
         guests.withLock { _ = $0.removeValue(forKey: id) }
         guard let path = path(of: id), FileManager.default.fileExists(atPath: path) else { return }
         try FileManager.default.removeItem(atPath: path)
     }
 
+    /// What the options say.
     public func capacityGiB() async throws -> Int { options.diskGiB }
 
+    /// Nothing to tidy.
     public func maintain() async {}
 
     /// The ids of guests of which there are disks, defined or not.
