@@ -117,7 +117,7 @@ let package = Package(
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),
         tests("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages"]),
-        tests("Cloud", service + ["CloudBus", "CloudWorkflow", "CloudSettings"]),
+        tests("Cloud", service + ["CloudBus", "CloudWorkflow", "CloudSettings", "Identity"]),
         .testTarget(name: "HouseTests", swiftSettings: house),
     ]
 )
