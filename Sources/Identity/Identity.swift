@@ -41,6 +41,7 @@ public struct Identity: Sendable {
             + systemGrantEndpoints + roleAssignmentEndpoints + regionEndpoints + serviceEndpoints + endpointEndpoints
     }
 
+    /// The service's default policy.
     public static var rules: [PolicyRule] {
         baseRules + tokenRules + authRules + domainRules + projectRules + projectTagRules + userRules + groupRules
             + roleRules + impliedRoleRules + grantRules + roleAssignmentRules + regionRules + serviceRules + endpointRules

@@ -5,6 +5,7 @@ import Foundation
 /// Images as files in one folder. An upload is written beside it and renamed into place when it is complete and on
 /// disk, so that a crash leaves either the whole image or nothing but a leftover that the next start removes.
 public final class FileImageStore: ImageStore {
+    /// The store's name as users see it.
     public let name: String
     private let folder: URL
     private let incoming: URL
@@ -27,21 +28,25 @@ public final class FileImageStore: ImageStore {
         return folder.appending(path: location)
     }
 
+    /// An upload into a file beside the store.
     public func beginUpload(id: String) async throws -> any ImageUpload {
         let location = Identifier.uuid()
         return try FileImageUpload(
             location: location, temporary: incoming.appending(path: location), final: try file(location))
     }
 
+    /// The file behind a location.
     public func open(_ location: String) async throws -> any ImageContent {
         try FileImageContent(path: try file(location).path, location: location)
     }
 
+    /// Unlinks the file behind a location.
     public func remove(_ location: String) async throws {
         let path = try file(location).path
         guard unlink(path) == 0 || errno == ENOENT else { throw ImageStoreError.io(operation: "unlink", errno: errno) }
     }
 
+    /// The names of the store's files.
     public func locations() async throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path)
     }

@@ -16,6 +16,7 @@ public struct BusMetadataSource: MetadataSource {
     /// A source that waits so long for an answer.
     public init(bus: any Bus, deadline: Duration = .seconds(10)) { (self.bus, self.deadline) = (bus, deadline) }
 
+    /// Asks the controllers over the bus.
     public func respond(to request: MetadataRequest) async throws -> MetadataResponse {
         try await bus.call(request, to: BusAddress(topic: NetworkTopic.controller), deadline: deadline)
     }

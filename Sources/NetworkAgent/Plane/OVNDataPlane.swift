@@ -20,6 +20,7 @@ public actor OVNDataPlane: DataPlane {
     /// Keeps the connection until the task is cancelled.
     public func run() async { await client.run() }
 
+    /// Writes the least that closes the difference into the northbound database.
     public func apply(_ change: ApplyTopology, deadline: ContinuousClock.Instant) async throws -> TopologyReport {
         let (rows, scope) = try plan(change)
         return try await turn.take(deadline: deadline) {

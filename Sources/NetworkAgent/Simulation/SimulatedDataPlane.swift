@@ -16,6 +16,7 @@ public actor SimulatedDataPlane: DataPlane {
     /// Orders faults, or changes the latency.
     public func order(_ change: @Sendable (inout SimulatedFaults) -> Void) { change(&faults) }
 
+    /// Keeps the topology in memory.
     public func apply(_ change: ApplyTopology, deadline: ContinuousClock.Instant) async throws -> TopologyReport {
         try faults.begin(.apply)
         try await SimulatedLatency.pass(faults.latency, deadline: deadline)

@@ -14,6 +14,7 @@ public actor SimulatedInterfaces: InterfaceDriver {
     /// Orders faults, or changes the latency.
     public func order(_ change: @Sendable (inout SimulatedFaults) -> Void) { change(&faults) }
 
+    /// Notes an interface, which is up at once.
     public func plug(_ request: PlugInterface, deadline: ContinuousClock.Instant) async throws -> PluggedInterface {
         try faults.begin(.plug)
         try await SimulatedLatency.pass(faults.latency, deadline: deadline)
@@ -22,6 +23,7 @@ public actor SimulatedInterfaces: InterfaceDriver {
         return PluggedInterface(device: InterfaceName.tap(request.portID))
     }
 
+    /// Forgets an interface.
     public func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {
         try faults.begin(.unplug)
         try await SimulatedLatency.pass(faults.latency, deadline: deadline)
@@ -30,14 +32,17 @@ public actor SimulatedInterfaces: InterfaceDriver {
         }
     }
 
+    /// The interfaces that were plugged.
     public func plugged(deadline: ContinuousClock.Instant) async throws -> [String] { interfaces.keys.sorted() }
 
+    /// Forgets what is not wanted and notes what is missing.
     public func reconcile(
         wanted: [PlugInterface], deadline: ContinuousClock.Instant
     ) async throws -> InterfaceReconciliation {
         try await InterfaceReconciler.reconcile(self, wanted: wanted, deadline: deadline)
     }
 
+    /// Every interface's status, as it changes.
     public func statusChanges() async -> AsyncStream<InterfaceStatus> {
         let (stream, continuation) = AsyncStream.makeStream(of: InterfaceStatus.self, bufferingPolicy: .bufferingNewest(4096))
         listener = continuation

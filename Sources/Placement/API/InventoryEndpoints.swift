@@ -47,13 +47,13 @@ struct InventoryEndpoints: Sendable {
     @Sendable private func replace(_ request: APIRequest) async throws -> APIResponse {
         try request.checkSendsJSON()
         let (uuid, generation) = (request["uuid"], request.body["resource_provider_generation"]?.int ?? -1)
-        var inventories: [String: Inventory] = [:]
-        for member in request.body["inventories"]?.object ?? [:] {
-            inventories[member.name] = try inventory(member.value, of: member.name, request)
-        }
-        let wanted = inventories
         let stored = try await database.write { transaction in
+            // A stale generation counts before a wrong inventory, as upstream has it.
             let provider = try Providers.get(uuid, seen: generation, in: transaction)
+            var wanted: [String: Inventory] = [:]
+            for member in request.body["inventories"]?.object ?? [:] {
+                wanted[member.name] = try inventory(member.value, of: member.name, request)
+            }
             try Inventories.replace(wanted, of: provider, now: .now, in: transaction)
             return try InventoryRecords.list(of: uuid, in: transaction)
         }
