@@ -40,7 +40,12 @@ actor MetadataPlane {
                     continuation.yield()
                 }
             }
-            for await _ in signals { await converge() }
+            for await _ in signals where await !converge() {
+                group.addTask {
+                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
+                    continuation.yield()
+                }
+            }
             group.cancelAll()
         }
         for networkID in served.keys.sorted() { await closeServer(of: networkID) }
@@ -56,8 +61,10 @@ actor MetadataPlane {
         try await local.read(deadline: .now + Self.deadline) { InterfaceRecord.all(in: $0) }
     }
 
-    private func converge() async {
+    /// Makes the namespaces those that are wanted. Returns whether everything is right now.
+    private func converge() async -> Bool {
         do {
+            var isRight = true
             let records = try await records()
             let networks = Set(records.filter { $0.kind == .guest }.map(\.networkID))
             let endpoints = try await southbound.read(deadline: .now + Self.deadline) { replica in
@@ -65,21 +72,25 @@ actor MetadataPlane {
             }
             let wanted = Set(endpoints.map(\.networkID))
             let present = Set(records.filter { $0.kind == .metadata }.map(\.networkID)).union(served.keys)
-            for networkID in present.subtracting(wanted).sorted() { await remove(networkID) }
-            for endpoint in endpoints.sorted(by: { $0.networkID < $1.networkID }) where !isRight(endpoint) {
-                await serve(endpoint)
+            for networkID in present.subtracting(wanted).sorted() {
+                if await !remove(networkID) { isRight = false }
             }
+            for endpoint in endpoints.sorted(by: { $0.networkID < $1.networkID }) where !isServed(endpoint) {
+                if await !serve(endpoint) { isRight = false }
+            }
+            return isRight
         } catch {
             logger.debug("Metadata waits for the databases", metadata: ["error": "\(error)"])
+            return false
         }
     }
 
-    private func isRight(_ endpoint: MetadataEndpoint) -> Bool {
+    private func isServed(_ endpoint: MetadataEndpoint) -> Bool {
         served[endpoint.networkID]?.endpoint == endpoint
             && NetworkNamespace.names().contains(InterfaceName.namespace(endpoint.networkID))
     }
 
-    private func serve(_ endpoint: MetadataEndpoint) async {
+    private func serve(_ endpoint: MetadataEndpoint) async -> Bool {
         let networkID = endpoint.networkID
         do {
             await closeServer(of: networkID)
@@ -98,8 +109,10 @@ actor MetadataPlane {
             let server = MetadataServer(networkID: networkID, source: source, logger: logger)
             try await server.start(in: namespace)
             served[networkID] = (endpoint, server)
+            return true
         } catch {
             logger.warning("No metadata on a network", metadata: ["network": "\(networkID)", "error": "\(error)"])
+            return false
         }
     }
 
@@ -108,7 +121,8 @@ actor MetadataPlane {
         await server.stop()
     }
 
-    private func remove(_ networkID: String) async {
+    @discardableResult
+    private func remove(_ networkID: String) async -> Bool {
         do {
             await closeServer(of: networkID)
             let device = InterfaceName.metadata(networkID)
@@ -116,8 +130,10 @@ actor MetadataPlane {
             try await links.removeNamespace(InterfaceName.namespace(networkID))
             let operations = try await local.read(deadline: .now + Self.deadline) { InterfaceRecord.removal(of: device, in: $0) }
             if !operations.isEmpty { try await local.transact(operations, deadline: .now + Self.deadline) }
+            return true
         } catch {
             logger.warning("A metadata namespace remains", metadata: ["network": "\(networkID)", "error": "\(error)"])
+            return false
         }
     }
 }

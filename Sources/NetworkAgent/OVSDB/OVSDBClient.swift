@@ -79,6 +79,7 @@ actor OVSDBClient {
     }
 
     /// Waits until the replica is complete and meets a condition.
+    /// - Throws: `OVSDBError`: `.disconnected` if there is no connection at the deadline.
     func wait(until deadline: ContinuousClock.Instant, for condition: @escaping @Sendable (OVSDBReplica) -> Bool) async throws {
         guard !isClosed else { throw OVSDBError.closed }
         if isReady, let replica = session.replica, condition(replica) { return }
@@ -87,7 +88,7 @@ actor OVSDBClient {
         let id = lastWaiter
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let timer = expiring(deadline) { await $0.endWait(id, .failure(OVSDBError.deadlineExceeded)) }
+                let timer = expiring(deadline) { await $0.expireWait(id) }
                 waiters[id] = Waiter(condition: condition, continuation: continuation, timer: timer)
                 if Task.isCancelled { endWait(id, .failure(CancellationError())) }
             }
@@ -222,6 +223,10 @@ actor OVSDBClient {
         guard let waiter = waiters.removeValue(forKey: id) else { return }
         waiter.timer.cancel()
         waiter.continuation.resume(with: result)
+    }
+
+    private func expireWait(_ id: Int) {
+        endWait(id, .failure(isReady ? OVSDBError.deadlineExceeded : OVSDBError.disconnected))
     }
 
     private func settleWaiters() {
