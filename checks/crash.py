@@ -5,6 +5,7 @@ that each step can be met; without, real guests are built and killed."""
 
 import argparse
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -93,6 +94,15 @@ class Crashes:
             self.restart()
         wait_for("the end of a deleted server", lambda: self.show(server) is None, 120)
         wait_for("that nothing is left", lambda: self.holdings() == self.baseline, 30)
+        if not self.program.simulate:
+            wait_for("that the host has nothing left", lambda: not self.remains(server), 90)
+
+    def remains(self, server):
+        """What this machine still has of a server: its files, its process."""
+        processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        guests = [line for line in processes.splitlines() if "qemu-system" in line.split(" ")[0] and server in line]
+        folder = self.program.directory / "compute" / "instances" / server
+        return guests + ([folder] if folder.exists() else [])
 
     def delete_while_building(self, moment):
         server = self.create()
