@@ -36,15 +36,47 @@ public struct Identity: Sendable {
     }
 
     private var endpoints: [Endpoint] {
-        versionEndpoints + tokenEndpoints + authEndpoints + domainEndpoints + projectEndpoints + projectTagEndpoints
-            + userEndpoints + groupEndpoints + roleEndpoints + impliedRoleEndpoints + grantEndpoints
-            + systemGrantEndpoints + roleAssignmentEndpoints + regionEndpoints + serviceEndpoints + endpointEndpoints
+        let groups = [
+            versionEndpoints,
+            tokenEndpoints,
+            authEndpoints,
+            domainEndpoints,
+            projectEndpoints,
+            projectTagEndpoints,
+            userEndpoints,
+            groupEndpoints,
+            roleEndpoints,
+            impliedRoleEndpoints,
+            grantEndpoints,
+            systemGrantEndpoints,
+            roleAssignmentEndpoints,
+            regionEndpoints,
+            serviceEndpoints,
+            endpointEndpoints,
+        ]
+        return groups.flatMap { $0 }
     }
 
     /// The service's default policy.
     public static var rules: [PolicyRule] {
-        baseRules + tokenRules + authRules + domainRules + projectRules + projectTagRules + userRules + groupRules
-            + roleRules + impliedRoleRules + grantRules + roleAssignmentRules + regionRules + serviceRules + endpointRules
+        let groups = [
+            baseRules,
+            tokenRules,
+            authRules,
+            domainRules,
+            projectRules,
+            projectTagRules,
+            userRules,
+            groupRules,
+            roleRules,
+            impliedRoleRules,
+            grantRules,
+            roleAssignmentRules,
+            regionRules,
+            serviceRules,
+            endpointRules,
+        ]
+        return groups.flatMap { $0 }
     }
 }
 

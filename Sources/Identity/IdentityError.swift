@@ -103,7 +103,7 @@ enum Keystone {
                     $0.member("message", hidden ? authenticationRequired : fault.message)
                     $0.member("title", fault.status.reasonPhrase)
                     if fault.code == unsupportedMethod {
-                        $0.member("identity") { $0.object { $0.member("methods", AuthenticationMethod.allCases.map(\.rawValue)) } }
+                        $0.member("identity") { $0.object { $0.member("methods", AuthenticationMethod.offered.map(\.rawValue)) } }
                     }
                 }
             }

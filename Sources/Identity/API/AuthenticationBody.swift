@@ -33,7 +33,7 @@ extension AuthenticationRequest {
         for name in identity["methods"]?.array?.compactMap(\.string) ?? [] where !names.contains(name) { names.append(name) }
         for name in names where identity[name] == nil { throw IdentityError.lacking(name, in: "identity") }
         let methods = try names.map { name in
-            guard let method = AuthenticationMethod(rawValue: name) else { throw IdentityError.unsupportedMethod }
+            guard let method = AuthenticationMethod(rawValue: name), AuthenticationMethod.offered.contains(method) else { throw IdentityError.unsupportedMethod }
             return method
         }
         scope = try Self.scope(auth["scope"])
@@ -48,6 +48,8 @@ extension AuthenticationRequest {
         case .password:
             guard let user = identity["password"]?["user"] else { throw IdentityError.lacking("user", in: "password") }
             return .password(try userReference(user), Secret(user["password"]?.string ?? ""))
+        case .totp, .applicationCredential, .oauth1, .ec2Credential, .mapped, .openid, .saml2:
+            throw IdentityError.unsupportedMethod
         }
     }
 

@@ -6,6 +6,27 @@ enum Scope: Sendable, Hashable {
     case system
 }
 
+/// What narrows a token to a part of its user's rights. The scope is then always a project, but for a trust without one.
+enum Delegation: Sendable, Hashable {
+    /// The roles a trustor lent: `OS-TRUST:trust`.
+    case trust(String)
+    /// The roles of an application credential.
+    case applicationCredential(String)
+    /// The roles of an OAuth 1.0a access token.
+    case accessToken(String)
+}
+
+/// A login at an identity provider: a token of it has the rights of these groups beside those of the user.
+struct FederatedLogin: Sendable, Hashable {
+    /// The most groups one login carries.
+    static let maximumGroups = 1000
+
+    var identityProviderID: String
+    var protocolID: String
+    /// The groups its mapping named; the user need not be a member.
+    var groupIDs: [String]
+}
+
 /// How a project or domain is named in a request: by id, or by name and, for projects, domain.
 enum Reference: Sendable, Hashable {
     case id(String)

@@ -62,19 +62,6 @@ struct UserOptions: Sendable, Hashable {
     }
 }
 
-/// The ways to authenticate that this cloud has.
-enum AuthenticationMethod: String, Sendable, CaseIterable {
-    case password, token
-
-    /// Its bit in a token.
-    var bit: UInt8 {
-        switch self {
-        case .password: 1
-        case .token: 2
-        }
-    }
-}
-
 /// A group of users in a domain.
 struct Group: Sendable, Hashable {
     var id: String

@@ -9,12 +9,19 @@ enum TokenRecords {
             let domain = try ProjectRecords.find(user.domainID, reader), domain.isEnabled,
             let scope = try scope(payload.scope, reader)
         else { return nil }
-        let roles = try effectiveRoles(user: user.id, in: payload.scope, reader)
-        guard payload.scope == .unscoped || !roles.isEmpty else { return nil }
+        guard let roles = try roles(payload, reader), payload.scope == .unscoped || !roles.isEmpty else { return nil }
         let tokenUser = TokenUser(
             id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name),
             passwordExpiresAt: user.password?.expiresAt)
         return Token(payload: payload, user: tokenUser, scope: scope, roles: roles)
+    }
+
+    /// The roles of a token; nil when what lent them is gone.
+    private static func roles(_ payload: TokenPayload, _ reader: any Reader) throws -> [TokenRole]? {
+        switch payload.delegation {
+        case nil: try effectiveRoles(user: payload.userID, in: payload.scope, reader)
+        case .trust, .applicationCredential, .accessToken: nil
+        }
     }
 
     private static func scope(_ scope: Scope, _ reader: any Reader) throws -> TokenScope? {

@@ -7,6 +7,10 @@ struct TokenPayload: Sendable, Hashable {
     var userID: String
     var methods: Set<AuthenticationMethod>
     var scope: Scope
+    /// What narrows the token to a part of its user's rights.
+    var delegation: Delegation?
+    /// The login at an identity provider the token came from.
+    var federation: FederatedLogin?
     var auditID: String
     /// The audit id of the first token of the chain; nil for the first itself.
     var parentAuditID: String?
@@ -23,12 +27,12 @@ struct TokenPayload: Sendable, Hashable {
 /// The payload's form: a version, then fields in a fixed order. Identifiers of 32 hexadecimal digits and audit ids
 /// shrink to 16 bytes; texts carry their length.
 extension TokenPayload {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
 
     var bytes: [UInt8] {
         var writer = PayloadWriter()
         writer.byte(Self.version)
-        writer.byte(methods.reduce(0) { $0 | $1.bit })
+        writer.number(AuthenticationMethod.bits(of: methods))
         writer.number(issuedAt.microseconds)
         writer.number(expiresAt.microseconds)
         writer.identifier(userID)
@@ -42,6 +46,8 @@ extension TokenPayload {
             writer.identifier(id)
         case .system: writer.byte(3)
         }
+        write(delegation, to: &writer)
+        write(federation, to: &writer)
         writer.auditID(auditID)
         writer.auditID(parentAuditID)
         return writer.bytes
@@ -50,14 +56,15 @@ extension TokenPayload {
     /// Reads a payload; nil for anything `bytes` does not write.
     init?(bytes: [UInt8]) {
         var reader = PayloadReader(bytes: bytes[...])
-        guard reader.byte() == Self.version, let bits = reader.byte(),
+        guard reader.byte() == Self.version, let bits = reader.number(),
             let issued = reader.number(), let expires = reader.number(), let user = reader.identifier(),
-            let scope = Self.scope(&reader), let audit = reader.auditID(), let own = audit, let parent = reader.auditID(),
+            let scope = Self.scope(&reader), let delegation = Self.delegation(&reader),
+            let federation = Self.federation(&reader), let audit = reader.auditID(), let own = audit, let parent = reader.auditID(),
             reader.isAtEnd
         else { return nil }
         self.init(
-            userID: user, methods: Set(AuthenticationMethod.allCases.filter { $0.bit & bits != 0 }), scope: scope,
-            auditID: own, parentAuditID: parent, issuedAt: Timestamp(microseconds: issued),
+            userID: user, methods: AuthenticationMethod.methods(of: bits), scope: scope, delegation: delegation,
+            federation: federation, auditID: own, parentAuditID: parent, issuedAt: Timestamp(microseconds: issued),
             expiresAt: Timestamp(microseconds: expires))
     }
 
@@ -68,6 +75,61 @@ extension TokenPayload {
         case 2: reader.identifier().map { .domain($0) }
         case 3: .system
         default: nil
+        }
+    }
+
+    private func write(_ delegation: Delegation?, to writer: inout PayloadWriter) {
+        switch delegation {
+        case nil: writer.byte(0)
+        case .trust(let id):
+            writer.byte(1)
+            writer.identifier(id)
+        case .applicationCredential(let id):
+            writer.byte(2)
+            writer.identifier(id)
+        case .accessToken(let id):
+            writer.byte(3)
+            writer.identifier(id)
+        }
+    }
+
+    /// The outer nil means malformed, the inner that there is none.
+    private static func delegation(_ reader: inout PayloadReader) -> Delegation?? {
+        guard let kind = reader.byte() else { return nil }
+        if kind == 0 { return .some(nil) }
+        guard let id = reader.identifier() else { return nil }
+        return switch kind {
+        case 1: .trust(id)
+        case 2: .applicationCredential(id)
+        case 3: .accessToken(id)
+        default: nil
+        }
+    }
+
+    private func write(_ federation: FederatedLogin?, to writer: inout PayloadWriter) {
+        guard let federation else { return writer.byte(0) }
+        writer.byte(1)
+        writer.identifier(federation.identityProviderID)
+        writer.identifier(federation.protocolID)
+        writer.number(federation.groupIDs.count)
+        for id in federation.groupIDs { writer.identifier(id) }
+    }
+
+    /// The outer nil means malformed, the inner that there is none.
+    private static func federation(_ reader: inout PayloadReader) -> FederatedLogin?? {
+        switch reader.byte() {
+        case 0: return .some(nil)
+        case 1:
+            guard let provider = reader.identifier(), let name = reader.identifier(), let count = reader.number(),
+                (0...FederatedLogin.maximumGroups).contains(count)
+            else { return nil }
+            var groups: [String] = []
+            for _ in 0..<count {
+                guard let id = reader.identifier() else { return nil }
+                groups.append(id)
+            }
+            return FederatedLogin(identityProviderID: provider, protocolID: name, groupIDs: groups)
+        default: return nil
         }
     }
 }
