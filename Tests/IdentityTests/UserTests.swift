@@ -168,7 +168,7 @@ import Testing
             var options = cloud.identity.options
             options.passwordHashRounds = 5
             let dearer = try Identity(database: cloud.identity.database, options: options)
-            let request = AuthenticationRequest(proofs: [.password(.id(user), Secret(TestCloud.password))], scope: .unscoped)
+            let request = AuthenticationRequest(proofs: [PasswordMethod(user: .id(user), password: Secret(TestCloud.password))], scope: .unscoped)
             let (text, _) = try await dearer.issueToken(request)
             #expect(try await dearer.user(id: user).password?.hash?.hasPrefix("$2b$05$") == true)
             #expect(try await dearer.authenticate(text) != nil)

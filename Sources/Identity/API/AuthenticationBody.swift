@@ -3,20 +3,19 @@ import CloudCore
 
 /// Reading `{"auth": {"identity": …, "scope": …}}`.
 extension AuthenticationRequest {
-    private static let domain: Schema = .object([("id", .string()), ("name", .string())], additional: .any)
-    private static let project: Schema = .object([("id", .string()), ("name", .string()), ("domain", domain)], additional: .any)
-    private static let user: Schema = .object(
-        [("id", .string()), ("name", .string()), ("password", .string()), ("domain", domain)], additional: .any)
+    private static let project: Schema = .object(
+        [("id", .string()), ("name", .string()), ("domain", DomainReference.schema)], additional: .any)
     private static let identity: Schema = .object(
-        [
-            ("methods", .array(.string())), ("password", .object([("user", user)], additional: .any)),
-            ("token", .object([("id", .string())], required: ["id"], additional: .any)),
-        ], required: ["methods"], additional: .any)
+        [("methods", .array(.string()))] + LoginMethods.all.map { ($0.method.rawValue, $0.schema) }, required: ["methods"],
+        additional: .any)
     private static let scope: Schema = .anyOf([
         .string(),
         .object(
-            [("project", project), ("domain", domain), ("system", .object([("all", .boolean(lenient: true))], additional: .any))],
-            additional: .any),
+            [
+                ("project", project), ("domain", DomainReference.schema),
+                ("system", .object([("all", .boolean(lenient: true))], additional: .any)),
+                ("OS-TRUST:trust", .object([("id", .string())], additional: .any)),
+            ], additional: .any),
     ])
 
     /// What Keystone's schema admits.
@@ -33,39 +32,11 @@ extension AuthenticationRequest {
         for name in identity["methods"]?.array?.compactMap(\.string) ?? [] where !names.contains(name) { names.append(name) }
         for name in names where identity[name] == nil { throw IdentityError.lacking(name, in: "identity") }
         let methods = try names.map { name in
-            guard let method = AuthenticationMethod(rawValue: name), AuthenticationMethod.offered.contains(method) else { throw IdentityError.unsupportedMethod }
+            guard let method = LoginMethods.named(name) else { throw IdentityError.unsupportedMethod }
             return method
         }
         scope = try Self.scope(auth["scope"])
-        proofs = try methods.map { try Self.proof($0, identity) }
-    }
-
-    private static func proof(_ method: AuthenticationMethod, _ identity: JSON) throws -> Proof {
-        switch method {
-        case .token:
-            guard let id = identity["token"]?["id"]?.string else { throw IdentityError.lacking("id", in: "token") }
-            return .token(Secret(id))
-        case .password:
-            guard let user = identity["password"]?["user"] else { throw IdentityError.lacking("user", in: "password") }
-            return .password(try userReference(user), Secret(user["password"]?.string ?? ""))
-        case .totp, .applicationCredential, .oauth1, .ec2Credential, .mapped, .openid, .saml2:
-            throw IdentityError.unsupportedMethod
-        }
-    }
-
-    private static func userReference(_ user: JSON) throws -> UserReference {
-        if let name = user["name"]?.string, !name.isEmpty {
-            guard let domain = user["domain"] else { throw IdentityError.lacking("domain", in: "user") }
-            return .name(name, domain: try domainReference(domain))
-        }
-        guard let id = user["id"]?.string, !id.isEmpty else { throw IdentityError.lacking("id or name", in: "user") }
-        return .id(id)
-    }
-
-    private static func domainReference(_ domain: JSON) throws -> DomainReference {
-        if let name = domain["name"]?.string, !name.isEmpty { return .name(name) }
-        guard let id = domain["id"]?.string, !id.isEmpty else { throw IdentityError.lacking("id or name", in: "domain") }
-        return .id(id)
+        proofs = try methods.map { try $0.init(identity[$0.method.rawValue] ?? .null) }
     }
 
     private static let scopes = ["project", "domain", "system", "unscoped", "OS-TRUST:trust"]
@@ -82,16 +53,18 @@ extension AuthenticationRequest {
         case "system":
             guard value["all"]?.truth == true else { throw IdentityError.lacking("all", in: "system") }
             return .system
-        case "domain": return .domain(try domainReference(value))
+        case "domain": return .domain(try DomainReference(value))
         case "project": return .project(try projectReference(value))
-        default: throw IdentityError.invalid("Scoping to a trust is not offered by this cloud yet.")
+        default:
+            guard let id = value["id"]?.string, !id.isEmpty else { throw IdentityError.lacking("trust_id", in: "trust") }
+            return .trust(id)
         }
     }
 
     private static func projectReference(_ project: JSON) throws -> Reference {
         if let name = project["name"]?.string, !name.isEmpty {
             guard let domain = project["domain"] else { throw IdentityError.lacking("domain", in: "project") }
-            return .name(name, domain: try domainReference(domain))
+            return .name(name, domain: try DomainReference(domain))
         }
         guard let id = project["id"]?.string, !id.isEmpty else { throw IdentityError.lacking("id or name", in: "project") }
         return .id(id)

@@ -10,7 +10,7 @@ extension Identity {
                 .post, "/v3/auth/tokens", "Make a token", access: .open(because: "this is where tokens come from"),
                 body: .json(AuthenticationRequest.schema), success: .created
             ) { request in
-                let (text, token) = try await issueToken(AuthenticationRequest(request.body))
+                let (text, token) = try await issueToken(AuthenticationRequest(request.body), request)
                 return try await tokenResponse(token, text, request)
             },
             .guarded(.get, "/auth/tokens", "Show a token", rule: "identity:validate_token") { request, gate in
@@ -78,6 +78,7 @@ struct TokenView: JSONWritable {
             json.member("expires_at", token.payload.expiresAt.iso8601Microseconds)
             json.member("issued_at", token.payload.issuedAt.iso8601Microseconds)
             writeScope(to: &json)
+            token.delegation?.writeMembers(to: &json)
             if let catalog { json.member("catalog", CatalogView(catalog: catalog, token: token)) }
         }
     }
@@ -87,7 +88,11 @@ struct TokenView: JSONWritable {
             $0.member("domain", token.user.domain)
             $0.member("id", token.user.id)
             $0.member("name", token.user.name)
-            $0.member("password_expires_at", token.user.passwordExpiresAt?.iso8601Microseconds)
+            if let login = token.payload.federation {
+                $0.member("OS-FEDERATION", login)
+            } else {
+                $0.member("password_expires_at", token.user.passwordExpiresAt?.iso8601Microseconds)
+            }
         }
     }
 
@@ -111,6 +116,16 @@ struct TokenView: JSONWritable {
             json.member("is_domain", project.isDomain)
         }
         json.member("roles", token.roles)
+    }
+}
+
+extension FederatedLogin: JSONWritable {
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.member("groups", groupIDs.map { ["id": $0] })
+            $0.member("identity_provider", ["id": identityProviderID])
+            $0.member("protocol", ["id": protocolID])
+        }
     }
 }
 

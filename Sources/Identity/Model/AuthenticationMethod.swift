@@ -8,6 +8,17 @@ enum AuthenticationMethod: String, Sendable, CaseIterable {
     case ec2Credential = "ec2credential"
     /// Federation's methods, by protocol.
     case mapped, openid, saml2
+    /// A user whom the web server in front has authenticated.
+    case external
+
+    /// Whether it proves a person, who may ask for any scope. The others prove that somebody lent rights, which are
+    /// not to be exchanged for others.
+    var isPrimary: Bool {
+        switch self {
+        case .password, .token, .totp, .mapped, .openid, .saml2, .external: true
+        case .applicationCredential, .oauth1, .ec2Credential: false
+        }
+    }
 
     /// Its bit in a token.
     private var bit: Int { Self.allCases.firstIndex(of: self).map { 1 << $0 } ?? 0 }
@@ -19,5 +30,5 @@ enum AuthenticationMethod: String, Sendable, CaseIterable {
     static func methods(of bits: Int) -> Set<AuthenticationMethod> { Set(allCases.filter { $0.bit & bits != 0 }) }
 
     /// The methods a client may name in `POST /v3/auth/tokens`.
-    static let offered: [AuthenticationMethod] = [.password, .token]
+    static let offered = LoginMethods.all.map(\.method)
 }

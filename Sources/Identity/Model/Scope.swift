@@ -47,4 +47,6 @@ enum RequestedScope: Sendable, Hashable {
     case project(Reference)
     case domain(DomainReference)
     case system
+    /// What a trust lends.
+    case trust(String)
 }

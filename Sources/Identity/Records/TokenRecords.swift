@@ -9,18 +9,20 @@ enum TokenRecords {
             let domain = try ProjectRecords.find(user.domainID, reader), domain.isEnabled,
             let scope = try scope(payload.scope, reader)
         else { return nil }
-        guard let roles = try roles(payload, reader), payload.scope == .unscoped || !roles.isEmpty else { return nil }
+        guard let rights = try rights(payload, reader), payload.scope == .unscoped || !rights.roles.isEmpty else { return nil }
         let tokenUser = TokenUser(
             id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name),
             passwordExpiresAt: user.password?.expiresAt)
-        return Token(payload: payload, user: tokenUser, scope: scope, roles: roles)
+        return Token(payload: payload, user: tokenUser, scope: scope, rights: rights)
     }
 
-    /// The roles of a token; nil when what lent them is gone.
-    private static func roles(_ payload: TokenPayload, _ reader: any Reader) throws -> [TokenRole]? {
+    /// The rights of a token; nil when what lent them is gone. Each delegation has its own way to find them.
+    private static func rights(_ payload: TokenPayload, _ reader: any Reader) throws -> TokenRights? {
         switch payload.delegation {
-        case nil: try effectiveRoles(user: payload.userID, in: payload.scope, reader)
-        case .trust, .applicationCredential, .accessToken: nil
+        case nil: TokenRights(roles: try effectiveRoles(user: payload.userID, in: payload.scope, reader))
+        case .trust: nil
+        case .applicationCredential: nil
+        case .accessToken: nil
         }
     }
 

@@ -5,25 +5,36 @@ import CloudPolicy
 /// A token that was found valid, with everything its views and policy checks show.
 struct Token: Sendable {
     let payload: TokenPayload
+    /// Whom it speaks for.
     let user: TokenUser
     let scope: TokenScope
     /// The effective roles in the scope.
     let roles: [TokenRole]
+    /// What narrows it to a part of its user's rights.
+    let delegation: (any DelegationView)?
+    /// The token as every service sees it, made once since every request needs it.
+    let context: TokenContext
 
-    /// The token as every service sees it.
-    var context: TokenContext {
+    init(payload: TokenPayload, user: TokenUser, scope: TokenScope, rights: TokenRights) {
+        let user = rights.delegation?.impersonated ?? user
+        (self.payload, self.user, self.scope) = (payload, user, scope)
+        (roles, delegation) = (rights.roles, rights.delegation)
         var context = TokenContext(
             userID: user.id, userName: user.name, userDomainID: user.domain.id,
             projectID: scope.project?.id, projectName: scope.project?.name, projectDomainID: scope.project?.domain?.id,
             domainID: scope.domain?.id, isSystemScoped: scope.isSystem, roles: roles.map(\.name), expiresAt: payload.expiresAt)
         // Keystone's own rules also look at the token itself, and ask by `domain_id:None` whether there is a domain
         // at all. A null would match nothing, so the word that oslo.policy compares with stands in its place.
-        context.credentials.attributes["token"] = policyView
+        context.credentials.attributes["token"] = Self.policyView(user, scope)
         if scope.domain == nil { context.credentials.attributes["domain_id"] = "None" }
-        return context
+        context.credentials.attributes.merge(delegation?.attributes ?? [:]) { $1 }
+        self.context = context
     }
 
-    private var policyView: JSON {
+    /// The users whose changes may change it.
+    var dependencies: Set<String> { (delegation?.lenders ?? []).union([payload.userID]) }
+
+    private static func policyView(_ user: TokenUser, _ scope: TokenScope) -> JSON {
         var view: JSONObject = ["user": ["id": .string(user.id), "domain": ["id": .string(user.domain.id)]]]
         if let domain = scope.domain { view["domain"] = ["id": .string(domain.id)] }
         if let project = scope.project {

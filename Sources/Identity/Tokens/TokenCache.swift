@@ -7,11 +7,13 @@ final class Generations: Sendable {
     /// The counts a token depends on.
     struct Mark: Sendable, Hashable {
         fileprivate let everyone: Int
-        fileprivate let user: Int
+        fileprivate let users: Int
     }
 
     private struct State {
         var everyone = 0
+        /// All changes there were.
+        var changes = 0
         var users: [String: Int] = [:]
     }
 
@@ -20,8 +22,18 @@ final class Generations: Sendable {
 
     /// The counts at this moment. Take it before reading what is to be remembered.
     func mark(for userID: String) -> Mark {
-        state.withLock { Mark(everyone: $0.everyone, user: $0.users[userID] ?? 0) }
+        state.withLock { Mark(everyone: $0.everyone, users: $0.users[userID] ?? 0) }
     }
+
+    /// The counts of several users at this moment.
+    func mark(for userIDs: Set<String>) -> Mark {
+        state.withLock { state in
+            Mark(everyone: state.everyone, users: userIDs.reduce(0) { $0 + (state.users[$1] ?? 0) })
+        }
+    }
+
+    /// The count of all changes, for noticing that nothing changed meanwhile.
+    var changes: Int { state.withLock { $0.changes } }
 
     /// The count of changes that concern everyone, such as those of the catalog.
     var everyone: Int { state.withLock { $0.everyone } }
@@ -29,6 +41,7 @@ final class Generations: Sendable {
     /// Something changed for one user.
     func advance(user userID: String) {
         state.withLock { state in
+            state.changes += 1
             state.users[userID, default: 0] += 1
             // Counting for everyone instead is always right, and keeps the table small.
             guard state.users.count > Self.mostUsers else { return }
@@ -39,7 +52,10 @@ final class Generations: Sendable {
 
     /// Something changed for any number of users: roles, projects, domains, groups, endpoints.
     func advanceEveryone() {
-        state.withLock { $0.everyone += 1 }
+        state.withLock { state in
+            state.changes += 1
+            state.everyone += 1
+        }
     }
 }
 

@@ -23,15 +23,13 @@ final class TokenProvider: Sendable {
     /// Makes a token of this payload if its user may have it.
     /// - Parameter verified: the password that was checked; when it was changed since, there is no token.
     /// - Throws: `IdentityError.unauthorized` when user, scope or roles do not allow it.
-    func issue(_ payload: TokenPayload, verified: Password?) async throws -> (text: Secret<String>, token: Token) {
-        let mark = generations.mark(for: payload.userID)
-        let found = try await database.read { reader in
-            if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil as Token? }
+    func issue(_ payload: TokenPayload, verified: Password?) async throws -> IssuedToken {
+        let text = String(keys.fernet.seal(payload.bytes, at: payload.issuedAt).reveal().prefix { $0 != "=" })
+        let found = try await remembering(text) { reader in
+            if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil }
             return try TokenRecords.resolve(payload, reader)
         }
         guard let token = found else { throw IdentityError.unauthorized }
-        let text = String(keys.fernet.seal(payload.bytes, at: payload.issuedAt).reveal().prefix { $0 != "=" })
-        cache.insert(Remembered(token: token, mark: mark), for: text)
         return (Secret(text), token)
     }
 
@@ -42,18 +40,23 @@ final class TokenProvider: Sendable {
         let text = text.reveal()
         if let remembered = cache[text] {
             guard now < remembered.token.payload.expiresAt + window else { return nil }
-            if remembered.mark == generations.mark(for: remembered.token.payload.userID) { return remembered.token }
+            if remembered.mark == generations.mark(for: remembered.token.dependencies) { return remembered.token }
             cache.remove(text)
         }
         guard let opened = keys.fernet.open(text), let payload = TokenPayload(bytes: opened.payload),
             now < payload.expiresAt + window
         else { return nil }
-        let mark = generations.mark(for: payload.userID)
-        let found = try await database.read { reader in
+        return try await remembering(text) { reader in
             try RevocationRecords.isRevoked(payload, reader) ? nil : try TokenRecords.resolve(payload, reader)
         }
-        guard let found else { return nil }
-        cache.insert(Remembered(token: found, mark: mark), for: text)
-        return found
+    }
+
+    /// Remembers what was read, unless something changed meanwhile: whom it depends on is known only afterwards.
+    private func remembering(_ text: String, _ read: @escaping @Sendable (any Reader) throws -> Token?) async throws -> Token? {
+        let before = generations.changes
+        guard let token = try await database.read(read) else { return nil }
+        let mark = generations.mark(for: token.dependencies)
+        if generations.changes == before { cache.insert(Remembered(token: token, mark: mark), for: text) }
+        return token
     }
 }
