@@ -106,53 +106,66 @@ extension Identity {
     /// Assignments as they were made.
     func listAssignments(_ query: AssignmentQuery) async throws -> [Assignment] {
         try await database.read { reader in
-            var filter = AssignmentRecords.Filter(roleID: query.roleID, isInherited: query.isInherited)
+            var filter = AssignmentRecords.Filter(roleID: query.roleID, isInherited: query.isInherited, domainID: query.withinDomain)
             switch query.actor {
             case .user(let id): filter.userID = id
             case .group(let id): filter.groupIDs = [id]
             case nil: break
             }
             if let target = query.target {
-                var (kind, ids) = Self.filter(target)
-                if query.includesSubtree, let id = target.id { ids = [id] + (try ProjectRecords.descendants(of: id, reader).map(\.id)) }
-                filter.targets = [(kind, ids)]
+                let (kind, ids) = Self.filter(target)
+                filter.targets = [(kind, try ids.map { try $0 + Self.subtree(of: query, reader) })]
             }
-            return try Self.within(query.withinDomain, AssignmentRecords.list(filter, reader), \.target, reader)
+            return try AssignmentRecords.list(filter, reader)
         }
     }
 
-    /// Assignments that have effect: groups, inheritance and implied roles followed.
+    /// The projects below the one asked for, where they were asked for too.
+    private static func subtree(of query: AssignmentQuery, _ reader: any Reader) throws -> [String] {
+        guard query.includesSubtree, let id = query.target?.id else { return [] }
+        return try ProjectRecords.descendantIDs(of: [id], reader)[id] ?? []
+    }
+
+    /// Assignments that have effect: groups, inheritance and implied roles followed. The number of statements does not
+    /// depend on how many assignments there are.
     func listEffectiveAssignments(_ query: AssignmentQuery) async throws -> [EffectiveAssignment] {
         try await database.read { reader in
-            var filter = AssignmentRecords.Filter()
-            if case .user(let id)? = query.actor {
-                filter.userID = id
-                filter.groupIDs = try GroupRecords.list(.everything, ofUser: id, reader).map(\.id)
-            }
-            let stored = try AssignmentRecords.list(filter, reader).filter { query.isInherited == nil || $0.isInherited == query.isInherited }
+            let subtree = try Self.subtree(of: query, reader)
+            let stored = try AssignmentRecords.list(Self.sources(of: query, subtree, reader), reader)
             let groups = Set(stored.compactMap { if case .group(let id) = $0.actor { id } else { nil } })
-            var descendants: [String: [String]] = [:]
-            for id in Set(stored.filter(\.isInherited).compactMap(\.target.id)) {
-                descendants[id] = try ProjectRecords.descendants(of: id, reader).map(\.id)
-            }
             let expansion = AssignmentExpansion(
-                members: try GroupRecords.members(of: groups, reader), descendants: descendants,
+                members: try GroupRecords.members(of: groups, reader),
+                descendants: try ProjectRecords.descendantIDs(of: Set(stored.filter(\.isInherited).compactMap(\.target.id)), reader),
                 inference: RoleInference(try RoleRecords.implications(reader)))
-            let expanded = try Self.matching(query, expansion.expand(stored), reader)
-            return try Self.within(query.withinDomain, expanded, \.target, reader)
+            return try Self.matching(query, subtree, expansion.expand(stored), reader)
         }
+    }
+
+    /// The stored assignments from which what is asked for may come.
+    private static func sources(
+        of query: AssignmentQuery, _ subtree: [String], _ reader: any Reader
+    ) throws -> AssignmentRecords.Filter {
+        var filter = AssignmentRecords.Filter(isInherited: query.isInherited, domainID: query.withinDomain)
+        if case .user(let id)? = query.actor {
+            filter.userID = id
+            filter.groupIDs = try GroupRecords.list(.everything, ofUser: id, reader).map(\.id)
+        }
+        switch query.target {
+        case .project(let id):
+            let ids = [id] + subtree + (try ProjectRecords.ancestors(of: id, reader).map(\.id))
+            filter.targets = [("project", ids), ("domain", ids)]
+        case .domain, .system:
+            filter.targets = query.target.map { [Self.filter($0)] }
+            filter.isInherited = false
+        case nil: break
+        }
+        return filter
     }
 
     private static func matching(
-        _ query: AssignmentQuery, _ assignments: [EffectiveAssignment], _ reader: any Reader
+        _ query: AssignmentQuery, _ subtree: [String], _ assignments: [EffectiveAssignment], _ reader: any Reader
     ) throws -> [EffectiveAssignment] {
-        var targets: Set<AssignmentTarget>?
-        if let target = query.target {
-            targets = [target]
-            if query.includesSubtree, let id = target.id {
-                targets?.formUnion(try ProjectRecords.descendants(of: id, reader).map { .project($0.id) })
-            }
-        }
+        let targets = query.target.map { Set([$0] + subtree.map { .project($0) }) }
         // Domains' own roles exist only to imply others.
         let domainRoles = Set(try RoleRecords.all(Set(assignments.map(\.roleID)), reader).filter { $0.domainID != nil }.map(\.id))
         return assignments.filter { assignment in
@@ -161,21 +174,6 @@ extension Identity {
             else { return false }
             if case .user(let id)? = query.actor { return assignment.userID == id }
             return true
-        }
-    }
-
-    private static func within<Element>(
-        _ domainID: String?, _ assignments: [Element], _ target: KeyPath<Element, AssignmentTarget>, _ reader: any Reader
-    ) throws -> [Element] {
-        guard let domainID else { return assignments }
-        let ids = Set(assignments.compactMap { $0[keyPath: target].id })
-        let inside = Set(try ProjectRecords.all(ids, reader).filter { $0.domainID == domainID }.map(\.id))
-        return assignments.filter { assignment in
-            switch assignment[keyPath: target] {
-            case .domain(let id): id == domainID
-            case .project(let id): inside.contains(id)
-            case .system: false
-            }
         }
     }
 

@@ -152,6 +152,36 @@ import Testing
             #expect(await list("scope.project.id=default&include_subtree").count == 2)
         }
     }
+
+    @Test func effectiveListsFollowTheHierarchy() async throws {
+        try await TestCloud.run { cloud in
+            let admin = try await cloud.token()
+            var parent = "default"
+            var projects: [String] = []
+            for name in ["top", "middle", "bottom"] {
+                parent = try await cloud.createID("projects", "project", ["name": .string(name), "parent_id": .string(parent)], admin)
+                projects.append(parent)
+            }
+            let (user, reader) = (try await cloud.user("u", admin), try await cloud.roleID("reader", admin))
+            for target in ["domains/default", "projects/\(projects[0])"] {
+                let path = "/OS-INHERIT/\(target)/users/\(user)/roles/\(reader)/inherited_to_projects"
+                #expect(await cloud.call(.put, path, admin).status == .noContent)
+            }
+            #expect(await cloud.call(.put, "/projects/\(projects[2])/users/\(user)/roles/\(reader)", admin).status == .noContent)
+            func targets(_ query: String) async -> [String] {
+                let list = await cloud.call(.get, "/role_assignments?effective&\(query)", admin).json["role_assignments"]?.array ?? []
+                return list.compactMap { $0["scope"]?["project"]?["id"]?.string }.sorted()
+            }
+            let adminProject = try #require(await cloud.call(.get, "/projects?name=admin", admin).json["projects"]?[0]?["id"]?.string)
+            let everywhere = projects + [adminProject] + projects.dropFirst() + [projects[2]]
+            #expect(await targets("user.id=\(user)") == everywhere.sorted())
+            #expect(await targets("user.id=\(user)&scope.project.id=\(projects[1])") == [projects[1], projects[1]])
+            #expect(await targets("user.id=\(user)&scope.project.id=\(projects[2])").count == 3)
+            #expect(await targets("user.id=\(user)&scope.project.id=\(projects[2])&scope.OS-INHERIT:inherited_to=projects").count == 2)
+            #expect(await targets("user.id=\(user)&scope.project.id=\(projects[1])&include_subtree").count == 5)
+            #expect(await targets("user.id=\(user)&scope.domain.id=default") == [])
+        }
+    }
 }
 
 @Suite struct RoleTests {

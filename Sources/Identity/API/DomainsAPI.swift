@@ -34,7 +34,8 @@ extension Identity {
                 .patch, "/domains/{domain_id}", "Change a domain", rule: "identity:update_domain",
                 body: Shape.resource("domain", Self.fields)
             ) { request, gate in
-                try gate.open()
+                // As upstream: what does not exist is 404 to everybody here, and above, where a domain is shown, it is not.
+                try gate.open(try await domain(id: request["domain_id"]).target(as: "domain"))
                 let fields = ProjectFields(request.body["domain"]?.object ?? [:])
                 return .showing(DomainView(try await updateProject(request["domain_id"], fields, isDomain: true)), request)
             },
@@ -42,7 +43,7 @@ extension Identity {
                 .delete, "/domains/{domain_id}", "Delete a domain with everything in it", rule: "identity:delete_domain",
                 success: .noContent
             ) { request, gate in
-                try gate.open()
+                try gate.open(try await domain(id: request["domain_id"]).target(as: "domain"))
                 try await deleteDomain(request["domain_id"])
                 return .empty()
             },

@@ -60,10 +60,13 @@ extension Group {
 }
 
 extension Role {
-    var target: PolicyTarget {
+    var target: PolicyTarget { target(as: "role") }
+
+    /// As `target.role.…` or, for rules of implication, `target.prior_role.…` and `target.implied_role.…`.
+    func target(as kind: String) -> PolicyTarget {
         [
-            "target.role.id": .string(id), "target.role.name": .string(name),
-            "target.role.domain_id": domainID.map { .string($0) } ?? .null,
+            "target.\(kind).id": .string(id), "target.\(kind).name": .string(name),
+            "target.\(kind).domain_id": domainID.map { .string($0) } ?? .null,
         ]
     }
 }

@@ -57,7 +57,7 @@ extension Identity {
                 return .empty()
             },
             .guarded(.delete, kind.path, "Take a \(kind.words)", rule: "identity:revoke_grant", success: .noContent) { request, gate in
-                try await openGrant(kind, request, gate)
+                try await openGrant(kind, request, gate, isActorNeeded: false)
                 try await revoke(kind.assignment(request))
                 return .empty()
             },
@@ -74,20 +74,36 @@ extension Identity {
         return endpoints
     }
 
-    /// Opens the gate with all that a grant is about. What does not exist is 404 before it is 403, as upstream.
-    private func openGrant(_ kind: Kind, _ request: APIRequest, _ gate: Gate) async throws {
+    /// Opens the gate with all that a grant is about. As upstream, what does not exist is 404 before it is 403, but for
+    /// inherited grants the other way round, and the actor of a grant to be taken may be gone.
+    private func openGrant(_ kind: Kind, _ request: APIRequest, _ gate: Gate, isActorNeeded: Bool = true) async throws {
         var target: PolicyTarget = [:]
-        if request.parameters["role_id"] != nil { target = target + (try await role(id: request["role_id"]).target) }
-        switch kind.actor(request) {
-        case .user(let id): target = target + (try await user(id: id).target)
-        case .group(let id): target = target + (try await group(id: id).target)
+        var missing: IdentityError?
+        func add(isNeeded: Bool = true, _ find: () async throws -> PolicyTarget) async throws {
+            do {
+                let found = try await find()
+                target = target + found
+            } catch let error as IdentityError {
+                if isNeeded { missing = missing ?? error }
+            }
         }
+        if request.parameters["role_id"] != nil { try await add { try await role(id: request["role_id"]).target } }
+        try await add(isNeeded: isActorNeeded) { try await actorTarget(kind.actor(request)) }
         switch kind.target(request) {
-        case .project(let id): target = target + (try await project(id: id).target(as: "project"))
-        case .domain(let id): target = target + (try await domain(id: id).target(as: "domain"))
+        case .project(let id): try await add { try await project(id: id).target(as: "project") }
+        case .domain(let id): try await add { try await domain(id: id).target(as: "domain") }
         case .system: break
         }
+        if let missing, !kind.isInherited { throw missing }
         try gate.open(target)
+        if let missing { throw missing }
+    }
+
+    private func actorTarget(_ actor: Actor) async throws -> PolicyTarget {
+        switch actor {
+        case .user(let id): try await user(id: id).target
+        case .group(let id): try await group(id: id).target
+        }
     }
 
     static let grantRules: [PolicyRule] = {
@@ -154,20 +170,28 @@ extension Identity {
                 .delete, path, "Take a \(actor)'s role on the system", rule: "identity:revoke_system_grant_for_\(actor)",
                 success: .noContent
             ) { request, gate in
-                let holder = try await openSystemGrant(actor, request, gate)
+                let holder = try await openSystemGrant(actor, request, gate, isActorNeeded: false)
                 try await revoke(Assignment(actor: holder, target: .system, roleID: request["role_id"]))
                 return .empty()
             },
         ]
     }
 
-    private func openSystemGrant(_ actor: String, _ request: APIRequest, _ gate: Gate) async throws -> Actor {
+    private func openSystemGrant(
+        _ actor: String, _ request: APIRequest, _ gate: Gate, isActorNeeded: Bool = true
+    ) async throws -> Actor {
         var target: PolicyTarget = [:]
         if request.parameters["role_id"] != nil { target = target + (try await role(id: request["role_id"]).target) }
         let id = request["\(actor)_id"]
-        target = target + (try await actor == "user" ? user(id: id).target : group(id: id).target)
+        let holder: Actor = actor == "user" ? .user(id) : .group(id)
+        do {
+            let found = try await actorTarget(holder)
+            target = target + found
+        } catch let error as IdentityError {
+            if isActorNeeded { throw error }
+        }
         try gate.open(target)
-        return actor == "user" ? .user(id) : .group(id)
+        return holder
     }
 
     private static let systemGrantRules = ["user", "group"].flatMap { actor in

@@ -48,7 +48,8 @@ extension Identity {
                 .patch, "/groups/{group_id}", "Change a group", rule: "identity:update_group",
                 body: Shape.resource("group", Self.fields), handler: updateGroup),
             .guarded(.delete, "/groups/{group_id}", "Delete a group", rule: "identity:delete_group", success: .noContent) { request, gate in
-                try await openGroup(request, gate)
+                // As upstream, a group that does not exist is 404 to everybody here, not only to those let through.
+                try gate.open(try await group(id: request["group_id"]).target)
                 try await deleteGroup(request["group_id"])
                 return .empty()
             },

@@ -10,27 +10,26 @@ extension Identity {
             .guarded(
                 .get, "/roles/{prior_role_id}/implies", "List the roles a role implies", rule: "identity:list_implied_roles"
             ) { request, gate in
-                try gate.open()
-                let prior = try await role(id: request["prior_role_id"])
+                let prior = try await openPriorRole(request, gate)
                 let view = InferenceView(prior: prior, implied: try await impliedRoles(of: prior.id), links: Links(request))
                 return .inference(view, Links(request).url("/roles/\(prior.id)/implies"))
             },
             .guarded(.get, member, "Show that a role implies another", rule: "identity:get_implied_role") { request, gate in
-                try gate.open()
+                try await openImplication(request, gate)
                 return try await showImplication(request)
             },
             .guarded(.head, member, "Check that a role implies another", rule: "identity:check_implied_role", success: .noContent) { request, gate in
-                try gate.open()
+                try await openImplication(request, gate)
                 _ = try await showImplication(request)
                 return .empty()
             },
             .guarded(.put, member, "Make a role imply another", rule: "identity:create_implied_role", success: .created) { request, gate in
-                try gate.open()
+                try await openImplication(request, gate)
                 try await imply(request.impliedRole)
                 return try await showImplication(request)
             },
             .guarded(.delete, member, "Make a role not imply another", rule: "identity:delete_implied_role", success: .noContent) { request, gate in
-                try gate.open()
+                try await openImplication(request, gate)
                 try await unimply(request.impliedRole)
                 return .empty()
             },
@@ -55,6 +54,18 @@ extension Identity {
         rule("list_role_inference_rules", Check.adminOrSystemReader, .systemOrProject, "List what every role implies."),
         rule("check_implied_role", Check.adminOrSystemReader, .systemOrProject, "Check that a role implies another."),
     ]
+
+    /// Opens the gate for the role in the path. What does not exist is 404 to everybody, as upstream.
+    private func openPriorRole(_ request: APIRequest, _ gate: Gate) async throws -> Role {
+        let prior = try await role(id: request["prior_role_id"])
+        try gate.open(prior.target(as: "prior_role"))
+        return prior
+    }
+
+    private func openImplication(_ request: APIRequest, _ gate: Gate) async throws {
+        let (prior, implied) = (try await role(id: request["prior_role_id"]), try await role(id: request["implied_role_id"]))
+        try gate.open(prior.target(as: "prior_role") + implied.target(as: "implied_role"))
+    }
 
     private func showImplication(_ request: APIRequest) async throws -> APIResponse {
         let (prior, implied) = (try await role(id: request["prior_role_id"]), try await role(id: request["implied_role_id"]))

@@ -7,19 +7,10 @@ extension Identity {
     var roleAssignmentEndpoints: [Endpoint] {
         [
             .guarded(.get, "/role_assignments", "List who has which roles on what", rule: "identity:list_role_assignments") { request, gate in
+                guard !request.has(flag: "include_subtree") else { return try await listAssignmentsOfTree(request, gate) }
+                try gate.open(request.domainTarget("target.domain_id"))
                 var query = try AssignmentQuery(request)
-                if query.includesSubtree {
-                    guard case .project(let id)? = query.target else {
-                        throw IdentityError.invalid("scope.project.id must be specified if include_subtree is also specified")
-                    }
-                    let project = try await project(id: id)
-                    try gate.open(
-                        "identity:list_role_assignments_for_tree",
-                        project.target(as: "project") + ["target.domain_id": project.domainID.map { .string($0) } ?? .null])
-                } else {
-                    try gate.open(request.domainTarget("target.domain_id"))
-                    query.withinDomain = request.token?.domainID
-                }
+                query.withinDomain = request.token?.domainID
                 return try await listAssignments(query, request)
             },
         ]
@@ -33,6 +24,17 @@ extension Identity {
             rule("list_role_assignments_for_tree", reader, "List who has which roles on a project and those below it."),
         ]
     }()
+
+    private func listAssignmentsOfTree(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {
+        let rule = "identity:list_role_assignments_for_tree"
+        guard let id = request.query["scope.project.id"], !id.isEmpty else {
+            try gate.open(rule)
+            throw IdentityError.invalid("scope.project.id must be specified if include_subtree is also specified")
+        }
+        let project = try await project(id: id)
+        try gate.open(rule, project.target(as: "project") + ["target.domain_id": project.domainID.map { .string($0) } ?? .null])
+        return try await listAssignments(AssignmentQuery(request), request)
+    }
 
     private func listAssignments(_ query: AssignmentQuery, _ request: APIRequest) async throws -> APIResponse {
         let isEffective = request.has(flag: "effective")
@@ -71,11 +73,12 @@ extension AssignmentQuery {
         isInherited = request.query["scope.OS-INHERIT:inherited_to"].map { $0 == "projects" }
         includesSubtree = request.has(flag: "include_subtree")
         let targets: [AssignmentTarget] = [
-            value("scope.project.id").map { .project($0) }, value("scope.domain.id").map { .domain($0) },
+            value("scope.domain.id").map { .domain($0) }, value("scope.project.id").map { .project($0) },
             value("scope.system").map { _ in .system },
         ].compactMap { $0 }
-        guard targets.count < 2 else { throw IdentityError.invalid("Specify one of system, domain and project, not several") }
-        target = targets.first
+        try Self.checkExclusive(targets)
+        // Whatever else is said of the system means no filter.
+        target = targets.first == .system && value("scope.system") != "all" ? nil : targets.first
         let actors: [Actor] = [value("user.id").map { .user($0) }, value("group.id").map { .group($0) }].compactMap { $0 }
         guard actors.count < 2 else { throw IdentityError.invalid("Specify a user or group, not both") }
         actor = actors.first
@@ -86,6 +89,19 @@ extension AssignmentQuery {
         if case .domain? = target, isInherited == true {
             throw IdentityError.invalid("Combining effective, domain and inherited filters will always result in an empty list.")
         }
+    }
+
+    private static func checkExclusive(_ targets: [AssignmentTarget]) throws {
+        guard targets.count > 1 else { return }
+        let kinds = targets.map { target in
+            switch target {
+            case .domain: "domain"
+            case .project: "project"
+            case .system: "system"
+            }
+        }
+        let words = kinds.contains("system") ? "system or \(kinds[0])" : "a domain or project"
+        throw IdentityError.invalid("Specify \(words), not both")
     }
 }
 

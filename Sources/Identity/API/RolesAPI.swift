@@ -78,10 +78,10 @@ extension Identity {
         rule("delete_domain_role", Check.admin, .systemOrProject, "Delete a domain's role."),
     ]
 
-    /// Opens the gate for the role in the path and answers the role.
+    /// Opens the gate for the role in the path and answers the role. What does not exist is 404 to everybody, as upstream.
     private func openRole(_ request: APIRequest, _ gate: Gate, orDomain action: String) async throws -> Role {
-        let role = try? await role(id: request["role_id"])
-        if let role, role.domainID != nil { try gate.open(action, role.target) } else { try gate.open(role?.target ?? [:]) }
-        return try await self.role(id: request["role_id"])
+        let role = try await role(id: request["role_id"])
+        if role.domainID != nil { try gate.open(action, role.target) } else { try gate.open(role.target) }
+        return role
     }
 }

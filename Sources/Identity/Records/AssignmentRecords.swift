@@ -10,6 +10,8 @@ enum AssignmentRecords {
         /// The kinds of target with the ids that count; nil ids for any.
         var targets: [(kind: String, ids: [String]?)]?
         var isInherited: Bool?
+        /// Only what concerns a domain: itself and its projects.
+        var domainID: String?
     }
 
     private static let columns: SQL = "a.user_id, a.group_id, a.target, a.project_id, a.role_id, a.inherited"
@@ -77,6 +79,9 @@ enum AssignmentRecords {
         if !actors.isEmpty { conditions.append("(\(actors.joined(separator: " OR ")))") }
         if let role = filter.roleID { conditions.append("a.role_id = \(role)") }
         if let inherited = filter.isInherited { conditions.append("a.inherited = \(inherited)") }
+        if let domain = filter.domainID {
+            conditions.append("a.project_id IN (SELECT id FROM identity_projects WHERE id = \(domain) OR domain_id = \(domain))")
+        }
         if let targets = filter.targets {
             let matches = targets.map { target -> SQL in
                 let ids: SQL = target.ids.map { " AND a.project_id IN \(in: $0)" } ?? ""

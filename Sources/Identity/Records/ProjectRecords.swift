@@ -95,6 +95,20 @@ enum ProjectRecords {
         return try collect(select(below), reader)
     }
 
+    /// The projects below each of several, by one statement whatever the depth. Those with none below are left out.
+    static func descendantIDs(of ids: Set<String>, _ reader: any Reader) throws -> [String: [String]] {
+        guard !ids.isEmpty else { return [:] }
+        let below: SQL = """
+            WITH RECURSIVE below (top, id) AS (
+                SELECT parent_id, id FROM identity_projects WHERE parent_id IN \(in: ids)
+                UNION ALL SELECT b.top, c.id FROM identity_projects c JOIN below b ON c.parent_id = b.id
+            ) SELECT top, id FROM below ORDER BY top, id
+            """
+        var descendants: [String: [String]] = [:]
+        try reader.forEach(below) { row in descendants[try row[0], default: []].append(try row[1]) }
+        return descendants
+    }
+
     static func insert(_ project: Project, _ transaction: any Transaction) throws {
         try transaction.execute(
             """
