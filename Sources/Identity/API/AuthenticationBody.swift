@@ -36,7 +36,7 @@ extension AuthenticationRequest {
             return method
         }
         scope = try Self.scope(auth["scope"])
-        proofs = try methods.map { try $0.init(identity[$0.method.rawValue] ?? .null) }
+        proofs = try methods.map { try $0.read(identity[$0.method.rawValue] ?? .null) }
     }
 
     private static let scopes = ["project", "domain", "system", "unscoped", "OS-TRUST:trust"]

@@ -20,12 +20,25 @@ protocol LoginMethod: Sendable {
 
 /// The methods a client may name.
 enum LoginMethods {
-    static let all: [any LoginMethod.Type] = [
-        PasswordMethod.self,
-        TokenMethod.self,
+    static let all = [
+        OfferedMethod(PasswordMethod.self),
+        OfferedMethod(TokenMethod.self),
     ]
 
-    static func named(_ name: String) -> (any LoginMethod.Type)? { all.first { $0.method.rawValue == name } }
+    static func named(_ name: String) -> OfferedMethod? { all.first { $0.method.rawValue == name } }
+}
+
+/// A method as the table has it.
+struct OfferedMethod: Sendable {
+    let method: AuthenticationMethod
+    let schema: Schema
+    /// Reads `identity.<name>`.
+    let read: @Sendable (JSON) throws -> any LoginMethod
+
+    init<Method: LoginMethod>(_ type: Method.Type) {
+        (method, schema) = (Method.method, Method.schema)
+        read = { try Method($0) }
+    }
 }
 
 /// The circumstances in which something is to be proved.
