@@ -55,12 +55,13 @@ public final class PasswordHasher: Sendable {
     }
 
     /// Whether a password has this hash. Also understands other formats of the system's libcrypt, such as
-    /// `$2a$`, `$2y$`, `$6$` and `$y$`.
+    /// `$2a$`, `$2y$`, `$6$` and `$y$`, and the other ones of Keystone's.
     /// - Throws: `CryptoError.overloaded`; `CancellationError`.
     public func verify(_ password: Secret<String>, against hash: String) async throws -> Bool {
-        let computed = try await pool.run { Self.crypt(password, hash) }
-        guard !password.reveal().utf8.contains(0), let computed else { return false }
-        return ConstantTime.equal(computed, hash)
+        let isEqual = try await pool.run {
+            ImportedHash.matches(password, hash) ?? Self.crypt(password, hash).map { ConstantTime.equal($0, hash) } ?? false
+        }
+        return isEqual && !password.reveal().utf8.contains(0)
     }
 
     /// Takes as long as a check that fails, where there is no hash to check: whoever measures must not learn which
@@ -84,7 +85,8 @@ public final class PasswordHasher: Sendable {
         return text(output)
     }
 
-    private static func crypt(_ password: Secret<String>, _ setting: String) -> String? {
+    /// libcrypt's answer; nil when it does not know the setting.
+    static func crypt(_ password: Secret<String>, _ setting: String) -> String? {
         var work = crypt_data()
         let size = Int32(MemoryLayout<crypt_data>.size)
         guard let result = crypt_rn(truncated(password.reveal()), setting, &work, size) else { return nil }

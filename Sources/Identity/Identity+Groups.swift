@@ -23,7 +23,10 @@ extension Identity {
 
     func listGroups(_ query: ListQuery, inDomain domainID: String?) async throws -> Page<Group> {
         let query = domainID.map { query.filtered("domain_id", $0) } ?? query
-        return try await database.read { query.page(try GroupRecords.list(query, $0)) }
+        return try await database.read { reader in
+            try query.checkMarker("identity_groups", reader)
+            return query.page(try GroupRecords.list(query, reader))
+        }
     }
 
     func createGroup(inDomain domainID: String, _ fields: GroupFields) async throws -> Group {
@@ -61,7 +64,9 @@ extension Identity {
 
     func users(inGroup groupID: String, _ query: ListQuery, inDomain domainID: String?) async throws -> Page<User> {
         let query = domainID.map { query.filtered("domain_id", $0) } ?? query
-        return try await database.read { query.page(try UserRecords.list(query, inGroup: groupID, $0)) }
+        return try await database.read { [rules = options.securityCompliance] reader in
+            query.page(try UserRecords.list(query, inGroup: groupID, reader).map { $0.seen(rules) })
+        }
     }
 
     /// - Throws: `IdentityError.missing` when the user is not in the group.

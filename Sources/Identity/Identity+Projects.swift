@@ -41,13 +41,25 @@ extension Identity {
         var conditions = tagFilters.map { ProjectRecords.tagCondition($0.name, $0.tags) }
         if let domainID { conditions.append("p.domain_id = \(domainID)") }
         return try await database.read { [conditions] reader in
-            query.page(try ProjectRecords.list(query, and: conditions, reader))
+            try query.checkMarker("identity_projects", reader)
+            return query.page(try ProjectRecords.list(query, and: conditions, reader))
+        }
+    }
+
+    /// The projects in which a user has a role.
+    func listProjects(_ query: ListQuery, ofUser userID: String) async throws -> Page<Project> {
+        try await database.read { reader in
+            let ids = try AssignmentRecords.reachableIDs(user: userID, "project", reader)
+            return query.page(try ProjectRecords.list(query, and: ["p.id IN \(in: ids)"], reader))
         }
     }
 
     func listDomains(_ query: ListQuery, only domainID: String?) async throws -> Page<Project> {
         let conditions: [SQL] = ["p.is_domain = 1"] + (domainID.map { ["p.id = \($0)"] } ?? [])
-        return try await database.read { query.page(try ProjectRecords.list(query, and: conditions, $0)) }
+        return try await database.read { reader in
+            try query.checkMarker("identity_projects", reader)
+            return query.page(try ProjectRecords.list(query, and: conditions, reader))
+        }
     }
 
     /// Creates a project or, when it is to be a domain, a domain.
@@ -103,11 +115,22 @@ extension Identity {
         }
     }
 
-    func deleteProject(_ id: String) async throws {
+    /// Deletes a project, and with `cascade` those below it, all of which must be disabled.
+    func deleteProject(_ id: String, cascade: Bool) async throws {
         try await database.write { [generations = tokens.generations] transaction in
             guard let project = try ProjectRecords.find(id, transaction) else { throw IdentityError.notFound("project", id: id) }
-            try Self.checkDeletable(project, transaction)
-            try ProjectRecords.delete(id, transaction)
+            let subtree = try ProjectRecords.descendants(of: id, transaction)
+            try Self.checkDeletable(project)
+            guard subtree.isEmpty || cascade else {
+                throw IdentityError.refused(
+                    "Cannot delete the project \(id) since it is not a leaf in the hierarchy. Use the cascade option if you "
+                        + "want to delete a whole subtree.")
+            }
+            guard !subtree.contains(where: \.isEnabled) else {
+                throw IdentityError.refused("Cannot delete project \(id) since its subtree contains enabled projects.")
+            }
+            for project in subtree { try Self.checkDeletable(project) }
+            try ProjectRecords.delete([id] + subtree.map(\.id), transaction)
             transaction.onCommit { generations.advanceEveryone() }
         }
     }
@@ -115,22 +138,17 @@ extension Identity {
     func deleteDomain(_ id: String) async throws {
         try await database.write { [generations = tokens.generations] transaction in
             guard let domain = try ProjectRecords.domain(.id(id), transaction) else { throw IdentityError.notFound("domain", id: id) }
-            try Self.checkDeletable(domain, transaction)
-            try ProjectRecords.delete(id, transaction)
+            try Self.checkDeletable(domain)
+            for project in try ProjectRecords.descendants(of: id, transaction) { try Self.checkDeletable(project) }
+            try ProjectRecords.delete([id], transaction)
             transaction.onCommit { generations.advanceEveryone() }
         }
     }
 
-    private static func checkDeletable(_ project: Project, _ reader: any Reader) throws {
+    private static func checkDeletable(_ project: Project) throws {
         if project.isImmutable { throw IdentityError.immutable(project.kind, id: project.id, verb: "delete") }
-        if project.isDomain {
-            guard !project.isEnabled else {
-                throw IdentityError.refused("Cannot delete a domain that is enabled, please disable it first.")
-            }
-        } else if !(try ProjectRecords.descendants(of: project.id, reader).isEmpty) {
-            throw IdentityError.refused(
-                "Cannot delete the project \(project.id) since it is not a leaf in the hierarchy. Use the cascade option "
-                    + "if you want to delete a whole subtree.")
+        guard !project.isDomain || !project.isEnabled else {
+            throw IdentityError.refused("Cannot delete a domain that is enabled, please disable it first.")
         }
     }
 

@@ -53,10 +53,6 @@ public struct Identity: Sendable {
             regionEndpoints,
             serviceEndpoints,
             endpointEndpoints,
-            identityProviderEndpoints,
-            federationProtocolEndpoints,
-            mappingEndpoints,
-            serviceProviderEndpoints,
         ]
         return groups.flatMap { $0 }
     }
@@ -79,10 +75,6 @@ public struct Identity: Sendable {
             regionRules,
             serviceRules,
             endpointRules,
-            identityProviderRules,
-            federationProtocolRules,
-            mappingRules,
-            serviceProviderRules,
         ]
         return groups.flatMap { $0 }
     }

@@ -32,8 +32,20 @@ public struct IdentityOptions: Sendable {
         public var lockoutDuration: Duration = .seconds(1800)
         /// How many passwords, the new one among them, must differ; zero for no rule.
         public var uniqueLastPasswordCount = 0
+        /// After how many days a new password ends; nil for never.
+        public var passwordExpiresDays: Int?
+        /// How many days a password that its user chose must be used before the user may choose another.
+        public var minimumPasswordAge = 0
+        /// What a password must match from its start, as a regular expression; nil for any password.
+        public var passwordRegex: String?
+        /// The expression in words, for those whose password does not match.
+        public var passwordRegexDescription: String?
+        /// Whether a password that an administrator gave must be changed before its first use.
+        public var changePasswordUponFirstUse = false
+        /// After how many days without a login an account counts as disabled; nil for never.
+        public var disableUserAccountDaysInactive: Int?
 
-        /// Upstream's defaults: no lockout, no history.
+        /// Upstream's defaults: none of the rules.
         public init() {}
     }
 }

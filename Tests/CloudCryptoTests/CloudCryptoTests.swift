@@ -134,6 +134,21 @@ import Testing
         #expect(hasher.isOutdated(hash))
     }
 
+    // Made with Python's hashlib and crypt as Keystone's hashers do; the last one is passlib's own example.
+    @Test(arguments: [
+        ("correct horse", "$pbkdf2-sha512$1000$AAECAwQFBgcICQoLDA0ODw$Xpx07WjVx4vCIvrmBRj8uOoVVtGqJqtUv2J5bhizSQs7osCteF7W4A61dZDqSIqQjO.dxO6p5FT/Uy7QRBXSXA"),
+        ("correct horse", "$scrypt$ln=4,r=8,p=1$AAECAwQFBgcICQoLDA0ODw$Q7EcH175P/kcU7JE2HRU+qTRrq/BS6UbCRYPdBaC5y8"),
+        ("correct horse", "$bcrypt-sha256$v=2,t=2b,r=4$n79VH.0Q2TMWmt3Oqt9uku$E9qjVnkzEWr9OitExy6DYk7l7AjZ4iK"),
+        ("password", "$bcrypt-sha256$v=2,t=2b,r=12$n79VH.0Q2TMWmt3Oqt9uku$Kq4Noyk3094Y2QlB8NdRT8SvGiI4ft2"),
+    ])
+    func keystonesOtherFormatsVerify(password: String, hash: String) async throws {
+        #expect(try await hasher.verify(Secret(password), against: hash))
+        #expect(try await !hasher.verify(Secret(password + "x"), against: hash))
+        #expect(try await !hasher.verify(Secret(password + "\0"), against: hash))
+        #expect(try await !hasher.verify(Secret(password), against: String(hash.dropLast())))
+        #expect(hasher.isOutdated(hash))
+    }
+
     @Test func hashesAreSaltedAndVerify() async throws {
         let password = Secret("correct horse")
         let (first, second) = (try await hasher.hash(password), try await hasher.hash(password))
@@ -156,7 +171,10 @@ import Testing
         #expect(try await !hasher.verify(Secret("a\0b"), against: hash))
     }
 
-    @Test(arguments: ["", "x", "$2b$04$", "$2b$99$CCCCCCCCCCCCCCCCCCCCC.", "*0", "plain"])
+    @Test(arguments: [
+        "$scrypt$ln=63,r=8,p=1$AAECAw$AAECAw", "$pbkdf2-sha512$-1$AAECAw$AAECAw", "$bcrypt-sha256$v=1$AAECAw$AAECAw",
+        "", "x", "$2b$04$", "$2b$99$CCCCCCCCCCCCCCCCCCCCC.", "*0", "plain",
+    ])
     func malformedHashesMatchNothing(hash: String) async throws {
         #expect(try await !hasher.verify(Secret(hash), against: hash))
         #expect(try await !hasher.verify(Secret("plain"), against: hash))

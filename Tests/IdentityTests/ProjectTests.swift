@@ -28,7 +28,8 @@ import Testing
     @Test(arguments: [
         ["name": ""], ["name": .string(String(repeating: "x", count: 65))], [:], ["name": "x", "parent_id": "nowhere"],
         ["name": "x", "domain_id": "nowhere"], ["name": "x", "tags": ["a,b"]], ["name": "x", "tags": ["a", "a"]],
-        ["name": "x", "is_domain": true, "parent_id": "default"], ["name": "Federated", "is_domain": true],
+        ["name": "x", "is_domain": true, "parent_id": "default"], ["name": "x", "is_domain": true, "domain_id": "default"],
+        ["name": "Federated", "is_domain": true],
         ["name": "x", "options": ["immutable": "yes"]],
     ] as [JSON])
     func impossibleProjectsAreRefused(body: JSON) async throws {
@@ -104,11 +105,64 @@ import Testing
             #expect(await names("tags-any=warm,primary") == ["blue", "orange", "red"])
             #expect(await names("not-tags=warm,primary") == ["admin", "blue", "grey", "orange"])
             #expect(await names("not-tags-any=warm,primary") == ["admin", "grey"])
+            #expect(await names("tags=") == [])
+            #expect(await names("not-tags-any=") == ["admin", "blue", "grey", "orange", "red"])
             #expect(await names("name=red&domain_id=default") == ["red"])
+            #expect(await cloud.call(.get, "/projects?marker=nothing", admin).status == .notFound)
             #expect(await names("parent_id=default&name__contains=r") == ["grey", "orange", "red"])
             let page = await cloud.call(.get, "/projects?limit=2", admin).json
             #expect(page["projects"]?.array?.count == 2, "tags do not count as rows")
             #expect(page["links"]?["next"]?.string?.contains("limit=2") == true)
+        }
+    }
+
+    @Test func aUsersProjectsAreFiltered() async throws {
+        try await TestCloud.run { cloud in
+            let admin = try await cloud.token()
+            let user = try await cloud.user("u", admin)
+            let role = try await cloud.roleID("reader", admin)
+            for (name, isEnabled) in [("on", true), ("off", false), ("none", true)] {
+                let id = try await cloud.createID("projects", "project", ["name": .string(name), "enabled": .bool(isEnabled)], admin)
+                guard name != "none" else { continue }
+                #expect(await cloud.call(.put, "/projects/\(id)/users/\(user)/roles/\(role)", admin).status == .noContent)
+            }
+            func names(_ query: String) async -> [String] {
+                await cloud.call(.get, "/users/\(user)/projects?\(query)", admin).json["projects"]?.names ?? []
+            }
+            #expect(await names("") == ["off", "on"])
+            #expect(await names("enabled=1") == ["on"])
+            #expect(await names("name=off&domain_id=default") == ["off"])
+            #expect(await names("domain_id=other") == [])
+        }
+    }
+
+    @Test func wholeSubtreesAreDeletedWhenTheyAreDisabled() async throws {
+        try await TestCloud.run { cloud in
+            let admin = try await cloud.token()
+            let domain = try await cloud.createID("domains", "domain", ["name": "d"], admin)
+            var path = [domain]
+            for name in ["top", "middle", "bottom"] {
+                let body: JSON = ["name": .string(name), "domain_id": .string(domain), "parent_id": .string(path[path.count - 1])]
+                path.append(try await cloud.createID("projects", "project", body, admin))
+            }
+            let (top, middle, bottom) = (path[1], path[2], path[3])
+            let user = try await cloud.createID("users", "user", ["name": "u", "default_project_id": .string(bottom)], admin)
+            func delete(_ path: String) async -> HTTPResponse.Status { await cloud.call(.delete, path, admin).status }
+            func patch(_ id: String, _ fields: JSON) async -> HTTPResponse.Status {
+                await cloud.call(.patch, "/projects/\(id)", admin, ["project": fields]).status
+            }
+            #expect(await delete("/projects/\(top)?cascade") == .forbidden)
+            for id in [bottom, middle] { #expect(await patch(id, ["enabled": false]) == .ok) }
+            #expect(await delete("/projects/\(top)") == .forbidden)
+            #expect(await patch(bottom, ["options": ["immutable": true]]) == .ok)
+            #expect(await delete("/projects/\(top)?cascade") == .forbidden)
+            #expect(await cloud.call(.patch, "/domains/\(domain)", admin, ["domain": ["enabled": false]]).status == .ok)
+            #expect(await delete("/domains/\(domain)") == .forbidden, "something in it is immutable")
+            #expect(await patch(bottom, ["options": ["immutable": false]]) == .ok)
+            #expect(await delete("/projects/\(top)?cascade=1") == .noContent)
+            for id in [top, middle, bottom] { #expect(await cloud.call(.get, "/projects/\(id)", admin).status == .notFound) }
+            #expect(await cloud.call(.get, "/users/\(user)", admin).json["user"]?["default_project_id"] == nil)
+            #expect(await delete("/domains/\(domain)") == .noContent)
         }
     }
 

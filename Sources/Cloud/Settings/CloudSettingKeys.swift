@@ -1,6 +1,7 @@
 import CloudCore
 import CloudSettings
 import CloudTelemetry
+import Foundation
 
 /// Every setting of the program, declared once. Modules never see these: the composition root turns them into the
 /// plain options that each module takes.
@@ -39,6 +40,25 @@ public enum CloudSettingKeys {
     static let uniqueLastPasswordCount = SettingKey(
         "identity.security_compliance.unique_last_password_count", default: 0, in: 0...24,
         "How many of a user's last passwords may not be used again; 0 for any.")
+    static let passwordExpiresDays = SettingKey<Int?>(
+        "identity.security_compliance.password_expires_days", default: nil, in: 1...36_500,
+        "After how many days a new password must be changed; nothing for never.")
+    static let minimumPasswordAge = SettingKey(
+        "identity.security_compliance.minimum_password_age", default: 0, in: 0...36_500,
+        "How many days users must keep a password they chose; 0 for none.")
+    static let passwordRegex = SettingKey<String?>(
+        "identity.security_compliance.password_regex", default: nil,
+        "A regular expression that new passwords must match; nothing for any password."
+    ) { $0.map { (try? NSRegularExpression(pattern: $0)) == nil ? "must be a regular expression" : nil } ?? nil }
+    static let passwordRegexDescription = SettingKey<String?>(
+        "identity.security_compliance.password_regex_description", default: nil,
+        "The regular expression in words, for users whose password does not match.")
+    static let changePasswordUponFirstUse = SettingKey(
+        "identity.security_compliance.change_password_upon_first_use", default: false,
+        "Whether users must change a password that an administrator gave them before they can log in.")
+    static let disableUserAccountDaysInactive = SettingKey<Int?>(
+        "identity.security_compliance.disable_user_account_days_inactive", default: nil, in: 1...36_500,
+        "After how many days without a login a user counts as disabled; nothing for never.")
     static let region = SettingKey("identity.region", default: "RegionOne", "The region that the first start makes.")
 
     // MARK: Networking
@@ -85,7 +105,9 @@ public enum CloudSettingKeys {
     /// All of them.
     public static let registry = SettingsRegistry([
         publicURL, bodyLimit, logLevel, logFormat, accessLog, database, passwordHashRounds, tokenLifetime,
-        maximumActiveKeys, lockoutFailureAttempts, lockoutDuration, uniqueLastPasswordCount, region, tenantNetworkType,
+        maximumActiveKeys, lockoutFailureAttempts, lockoutDuration, uniqueLastPasswordCount, passwordExpiresDays,
+        minimumPasswordAge, passwordRegex, passwordRegexDescription, changePasswordUponFirstUse,
+        disableUserAccountDaysInactive, region, tenantNetworkType,
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
         cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
     ])

@@ -18,10 +18,22 @@ struct ServiceOptions {
         options.passwordHashRounds = settings[CloudSettingKeys.passwordHashRounds]
         options.tokenLifetime = settings[CloudSettingKeys.tokenLifetime]
         options.maximumActiveKeys = settings[CloudSettingKeys.maximumActiveKeys]
-        options.securityCompliance.lockoutFailureAttempts = settings[CloudSettingKeys.lockoutFailureAttempts]
-        options.securityCompliance.lockoutDuration = settings[CloudSettingKeys.lockoutDuration]
-        options.securityCompliance.uniqueLastPasswordCount = settings[CloudSettingKeys.uniqueLastPasswordCount]
+        options.securityCompliance = securityCompliance
         return options
+    }
+
+    private var securityCompliance: IdentityOptions.SecurityCompliance {
+        var rules = IdentityOptions.SecurityCompliance()
+        rules.lockoutFailureAttempts = settings[CloudSettingKeys.lockoutFailureAttempts]
+        rules.lockoutDuration = settings[CloudSettingKeys.lockoutDuration]
+        rules.uniqueLastPasswordCount = settings[CloudSettingKeys.uniqueLastPasswordCount]
+        rules.passwordExpiresDays = settings[CloudSettingKeys.passwordExpiresDays]
+        rules.minimumPasswordAge = settings[CloudSettingKeys.minimumPasswordAge]
+        rules.passwordRegex = settings[CloudSettingKeys.passwordRegex]
+        rules.passwordRegexDescription = settings[CloudSettingKeys.passwordRegexDescription]
+        rules.changePasswordUponFirstUse = settings[CloudSettingKeys.changePasswordUponFirstUse]
+        rules.disableUserAccountDaysInactive = settings[CloudSettingKeys.disableUserAccountDaysInactive]
+        return rules
     }
 
     var networking: NetworkingOptions {

@@ -6,7 +6,7 @@ import CloudStore
 /// `/v3/domains`.
 extension Identity {
     private static let fields: [(name: String, schema: Schema)] = [
-        ("name", Shape.name(64)), ("description", Shape.text), ("enabled", Shape.flag), ("tags", Shape.tags),
+        ("name", Shape.name(64)), ("description", .nullable(.string(length: 0...255))), ("enabled", Shape.flag), ("tags", Shape.tags),
         ("options", Shape.immutableOption), ("explicit_domain_id", Shape.identifier),
     ]
 

@@ -56,7 +56,7 @@ extension Identity {
         .json { json in
             json.object {
                 $0.member("tags", project.tags)
-                $0.member("links") { $0.collectionLinks(request, next: nil) }
+                $0.member("links", ["self": request.listURL])
             }
         }
     }
@@ -65,7 +65,7 @@ extension Identity {
         try await database.write { transaction in
             guard var project = try ProjectRecords.find(projectID, transaction) else { throw IdentityError.notFound("project", id: projectID) }
             if project.isImmutable { throw IdentityError.immutable(project.kind, id: projectID, verb: "update") }
-            project.tags = Set(try change(project.tags)).sorted()
+            project.tags = Set(try change(project.tags).map(\.trimmed)).sorted()
             guard project.tags.count <= ProjectRules.maximumTags else {
                 throw IdentityError.invalid("A project has at most \(ProjectRules.maximumTags) tags.")
             }

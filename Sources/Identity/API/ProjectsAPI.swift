@@ -52,17 +52,22 @@ extension Identity {
                 if try await project(id: request["project_id"]).isDomain {
                     try await deleteDomain(request["project_id"])
                 } else {
-                    try await deleteProject(request["project_id"])
+                    try await deleteProject(request["project_id"], cascade: request.has(flag: "cascade"))
                 }
                 return .empty()
             },
             .guarded(.get, "/users/{user_id}/projects", "List a user's projects", rule: "identity:list_user_projects") { request, gate in
                 try await openUser(request, gate)
                 let user = try await user(id: request["user_id"])
-                return .listing(try await projects(ofUser: user.id), request)
+                let query = try request.listQuery(Self.userProjectFilters, options)
+                return .listing(try await listProjects(query, ofUser: user.id), request, query)
             },
         ]
     }
+
+    private static let userProjectFilters = FilterColumns([
+        "name": ("p.name", .text), "domain_id": ("p.domain_id", .text), "enabled": ("p.enabled", .flag),
+    ])
 
     private static let ofProject = "project_id:%(target.project.id)s"
     private static let domainManager =
@@ -105,7 +110,7 @@ extension Identity {
         var query = try request.listQuery(ProjectRecords.filters, options)
         if query["is_domain"] == nil { query = query.filtered("is_domain", "0") }
         let tagFilters = ["tags", "tags-any", "not-tags", "not-tags-any"].compactMap { name in
-            request.query[name].map { (name, $0.split(separator: ",").map(String.init)) }
+            request.query[name].map { (name, $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)) }
         }
         let page = try await listProjects(query, tagFilters: tagFilters, inDomain: request.token?.domainID)
         return .listing(page, request, query)
@@ -117,8 +122,8 @@ extension Identity {
         let isDomain = body["is_domain"]?.truth ?? false
         let domainID = isDomain ? nil : body["domain_id"]?.string ?? request.token?.domainID ?? ProjectRules.defaultDomainID
         let project = Project(
-            id: Identifier.hex(), name: "", domainID: domainID, parentID: body["parent_id"]?.string ?? domainID,
-            isDomain: isDomain, description: "")
+            id: Identifier.hex(), name: "", domainID: domainID,
+            parentID: body["parent_id"]?.string ?? body["domain_id"]?.string ?? domainID, isDomain: isDomain, description: "")
         return .showing(try await createProject(project, ProjectFields(body)), request)
     }
 

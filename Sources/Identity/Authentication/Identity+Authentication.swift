@@ -33,10 +33,10 @@ extension Identity {
     /// Makes a token for somebody who is known.
     /// - Throws: `IdentityError`.
     func issueToken(for proven: Proven, scope requested: RequestedScope) async throws -> IssuedToken {
-        let grant = try await database.read { reader in
-            guard let user = try UserRecords.find(proven.userID, reader), user.options.admits(proven.methods) else {
-                throw IdentityError.unauthorized
-            }
+        let grant = try await database.read { [rules = options.securityCompliance] reader in
+            guard let user = try UserRecords.find(proven.userID, reader), user.options.admits(proven.methods),
+                !user.isInactive(rules, at: .now)
+            else { throw IdentityError.unauthorized }
             return try ScopeGrant(requested, for: user, proven, reader)
         }
         let now = Timestamp.now

@@ -47,14 +47,22 @@ extension Identity {
             if counts { try await countFailure(of: user, at: now) }
             throw IdentityError.unauthorized
         }
-        guard user.isEnabled else { throw IdentityError.accountDisabled(userID: user.id) }
+        guard user.seen(rules, at: now).isEnabled else { throw IdentityError.accountDisabled(userID: user.id) }
         if user.password?.isExpired(at: now) == true, !user.options.ignoresPasswordExpiry {
             throw IdentityError.passwordExpired(userID: user.id)
         }
-        if user.failedLogins.count > 0 {
-            try await database.write { try UserRecords.forgetFailedLogins(of: user.id, $0) }
-        }
+        try await noteSuccess(of: user, at: now)
         try await renewHash(hash, password, of: user)
+    }
+
+    /// Forgets failures, and notes the day where inactive users are disabled.
+    private func noteSuccess(of user: User, at moment: Timestamp) async throws {
+        let countsActivity = options.securityCompliance.disableUserAccountDaysInactive != nil && user.lastActiveAt?.day != moment.day
+        guard user.failedLogins.count > 0 || countsActivity else { return }
+        try await database.write { transaction in
+            if user.failedLogins.count > 0 { try UserRecords.forgetFailedLogins(of: user.id, transaction) }
+            if countsActivity { try UserRecords.noteActivity(of: user.id, at: moment, transaction) }
+        }
     }
 
     /// After a lockout that ended, counting starts anew.

@@ -13,6 +13,8 @@ struct User: Sendable, Hashable {
     var password: Password?
     var failedLogins = FailedLogins()
     var createdAt: Timestamp
+    /// The last login by password, noted only where inactive users are disabled.
+    var lastActiveAt: Timestamp?
 }
 
 /// A user's current password as it is stored.
@@ -21,6 +23,8 @@ struct Password: Sendable, Hashable {
     var hash: String?
     var createdAt: Timestamp
     var expiresAt: Timestamp?
+    /// Whether the user chose it, and not an administrator.
+    var isSelfService = false
 
     func isExpired(at moment: Timestamp) -> Bool { expiresAt.map { moment >= $0 } ?? false }
 }
@@ -50,6 +54,10 @@ struct UserOptions: Sendable, Hashable {
     /// The user may not change the password.
     var locksPassword: Bool { values["lock_password"] == .bool(true) }
     var ignoresPasswordExpiry: Bool { values["ignore_password_expiry"] == .bool(true) }
+    /// A password from an administrator need not be changed before its first use.
+    var ignoresFirstUse: Bool { values["ignore_change_password_upon_first_use"] == .bool(true) }
+    /// However long without a login, the account stays as it is.
+    var ignoresInactivity: Bool { values["ignore_user_inactivity"] == .bool(true) }
 
     /// Whether these methods are enough for this user. Without rules any are, and a rule no method of which is
     /// known is passed over, so that nobody is locked out by a typing error.

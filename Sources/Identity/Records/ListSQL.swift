@@ -40,6 +40,15 @@ extension ListQuery {
         return conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND ")
     }
 
+    /// Checks that the element exists after which the page starts.
+    /// - Throws: `IdentityError.missing`.
+    func checkMarker(_ table: SQL, _ reader: any Reader) throws {
+        guard let marker else { return }
+        guard try reader.scalar("SELECT 1 FROM \(table) WHERE id = \(marker)", as: Int.self) != nil else {
+            throw IdentityError.missing("Marker \(marker) could not be found.")
+        }
+    }
+
     /// The order and the size of the page.
     func pageClause(id: SQL) -> SQL {
         " ORDER BY \(id)" + (limit.map { " LIMIT \($0)" } ?? "")

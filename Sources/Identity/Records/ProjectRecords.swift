@@ -137,9 +137,9 @@ enum ProjectRecords {
         }
     }
 
-    /// Deletes a project, and for a domain everything in it.
-    static func delete(_ id: String, _ transaction: any Transaction) throws {
-        try transaction.execute("UPDATE identity_users SET default_project_id = NULL WHERE default_project_id = \(id)")
-        try transaction.execute("DELETE FROM identity_projects WHERE id = \(id)")
+    /// Deletes projects that nothing else is below, and for a domain everything in it.
+    static func delete(_ ids: [String], _ transaction: any Transaction) throws {
+        try transaction.execute("UPDATE identity_users SET default_project_id = NULL WHERE default_project_id IN \(in: ids)")
+        try transaction.execute("DELETE FROM identity_projects WHERE id IN \(in: ids)")
     }
 }

@@ -10,17 +10,21 @@ enum UserRecords {
 
     private static let columns: SQL = """
         u.id, l.name, u.domain_id, u.enabled, u.default_project_id, u.extra, u.options, u.created_at, l.password_hash,
-        l.password_created_at, l.password_expires_at, l.failed_auth_count, l.failed_auth_at
+        l.password_created_at, l.password_expires_at, l.failed_auth_count, l.failed_auth_at, u.last_active_at,
+        l.password_self_service
         """
     private static let tables: SQL = " FROM identity_users u JOIN identity_local_users l ON l.user_id = u.id"
 
     private static func user(_ row: borrowing Row) throws -> User {
         let passwordCreatedAt: Timestamp? = try row[9]
-        let password = try passwordCreatedAt.map { Password(hash: try row[8], createdAt: $0, expiresAt: try row[10]) }
+        let password = try passwordCreatedAt.map {
+            Password(hash: try row[8], createdAt: $0, expiresAt: try row[10], isSelfService: try row[14])
+        }
         return User(
             id: try row[0], name: try row[1], domainID: try row[2], isEnabled: try row[3], defaultProjectID: try row[4],
             extra: (try row[5] as JSON).members, options: UserOptions(values: (try row[6] as JSON).members),
-            password: password, failedLogins: FailedLogins(count: try row[11], lastAt: try row[12]), createdAt: try row[7])
+            password: password, failedLogins: FailedLogins(count: try row[11], lastAt: try row[12]), createdAt: try row[7],
+            lastActiveAt: try row[13])
     }
 
     static func find(_ id: String, _ reader: any Reader) throws -> User? {
@@ -84,7 +88,8 @@ enum UserRecords {
         try transaction.execute(
             """
             UPDATE identity_users SET enabled = \(user.isEnabled), default_project_id = \(user.defaultProjectID),
-                extra = \(JSON.object(user.extra)), options = \(JSON.object(user.options.values)) WHERE id = \(user.id)
+                extra = \(JSON.object(user.extra)), options = \(JSON.object(user.options.values)),
+                last_active_at = \(user.lastActiveAt) WHERE id = \(user.id)
             """)
         try transaction.execute(
             """
@@ -115,7 +120,8 @@ enum UserRecords {
         try transaction.execute(
             """
             UPDATE identity_local_users SET password_hash = \(password.hash), password_created_at = \(password.createdAt),
-                password_expires_at = \(password.expiresAt) WHERE user_id = \(userID)
+                password_expires_at = \(password.expiresAt), password_self_service = \(password.isSelfService)
+            WHERE user_id = \(userID)
             """)
     }
 
@@ -140,6 +146,11 @@ enum UserRecords {
             UPDATE identity_local_users SET failed_auth_count = failed_auth_count + 1, failed_auth_at = \(moment)
             WHERE user_id = \(userID)
             """)
+    }
+
+    /// Notes a login, for the rule about inactive users.
+    static func noteActivity(of userID: String, at moment: Timestamp, _ transaction: any Transaction) throws {
+        try transaction.execute("UPDATE identity_users SET last_active_at = \(moment) WHERE id = \(userID)")
     }
 
     static func forgetFailedLogins(of userID: String, _ transaction: any Transaction) throws {
