@@ -53,6 +53,10 @@ public struct Identity: Sendable {
             regionEndpoints,
             serviceEndpoints,
             endpointEndpoints,
+            identityProviderEndpoints,
+            federationProtocolEndpoints,
+            mappingEndpoints,
+            serviceProviderEndpoints,
         ]
         return groups.flatMap { $0 }
     }
@@ -75,6 +79,10 @@ public struct Identity: Sendable {
             regionRules,
             serviceRules,
             endpointRules,
+            identityProviderRules,
+            federationProtocolRules,
+            mappingRules,
+            serviceProviderRules,
         ]
         return groups.flatMap { $0 }
     }

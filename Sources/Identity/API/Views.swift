@@ -19,7 +19,9 @@ struct Linked<Resource: ResourceView>: JSONWritable {
     func write(to json: inout JSONWriter) {
         json.object { json in
             resource.writeMembers(to: &json)
-            json.member("links") { $0.object { $0.member("self", links.url("/\(Resource.collection)/\(resource.id)")) } }
+            json.member("links") { json in
+                json.object { json in for (name, path) in resource.linkedPaths { json.member(name, links.url(path)) } }
+            }
         }
     }
 }
@@ -31,7 +33,13 @@ protocol ResourceView {
     /// The name of many, in paths and as in `{"users": […]}`.
     static var collection: String { get }
     var id: String { get }
+    /// Where its links lead, below `/v3`.
+    var linkedPaths: [(name: String, path: String)] { get }
     func writeMembers(to json: inout JSONWriter)
+}
+
+extension ResourceView {
+    var linkedPaths: [(name: String, path: String)] { [("self", "/\(Self.collection)/\(id)")] }
 }
 
 extension APIResponse {
