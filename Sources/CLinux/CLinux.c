@@ -36,7 +36,7 @@ int altostack_spawn(
     if (result != 0) { errno = result; return -1; }
     result = posix_spawnattr_init(&attributes);
     if (result != 0) { posix_spawn_file_actions_destroy(&actions); errno = result; return -1; }
-    if (new_session) flags |= POSIX_SPAWN_SETSID;
+    flags |= new_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);

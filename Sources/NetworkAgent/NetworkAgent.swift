@@ -40,7 +40,9 @@ public actor NetworkAgent {
                 try await bus.serve(Self.service(of: dataPlane), at: address, concurrency: 16, queueLimit: 1024))
         }
         if let interfaces = drivers.interfaces {
-            reporter = Task { await self.report(interfaces.statusChanges()) }
+            // Before the first message is taken: what a plug changes must not go unheard.
+            let changes = await interfaces.statusChanges()
+            reporter = Task { await self.report(changes) }
             let address = BusAddress(topic: NetworkTopic.agent, host: host)
             subscriptions.append(
                 try await bus.serve(Self.service(of: interfaces), at: address, concurrency: 16, queueLimit: 512))

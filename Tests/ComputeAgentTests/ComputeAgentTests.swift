@@ -5,7 +5,7 @@ import Testing
 
 @testable import ComputeAgent
 
-@Suite struct ComputeAgentTests {
+@Suite(.timeLimit(.minutes(2))) struct ComputeAgentTests {
     @Test func tellsTheControllersWhatTheHostOffers() async throws {
         var options = SimulatedHypervisor.Options()
         (options.vcpus, options.memoryMiB, options.diskGiB) = (12, 24_000, 99)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ComputeAgent
 
-@Suite(.enabled(if: hasDiskTools, "qemu-img is needed")) struct DisksTests {
+@Suite(.enabled(if: hasDiskTools, "qemu-img is needed"), .timeLimit(.minutes(2))) struct DisksTests {
     private let folder: TemporaryFolder
     private let source = ImageSourceStub()
 
@@ -211,7 +211,7 @@ import Testing
     }
 }
 
-@Suite struct QCOW2HeaderTests {
+@Suite(.timeLimit(.minutes(2))) struct QCOW2HeaderTests {
     private func header(version: UInt8 = 3, size: UInt64 = 1 << 30, nameOffset: UInt64 = 0, name: String = "", features: UInt8 = 0) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 512)
         bytes.replaceSubrange(0..<8, with: [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, version])

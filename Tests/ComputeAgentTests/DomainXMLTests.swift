@@ -4,7 +4,7 @@ import Testing
 
 @testable import ComputeAgent
 
-@Suite struct DomainXMLTests {
+@Suite(.timeLimit(.minutes(2))) struct DomainXMLTests {
     private let host = DomainXML.Host(hasKVM: false, hasDirectIO: true)
 
     private func definition(_ guest: GuestSpecification, offload: Bool = false) -> GuestDefinition {
@@ -98,7 +98,7 @@ import Testing
     }
 }
 
-@Suite struct HostFactsTests {
+@Suite(.timeLimit(.minutes(2))) struct HostFactsTests {
     @Test func processorsAreDescribedAsNovaDoes() {
         let fields = ProcessorDescription.fields(of: "processor\t: 0\nmodel name\t: Some CPU @ 2GHz\nflags\t\t: fpu sse\n\nprocessor\t: 1\nmodel name\t: Other\n")
         #expect(fields["model name"] == "Some CPU @ 2GHz")

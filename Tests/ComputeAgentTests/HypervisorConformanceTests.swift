@@ -46,7 +46,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
 }
 
 /// What every driver has to do, in the words of the messages that reach the agent.
-@Suite(.serialized) struct HypervisorConformanceTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct HypervisorConformanceTests {
     private func with(_ kind: ArmKind, _ body: (any HypervisorArm) async throws -> Void) async throws {
         let arm = try await kind.open()
         do {

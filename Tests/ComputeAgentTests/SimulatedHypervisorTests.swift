@@ -3,7 +3,7 @@ import Testing
 
 @testable import ComputeAgent
 
-@Suite struct SimulatedHypervisorTests {
+@Suite(.timeLimit(.minutes(2))) struct SimulatedHypervisorTests {
     private func definition(_ guest: GuestSpecification, _ driver: SimulatedHypervisor) async throws -> GuestDefinition {
         GuestDefinition(guest: guest, disks: try await driver.prepare(guest), interfaces: [])
     }

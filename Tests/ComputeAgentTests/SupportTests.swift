@@ -25,7 +25,7 @@ private final class Headcount: Sendable {
     }
 }
 
-@Suite struct CommandTests {
+@Suite(.timeLimit(.minutes(2))) struct CommandTests {
     @Test func argumentsArriveAsTheyAre() async throws {
         let outcome = try await Command(program: "printf", arguments: ["%s|", "a b", "$HOME;`id`", ""], deadline: .seconds(10)).run()
         #expect(outcome == Command.Outcome(status: 0, output: "a b|$HOME;`id`||", errors: ""))
@@ -77,7 +77,7 @@ private final class Headcount: Sendable {
     }
 }
 
-@Suite struct TurnsTests {
+@Suite(.timeLimit(.minutes(2))) struct TurnsTests {
     @Test func aGateAdmitsSoManyAtOnce() async throws {
         let gate = Gate(limit: 3)
         let inside = Headcount()
@@ -127,7 +127,7 @@ private final class Headcount: Sendable {
     }
 }
 
-@Suite struct BlockingThreadsTests {
+@Suite(.timeLimit(.minutes(2))) struct BlockingThreadsTests {
     @Test func theDeadlineEndsTheWait() async throws {
         let threads = BlockingThreads(name: "test", threads: 1)
         let release = DispatchSemaphore(value: 0)
@@ -195,7 +195,7 @@ private final class Headcount: Sendable {
     }
 }
 
-@Suite struct ConsoleTextTests {
+@Suite(.timeLimit(.minutes(2))) struct ConsoleTextTests {
     @Test(arguments: [
         (0, ""), (1, "c\n"), (2, "b\nc\n"), (3, "a\nb\nc\n"), (99, "a\nb\nc\n"),
     ])

@@ -12,7 +12,7 @@ int altostack_setns_network(int descriptor);
 int altostack_pipe(int descriptors[2]);
 
 // Starts a program without a shell: arguments and environment end with NULL. The child has the three descriptors as its
-// standard ones and no others, default signal handling, and a session of its own if so wished.
+// standard ones and no others, default signal handling, and a process group or, if so wished, a session of its own.
 int altostack_spawn(
     const char *path, char *const arguments[], char *const environment[], int input, int output, int error,
     int new_session, pid_t *child);

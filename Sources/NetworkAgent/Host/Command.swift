@@ -78,12 +78,13 @@ struct Command: Sendable, Hashable {
         }
         let end = ContinuousClock.now + limit
         let output = standardOutput.read.readAll(until: end, limit: Self.outputLimit)
-        guard let output else {
-            kill(child, SIGKILL)
-            _ = Self.reap(child)
-            throw HostError.timeout(name)
+        if let output, let status = Self.reap(child, until: end) {
+            return Outcome(status: status, output: String(decoding: output, as: UTF8.self))
         }
-        return Outcome(status: Self.reap(child), output: String(decoding: output, as: UTF8.self))
+        // With what it started, which may hold its output open. What the kernel does not let die becomes its business.
+        kill(-child, SIGKILL)
+        _ = Self.reap(child, until: .now + .seconds(5))
+        throw HostError.timeout(name)
     }
 
     private func spawn(input: FileDescriptor, output: FileDescriptor, newSession: Bool) throws -> pid_t {
@@ -98,13 +99,18 @@ struct Command: Sendable, Hashable {
         return child
     }
 
-    /// Waits for a child that has closed its output or was killed.
-    private static func reap(_ child: pid_t) -> Int32 {
+    /// Waits for a child that has closed its output or was killed; nil if it has not ended by then.
+    private static func reap(_ child: pid_t, until end: ContinuousClock.Instant) -> Int32? {
         var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0 {
-            guard errno == EINTR else { return -1 }
+        var pause: UInt32 = 50
+        while true {
+            let result = waitpid(child, &status, WNOHANG)
+            if result == child { return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F) }
+            guard result == 0 || errno == EINTR else { return -1 }
+            guard .now < end else { return nil }
+            usleep(pause)
+            pause = min(pause * 2, 20_000)
         }
-        return status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F)
     }
 }
 

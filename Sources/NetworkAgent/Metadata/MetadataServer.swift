@@ -6,62 +6,49 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NetworkMessages
+import Synchronization
 
 /// Answers the guests of one network on port 80 of its namespace. The socket stays in the namespace in which it was made,
 /// so the network and the peer's address name the guest, whatever it writes into its request.
 actor MetadataServer {
-    private typealias Connection = NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>
-
     /// How many connections are served at once; further ones are closed.
     static let connectionLimit = 64
-    /// How many bytes of request line and headers, and of a body, are taken.
-    static let headerLimit = 8 << 10
-    static let bodyLimit = 64 << 10
-    /// How long a connection may last.
-    static let patience = Duration.seconds(30)
 
-    private let networkID: String
-    private let source: any MetadataSource
-    private let logger: Logger
-    private var acceptor: Task<Void, Never>?
+    private let responder: MetadataResponder
+    private let connections = ConnectionSet(limit: connectionLimit)
     private var channel: (any Channel)?
-    private var connections = 0
 
     init(networkID: String, source: any MetadataSource, logger: Logger) {
-        (self.networkID, self.source, self.logger) = (networkID, source, logger)
+        responder = MetadataResponder(networkID: networkID, source: source, logger: logger)
     }
 
-    /// Opens the socket and answers.
+    /// Opens the socket and answers, once in a server's life.
     /// - Throws: `HostError`, and NIO's errors.
     func start(in namespace: NetworkNamespace, port: UInt16 = 80) async throws {
         let socket = try await namespace.run { try Self.listeningSocket(port: port) }
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(socket) { channel in
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { [responder, connections] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    // A connection that is not admitted is closed by the error.
+                    try connections.admit(channel)
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    return try Connection(wrappingChannelSynchronously: channel)
+                    try channel.pipeline.syncOperations.addHandler(MetadataConnection(responder: responder))
                 }
             }
-        channel = server.channel
-        acceptor = Task {
-            do {
-                try await server.executeThenClose { inbound in
-                    try await withThrowingDiscardingTaskGroup { group in
-                        for try await connection in inbound { group.addTask { await self.serve(connection) } }
-                    }
-                }
-            } catch {
-                self.logger.debug("A metadata socket closed", metadata: ["network": "\(self.networkID)", "error": "\(error)"])
-            }
-        }
+            .withBoundSocket(socket).get()
     }
 
     /// Closes the socket and ends what is under way.
     func stop() async {
-        channel?.close(promise: nil)
-        acceptor?.cancel()
-        await acceptor?.value
-        (acceptor, channel) = (nil, nil)
+        if let channel { await Self.end(channel) }
+        channel = nil
+        for connection in connections.close() { await Self.end(connection) }
+    }
+
+    private static func end(_ channel: any Channel) async {
+        channel.close(promise: nil)
+        // It ends with the channel, and never fails.
+        try? await channel.closeFuture.get()
     }
 
     /// The port on which it listens.
@@ -86,81 +73,43 @@ actor MetadataServer {
         }
         return socket
     }
+}
 
-    // MARK: - Connections
-
-    private func serve(_ connection: Connection) async {
-        let isOneTooMany = connections >= Self.connectionLimit
-        connections += 1
-        defer { connections -= 1 }
-        let timer = Task {
-            do { try await Task.sleep(for: Self.patience) } catch { return }
-            connection.channel.close(promise: nil)
-        }
-        defer { timer.cancel() }
-        do {
-            try await connection.executeThenClose { inbound, outbound in
-                guard !isOneTooMany else { return }
-                let (request, answer) = try await self.exchange(inbound, peer: connection.channel.remoteAddress)
-                try await Self.write(answer, isHead: request?.method == .HEAD, to: outbound)
-            }
-        } catch {
-            logger.debug("A metadata connection broke", metadata: ["network": "\(networkID)", "error": "\(error)"])
-        }
+/// The connections of a server.
+final class ConnectionSet: Sendable {
+    private struct State {
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var isClosed = false
     }
 
-    private func exchange(
-        _ inbound: NIOAsyncChannelInboundStream<HTTPServerRequestPart>, peer: SocketAddress?
-    ) async throws -> (HTTPRequestHead?, MetadataResponse) {
-        var head: HTTPRequestHead?
-        var size = 0
-        parts: for try await part in inbound {
-            switch part {
-            case .head(let value):
-                head = value
-                let length = value.headers.reduce(value.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count }
-                if length > Self.headerLimit { return (value, Self.refusal(431)) }
-            case .body(let buffer):
-                size += buffer.readableBytes
-                if size > Self.bodyLimit { return (head, Self.refusal(413)) }
-            case .end:
-                break parts
-            }
-        }
-        guard let head, let address = peer?.ipAddress else { return (nil, Self.refusal(400)) }
-        return (head, await answer(head, from: address))
-    }
+    /// Why a connection is not admitted.
+    struct Refusal: Error {}
 
-    private func answer(_ head: HTTPRequestHead, from address: String) async -> MetadataResponse {
-        guard head.method == .GET || head.method == .HEAD else { return Self.refusal(405) }
-        guard head.uri.hasPrefix("/") else { return Self.refusal(400) }
-        let path = head.uri.prefix { $0 != "?" && $0 != "#" }
-        do {
-            return try await source.respond(to: MetadataRequest(networkID: networkID, address: address, path: String(path)))
-        } catch {
-            logger.info("No metadata for a guest now", metadata: [
-                "network": "\(networkID)", "address": "\(address)", "error": "\(error)",
-            ])
-            return Self.refusal(503)
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Keeps a connection until it is closed.
+    /// - Throws: `Refusal` if there are too many or the set is closed.
+    func admit(_ channel: any Channel) throws(Refusal) {
+        let id = ObjectIdentifier(channel)
+        let isAdmitted = state.withLock { state in
+            guard !state.isClosed, state.channels.count < limit else { return false }
+            state.channels[id] = channel
+            return true
+        }
+        guard isAdmitted else { throw Refusal() }
+        channel.closeFuture.whenComplete { [self] _ in
+            state.withLock { _ = $0.channels.removeValue(forKey: id) }
         }
     }
 
-    private static func refusal(_ status: Int) -> MetadataResponse {
-        let reason = HTTPResponseStatus(statusCode: status).reasonPhrase
-        return MetadataResponse(status: status, contentType: "text/plain; charset=utf-8", body: Array("\(status) \(reason)\n".utf8))
-    }
-
-    private static func write(
-        _ answer: MetadataResponse, isHead: Bool, to outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
-    ) async throws {
-        var headers = HTTPHeaders([
-            ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)), ("Connection", "close"),
-        ])
-        if answer.status == 405 { headers.add(name: "Allow", value: "GET, HEAD") }
-        if answer.status == 503 { headers.add(name: "Retry-After", value: "5") }
-        let head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
-        try await outbound.write(.head(head))
-        if !isHead, !answer.body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: answer.body)))) }
-        try await outbound.write(.end(nil))
+    /// Admits nobody any more, and returns those that are there.
+    func close() -> [any Channel] {
+        state.withLock { state in
+            state.isClosed = true
+            return Array(state.channels.values)
+        }
     }
 }

@@ -1,7 +1,6 @@
 import CloudCore
 import Logging
 import NIOCore
-import NIOPosix
 
 /// A lasting connection to a database of an ovsdb-server (RFC 7047) over its Unix socket. It keeps a replica of the
 /// wanted tables, reconnects by itself and then builds the replica anew. The server tells a transaction's changes
@@ -37,7 +36,7 @@ actor OVSDBClient {
     private let logger: Logger
 
     private var session: OVSDBSession
-    private var channel: (any Channel)?
+    private var connection: SocketConnection?
     private var isClosed = false
     private var calls: [Int: Call] = [:]
     private var waiters: [Int: Waiter] = [:]
@@ -57,7 +56,7 @@ actor OVSDBClient {
     // MARK: - Use
 
     /// Whether the replica is complete and kept.
-    var isReady: Bool { channel != nil && session.isReady }
+    var isReady: Bool { connection != nil && session.isReady }
 
     /// Commits operations in one transaction.
     /// - Throws: `OVSDBError`; `.deadlineExceeded` leaves open whether it was committed.
@@ -100,6 +99,10 @@ actor OVSDBClient {
     /// A signal whenever the replica became complete or changed; several changes may share one. The first comes at once.
     func changes() -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        guard !isClosed else {
+            continuation.finish()
+            return stream
+        }
         lastObserver += 1
         let id = lastObserver
         observers[id] = continuation
@@ -140,43 +143,33 @@ actor OVSDBClient {
     }
 
     private func disconnect() {
-        channel?.close(promise: nil)
-        channel = nil
+        connection?.close()
+        connection = nil
         for id in calls.keys { endCall(id, .failure(OVSDBError.disconnected)) }
     }
 
     private func converse() async throws {
-        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.seconds(5))
-            .connect(unixDomainSocketPath: path) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        try await connection.executeThenClose { inbound, _ in
-            try await converse(on: connection.channel, inbound)
-        }
-    }
-
-    private func converse(on channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) async throws {
+        let connection = try await SocketConnection.connect(toUnixSocket: path)
+        defer { connection.close() }
+        // While we were connecting, somebody may have closed us.
         guard !isClosed else { return }
         session = OVSDBSession(monitor: monitor)
-        self.channel = channel
-        let handshake = expiring(ContinuousClock.now + options.handshakeDeadline) { await $0.abandonUnlessReady(channel) }
+        self.connection = connection
+        let handshake = expiring(ContinuousClock.now + options.handshakeDeadline) { await $0.abandonUnlessReady(connection) }
         defer { handshake.cancel() }
         perform(session.start())
         var splitter = JSONStreamSplitter(limit: options.messageLimit)
-        for try await buffer in inbound {
+        while let buffer = try await connection.next() {
             for text in try splitter.feed(buffer.readableBytesView) {
                 perform(try session.receive(JSON(parsing: text)))
             }
         }
     }
 
-    private func abandonUnlessReady(_ channel: any Channel) {
+    private func abandonUnlessReady(_ connection: SocketConnection) {
         guard !session.isReady else { return }
         logger.warning("The server does not answer")
-        channel.close(promise: nil)
+        connection.close()
     }
 
     private func perform(_ actions: [OVSDBSession.Action]) {
@@ -192,7 +185,7 @@ actor OVSDBClient {
     }
 
     private func send(_ message: JSON) {
-        channel?.writeAndFlush(ByteBuffer(bytes: message.bytes), promise: nil)
+        connection?.send(message.bytes)
     }
 
     // MARK: - Calls

@@ -24,7 +24,7 @@ public protocol InterfaceDriver: Sendable {
     /// Makes the interfaces exactly those wanted.
     func reconcile(wanted: [PlugInterface], deadline: ContinuousClock.Instant) async throws -> InterfaceReconciliation
 
-    /// Each port whose packets begin to flow, or no longer do. One listener at a time.
+    /// Each port whose packets flow, begin to flow, or no longer do, from now on. One listener at a time.
     func statusChanges() async -> AsyncStream<InterfaceStatus>
 }
 

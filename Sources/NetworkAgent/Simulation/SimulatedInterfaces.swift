@@ -42,10 +42,11 @@ public actor SimulatedInterfaces: InterfaceDriver {
         try await InterfaceReconciler.reconcile(self, wanted: wanted, deadline: deadline)
     }
 
-    /// Every interface's status, as it changes.
+    /// Every interface that is up, and then each change.
     public func statusChanges() async -> AsyncStream<InterfaceStatus> {
         let (stream, continuation) = AsyncStream.makeStream(of: InterfaceStatus.self, bufferingPolicy: .bufferingNewest(4096))
         listener = continuation
+        for portID in interfaces.keys.sorted() { continuation.yield(InterfaceStatus(portID: portID, isUp: true)) }
         return stream
     }
 }

@@ -1,6 +1,5 @@
 import CloudCore
 import NIOCore
-import NIOPosix
 
 /// The command socket of Open vSwitch's and OVN's daemons (ovs-appctl(8)): JSON-RPC with arguments that are strings.
 enum UnixControl {
@@ -21,26 +20,20 @@ enum UnixControl {
     }
 
     private static func converse(_ path: String, _ method: String, _ arguments: [String]) async throws -> String {
-        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.seconds(2))
-            .connect(unixDomainSocketPath: path) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
+        let connection = try await SocketConnection.connect(toUnixSocket: path, limit: .seconds(2))
+        defer { connection.close() }
+        let request: JSON = ["id": 0, "method": .string(method), "params": .array(arguments.map(JSON.string))]
+        connection.send(request.bytes)
+        var splitter = JSONStreamSplitter(limit: 1 << 20)
+        while let buffer = try await connection.next() {
+            guard let text = try splitter.feed(buffer.readableBytesView).first else { continue }
+            let answer = try JSON(parsing: text)
+            if let error = answer["error"], !error.isNull {
+                throw OVSDBError.refused(error: method, details: error.string ?? error.text)
             }
-        return try await connection.executeThenClose { inbound, outbound in
-            let request: JSON = ["id": 0, "method": .string(method), "params": .array(arguments.map(JSON.string))]
-            try await outbound.write(ByteBuffer(bytes: request.bytes))
-            var splitter = JSONStreamSplitter(limit: 1 << 20)
-            for try await buffer in inbound {
-                guard let text = try splitter.feed(buffer.readableBytesView).first else { continue }
-                let answer = try JSON(parsing: text)
-                if let error = answer["error"], !error.isNull {
-                    throw OVSDBError.refused(error: method, details: error.string ?? error.text)
-                }
-                return answer["result"]?.string ?? ""
-            }
-            throw OVSDBError.disconnected
+            return answer["result"]?.string ?? ""
         }
+        try Task.checkCancellation()
+        throw OVSDBError.disconnected
     }
 }

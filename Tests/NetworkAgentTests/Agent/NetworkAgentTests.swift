@@ -6,7 +6,7 @@ import Testing
 @testable import NetworkAgent
 
 /// The agent as the rest of the cloud sees it: over the bus.
-@Suite struct NetworkAgentTests {
+@Suite(.timeLimit(.minutes(1))) struct NetworkAgentTests {
     let sample = SampleTopology()
     let bus = InProcessBus()
     let plane = SimulatedDataPlane()
@@ -71,6 +71,26 @@ import Testing
         await agent.stop()
     }
 
+    /// A plug that comes right after the start is reported, however long the driver takes to find a listener.
+    @Test func noReportIsLostAtTheStart() async throws {
+        let (reports, continuation) = AsyncStream.makeStream(of: PortStatusReport.self)
+        var controller = BusService()
+        controller.on(PortStatusReport.self) { report, _ in
+            continuation.yield(report)
+            return BusNothing()
+        }
+        let subscription = try await bus.serve(
+            controller, at: BusAddress(topic: NetworkTopic.controller), concurrency: 1, queueLimit: 8)
+        let drivers = NetworkDrivers(dataPlane: nil, interfaces: LateInterfaces())
+        let agent = NetworkAgent(host: "host1", bus: bus, drivers: drivers, logger: Logger(label: "test"))
+        try await agent.start()
+        _ = try await bus.call(plug, to: address, deadline: .seconds(10))
+        var iterator = reports.makeAsyncIterator()
+        #expect(await iterator.next()?.portID == sample.first.id)
+        await subscription.cancel()
+        await agent.stop()
+    }
+
     @Test func aStoppedAgentTakesNoMessages() async throws {
         let agent = agent()
         try await agent.start()
@@ -78,5 +98,26 @@ import Testing
         await #expect(throws: BusError.unroutable(address)) {
             try await bus.call(ListInterfaces(), to: address, deadline: .seconds(10))
         }
+    }
+}
+
+/// Interfaces that are slow to take a listener, and tell it only what happens afterwards.
+private actor LateInterfaces: InterfaceDriver {
+    private var listener: AsyncStream<InterfaceStatus>.Continuation?
+
+    func plug(_ request: PlugInterface, deadline: ContinuousClock.Instant) async throws -> PluggedInterface {
+        listener?.yield(InterfaceStatus(portID: request.portID, isUp: true))
+        return PluggedInterface(device: InterfaceName.tap(request.portID))
+    }
+    func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {}
+    func plugged(deadline: ContinuousClock.Instant) async throws -> [String] { [] }
+    func reconcile(wanted: [PlugInterface], deadline: ContinuousClock.Instant) async throws -> InterfaceReconciliation {
+        InterfaceReconciliation(plugged: [], unplugged: [], failed: [])
+    }
+    func statusChanges() async -> AsyncStream<InterfaceStatus> {
+        for _ in 0..<1000 { await Task.yield() }
+        let (stream, continuation) = AsyncStream.makeStream(of: InterfaceStatus.self)
+        listener = continuation
+        return stream
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct SimulationTests {
+@Suite(.timeLimit(.minutes(1))) struct SimulationTests {
     let sample = SampleTopology()
 
     @Test func theSimulatedPlaneConforms() async throws {
@@ -16,6 +16,14 @@ import Testing
             PlugInterface(portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: 1442)
         }
         try await InterfaceDriverConformance(driver: SimulatedInterfaces(), ports: ports).run()
+    }
+
+    @Test func aLateListenerHearsWhatIsUp() async throws {
+        let interfaces = SimulatedInterfaces()
+        let request = PlugInterface(portID: sample.first.id, networkID: sample.tenant.id, mac: sample.first.mac, mtu: 1442)
+        _ = try await interfaces.plug(request, deadline: .now + .seconds(1))
+        var iterator = await interfaces.statusChanges().makeAsyncIterator()
+        #expect(await iterator.next() == InterfaceStatus(portID: sample.first.id, isUp: true))
     }
 
     @Test func thePlaneFailsToOrderAndKeepsWhatWasThere() async throws {

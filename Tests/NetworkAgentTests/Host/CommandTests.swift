@@ -4,7 +4,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct CommandTests {
+@Suite(.timeLimit(.minutes(1))) struct CommandTests {
     @Test func argumentsAreNeverRead() async throws {
         let command = try Command(executable: Command.find("printf"), arguments: ["%s|", "a b", "$(id)", "; rm", "\"'"])
         #expect(try await command.run() == "a b|$(id)|; rm|\"'|")
@@ -33,6 +33,15 @@ import Testing
         #expect(.now - start < .seconds(30))
     }
 
+    /// What a program leaves behind in the background may hold its output open, or live on when the output is closed.
+    @Test(arguments: ["sleep 60 & echo $!", "exec >&- 2>&-; exec sleep 60"])
+    func whatAProgramLeavesBehindIsKilledWithIt(script: String) async throws {
+        let command = try Command(executable: Command.find("sh"), arguments: ["-c", script])
+        let start = ContinuousClock.now
+        await #expect(throws: HostError.timeout("sh")) { try await command.run(limit: .milliseconds(300)) }
+        #expect(.now - start < .seconds(30))
+    }
+
     @Test func tooMuchInputIsRefused() async throws {
         let command = try Command(
             executable: Command.find("cat"), arguments: [], input: [UInt8](repeating: 0, count: Command.inputLimit + 1))
@@ -40,7 +49,7 @@ import Testing
     }
 }
 
-@Suite struct InterfaceRecordTests {
+@Suite(.timeLimit(.minutes(1))) struct InterfaceRecordTests {
     private let record = InterfaceRecord(
         device: "tap0001", kind: .guest, portID: "port-1", networkID: "network-1", mac: "fa:16:3e:00:00:01")
 

@@ -138,7 +138,20 @@ final class GuestServer: Sendable {
     private let isStopped = Atomic(false)
     private let done = DispatchGroup()
 
-    init(port: UInt16, in namespace: NetworkNamespace) async throws {
+    /// Runs a body while the server answers.
+    static func with(port: UInt16, in namespace: NetworkNamespace, _ body: () async throws -> Void) async throws {
+        let server = try await GuestServer(port: port, in: namespace)
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        await server.stop()
+        try result.get()
+    }
+
+    private init(port: UInt16, in namespace: NetworkNamespace) async throws {
         let socket = try await namespace.run {
             let socket = try GuestSockets.make(SOCK_STREAM)
             var yes: Int32 = 1
@@ -158,7 +171,7 @@ final class GuestServer: Sendable {
         thread.start()
     }
 
-    func stop() async {
+    private func stop() async {
         isStopped.store(true, ordering: .relaxed)
         await withCheckedContinuation { continuation in done.notify(queue: .global()) { continuation.resume() } }
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import NetworkAgent
 
 /// A real cloud on one host: real daemons, real packets.
-@Suite(.serialized, .enabled(if: RealNetwork.isAvailable), .timeLimit(.minutes(5)))
+@Suite(.serialized, .enabled(if: RealNetwork.isAvailable), .timeLimit(.minutes(2)))
 struct OVNHostTests {
     private func withHost(_ body: (inout TestHost) async throws -> Void) async throws {
         var host = try await TestHost.make()
@@ -15,8 +15,7 @@ struct OVNHostTests {
             try await host.host.start()
             try await body(&host)
         } catch {
-            try await host.remove()
-            throw error
+            Issue.record("\(error); the daemons' last words:\n\(host.lastWords())")
         }
         try await host.remove()
     }
@@ -25,10 +24,9 @@ struct OVNHostTests {
         let request = PlugInterface(portID: port.id, networkID: port.networkID, mac: port.mac, mtu: 1442)
         let plugged = try await host.interfaces.plug(request, deadline: .now + .seconds(20))
         #expect(plugged == PluggedInterface(device: InterfaceName.tap(port.id), offload: false))
-        let guest = try await PretendGuest(
-            name: "alto-guest-\(port.id.prefix(8))", mac: port.mac, tap: plugged.device, on: host.namespace, mtu: 1442)
+        let guest = try await host.makeGuest(of: port.id, tap: plugged.device)
         try await guest.configure(
-            address: "\(port.fixedIPs[0].address)/24",
+            mac: port.mac, mtu: 1442, address: "\(port.fixedIPs[0].address)/24",
             routes: [("default", "10.0.0.1"), ("169.254.169.254", "10.0.0.2")])
         return guest
     }
@@ -77,24 +75,24 @@ struct OVNHostTests {
     }
 
     private func checkWayOut(_ host: TestHost, _ guest: PretendGuest) async throws {
-        let server = try await GuestServer(port: 8080, in: host.namespace)
-        #expect(try await eventually {
-            try await GuestSockets.get("/", from: "172.24.4.1", port: 8080, in: guest.namespace)?.hasSuffix("peer=172.24.4.100") == true
-        })
-        await server.stop()
+        try await GuestServer.with(port: 8080, in: host.namespace) { () async throws in
+            #expect(try await eventually {
+                try await GuestSockets.get("/", from: "172.24.4.1", port: 8080, in: guest.namespace)?.hasSuffix("peer=172.24.4.100") == true
+            })
+        }
     }
 
     private func checkFloatingIP(_ host: TestHost, _ sample: inout SampleTopology, _ guest: PretendGuest) async throws {
-        let server = try await GuestServer(port: 80, in: guest.namespace)
-        #expect(try await eventually { try await GuestSockets.ping("172.24.4.150", in: host.namespace) })
-        #expect(try await GuestSockets.get("/", from: "172.24.4.150", in: host.namespace) == nil, "no rule admits it")
-        sample.group.rules.append(
-            SampleTopology.rule(SampleTopology.id(34, sample.prefix), .ingress, ipProtocol: "tcp", ports: (80, 80)))
-        #expect(try await host.apply([.securityGroup(sample.group)]) == TopologyReport(inserted: 1, updated: 0, deleted: 0))
-        #expect(try await eventually {
-            try await GuestSockets.get("/", from: "172.24.4.150", in: host.namespace)?.hasSuffix("peer=172.24.4.1") == true
-        })
-        await server.stop()
+        try await GuestServer.with(port: 80, in: guest.namespace) { () async throws in
+            #expect(try await eventually { try await GuestSockets.ping("172.24.4.150", in: host.namespace) })
+            #expect(try await GuestSockets.get("/", from: "172.24.4.150", in: host.namespace) == nil, "no rule admits it")
+            sample.group.rules.append(
+                SampleTopology.rule(SampleTopology.id(34, sample.prefix), .ingress, ipProtocol: "tcp", ports: (80, 80)))
+            #expect(try await host.apply([.securityGroup(sample.group)]) == TopologyReport(inserted: 1, updated: 0, deleted: 0))
+            #expect(try await eventually {
+                try await GuestSockets.get("/", from: "172.24.4.150", in: host.namespace)?.hasSuffix("peer=172.24.4.1") == true
+            })
+        }
     }
 
     /// A guest may send from its own address only.
@@ -128,7 +126,7 @@ struct OVNHostTests {
             OVNTable.allCases.filter { $0.parent == nil }.map { .delete(table: $0.rawValue, where: []) }, deadline: .now + .seconds(10))
         #expect(try await client.read(deadline: .now + .seconds(10)) { $0["Logical_Switch_Port"].isEmpty })
         await client.close()
-        await connection.value
+        await connection.joined
         #expect(try await eventually { try await !GuestSockets.ping("10.0.0.12", in: guest.namespace) })
         let report = try await host.apply(sample.entities, complete: true)
         #expect(report.inserted > 20 && report.updated == 0 && report.deleted == 0)
@@ -139,7 +137,7 @@ struct OVNHostTests {
     private func checkNothingIsLeft(_ host: TestHost) async throws {
         #expect(try host.processes.isEmpty)
         #expect(try await host.devices() == [])
-        #expect(NetworkNamespace.names().filter { $0.contains(host.prefix) } == [host.name])
+        #expect(host.ownNamespaces() == [host.name])
         let rules = try await Command(executable: Command.find("nft"), arguments: ["list", "ruleset"]).run(in: host.namespace)
         #expect(rules.isEmpty)
     }
@@ -189,7 +187,7 @@ struct OVNHostTests {
             }
             try await InterfaceDriverConformance(driver: host.interfaces, ports: ports).run()
             #expect(try await eventually { try await host.devices().isDisjoint(with: ports.map { InterfaceName.tap($0.portID) }) })
-            #expect(try await eventually { NetworkNamespace.names().filter { $0.contains(host.prefix) } == [host.name] })
+            #expect(try await eventually { host.ownNamespaces() == [host.name] })
         }
     }
 

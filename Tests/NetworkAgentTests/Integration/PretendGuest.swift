@@ -5,7 +5,7 @@ import Synchronization
 @testable import NetworkAgent
 
 /// A guest without a hypervisor: it opens the tap device of its port as QEMU would, and carries every frame to and from a
-/// device `eth0` in a network namespace, whose kernel plays the guest's.
+/// device `eth0` in a network namespace, whose kernel plays the guest's. `stop()` may be repeated.
 final class PretendGuest: Sendable {
     let namespace: NetworkNamespace
     private let name: String
@@ -15,14 +15,19 @@ final class PretendGuest: Sendable {
     /// - Parameters:
     ///   - name: the namespace's name.
     ///   - tap: the port's device in the host's namespace.
-    init(name: String, mac: String, tap: String, on host: NetworkNamespace, mtu: Int) async throws {
+    init(name: String, tap: String, on host: NetworkNamespace) async throws {
         self.name = name
         namespace = .named(name)
         let links = try LinkCommands(namespace: namespace)
         try await links.makeNamespace(name)
         let outer = try await host.run { try Self.openTap(tap) }
-        let inner = try await namespace.run { try Self.openTap("eth0") }
-        try await links.batch(["link set dev lo up", "link set dev eth0 address \(mac) mtu \(mtu) up"])
+        let inner: Int32
+        do {
+            inner = try await namespace.run { try Self.openTap("eth0") }
+        } catch {
+            close(outer)
+            throw error
+        }
         carry(from: outer, to: inner)
         carry(from: inner, to: outer)
         carriers.notify(queue: .global()) {
@@ -32,8 +37,11 @@ final class PretendGuest: Sendable {
     }
 
     /// Gives the guest its address and way out, as its DHCP client would.
-    func configure(address: String, routes: [(destination: String, gateway: String)]) async throws {
-        let lines = ["address replace \(address) dev eth0"] + routes.map { "route replace \($0.destination) via \($0.gateway)" }
+    func configure(
+        mac: String, mtu: Int, address: String, routes: [(destination: String, gateway: String)]
+    ) async throws {
+        let device = ["link set dev lo up", "link set dev eth0 address \(mac) mtu \(mtu) up"]
+        let lines = device + ["address replace \(address) dev eth0"] + routes.map { "route replace \($0.destination) via \($0.gateway)" }
         try await LinkCommands(namespace: namespace).batch(lines)
     }
 
@@ -54,6 +62,8 @@ final class PretendGuest: Sendable {
                 guard poll(&event, 1, 50) > 0 else { continue }
                 let count = read(source, &frame, frame.count)
                 if count > 0 { _ = write(destination, frame, count) }
+                // The device is gone, and would be ready to say so for ever.
+                if count < 0, errno != EINTR, errno != EAGAIN { break }
             }
             carriers.leave()
         }

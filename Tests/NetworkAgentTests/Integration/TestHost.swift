@@ -1,6 +1,7 @@
 import CloudBus
 import Foundation
 import Logging
+import Synchronization
 import NetworkMessages
 import Testing
 
@@ -32,17 +33,26 @@ struct TestHost {
     let prefix: String
     var host: OVNHost
     let namespace: NetworkNamespace
+    private let guests = Guests()
+    private let undertaker: Undertaker
+
+    /// The guests that were started on the host.
+    private final class Guests: Sendable {
+        let all = Mutex<[PretendGuest]>([])
+    }
 
     static func make() async throws -> TestHost {
         let prefix = String(UInt16.random(in: 0x1000...0xFFFF), radix: 16)
         let name = "alto-host-\(prefix)"
         let directory = "/tmp/alto-\(prefix)-\(getpid())"
+        let namespace = NetworkNamespace.named(name)
+        let host = TestHost(
+            name: name, directory: directory, prefix: prefix, host: try newHost(name, directory), namespace: namespace,
+            undertaker: try Undertaker(directory: directory, prefix: prefix))
         let links = try LinkCommands(namespace: .current)
         try await links.makeNamespace(name)
-        let namespace = NetworkNamespace.named(name)
         try await links.batch(["link set dev lo up"], in: namespace)
-        return TestHost(
-            name: name, directory: directory, prefix: prefix, host: try newHost(name, directory), namespace: namespace)
+        return host
     }
 
     private static func newHost(_ name: String, _ directory: String) throws -> OVNHost {
@@ -92,14 +102,40 @@ struct TestHost {
         return Set(names).subtracting(["lo"])
     }
 
+    /// A guest on the tap device of a port, which goes with the host at the latest.
+    func makeGuest(of port: String, tap: String) async throws -> PretendGuest {
+        let guest = try await PretendGuest(name: "alto-guest-\(port.prefix(8))", tap: tap, on: namespace)
+        guests.all.withLock { $0.append(guest) }
+        return guest
+    }
+
+    /// What the daemons' logs said last, for people.
+    func lastWords() -> String {
+        let logs = OVNPaths(root: directory).logs
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: logs)) ?? []
+        let texts = names.sorted().compactMap { name -> String? in
+            guard let bytes = FileManager.default.contents(atPath: "\(logs)/\(name)"), !bytes.isEmpty else { return nil }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").suffix(15)
+            return "--- \(name)\n" + lines.joined(separator: "\n")
+        }
+        return texts.isEmpty ? "no daemon has logged anything" : texts.joined(separator: "\n")
+    }
+
     /// Removes everything, also after a test that broke off.
     func remove() async throws {
+        for guest in guests.all.withLock({ $0 }) { try await guest.stop() }
         await host.stop()
         for process in try processes.values { kill(process, SIGKILL) }
-        for namespace in NetworkNamespace.names() where namespace.contains(prefix) {
-            try await LinkCommands(namespace: .current).removeNamespace(namespace)
+        for namespace in ownNamespaces() { try await LinkCommands(namespace: .current).removeNamespace(namespace) }
+        if FileManager.default.fileExists(atPath: directory) { try FileManager.default.removeItem(atPath: directory) }
+        undertaker.dismiss()
+    }
+
+    /// The namespaces of the host, its guests and their metadata, by their names: all carry the prefix.
+    func ownNamespaces() -> [String] {
+        NetworkNamespace.names().filter { name in
+            Undertaker.patterns(prefix).contains { fnmatch($0, name, 0) == 0 }
         }
-        try FileManager.default.removeItem(atPath: directory)
     }
 }
 

@@ -1,7 +1,6 @@
 import CloudBus
 import Logging
 import NIOCore
-import NIOPosix
 import NetworkMessages
 import Testing
 
@@ -18,18 +17,12 @@ import Testing
     }
 
     private static func send(_ request: String, port: Int) async throws -> String {
-        let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await connection.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: request))
-            var answer = ByteBuffer()
-            for try await var part in inbound { answer.writeBuffer(&part) }
-            return String(buffer: answer)
-        }
+        let connection = try await SocketConnection.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: port))
+        defer { connection.close() }
+        connection.send(Array(request.utf8))
+        var answer: [UInt8] = []
+        while let part = try await connection.next() { answer += part.readableBytesView }
+        return String(decoding: answer, as: UTF8.self)
     }
 
     @Test func theNetworkAndThePeerNameTheGuest() async throws {
@@ -65,7 +58,36 @@ import Testing
         #expect(try await Self.send("GET /a HTTP/1.0\r\n\r\n", port: port).contains("path=/a"))
         await server.stop()
         // The half-sent request never gets a good answer.
-        let answer = try? await idle.value
+        let answer = try? await idle.joined
         #expect(answer?.contains(" 200 ") != true)
+    }
+
+    @Test func itStopsAtAnyMoment() async throws {
+        for moment in 0..<40 {
+            let server = MetadataServer(networkID: "network-1", source: EchoingMetadata(), logger: Logger(label: "test"))
+            try await server.start(in: .current, port: 0)
+            let port = try #require(await server.port)
+            let asking = (0..<4).map { _ in Task { try await Self.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\n", port: port) } }
+            for _ in 0..<moment * 5 { await Task.yield() }
+            await server.stop()
+            // Whoever was too late is told, by an error or by the end: nobody is left waiting.
+            for task in asking {
+                let answer = try? await task.joined
+                #expect(answer == nil || answer == "" || answer?.contains("path=/a") == true)
+            }
+        }
+    }
+
+    @Test func oneConnectionTooManyIsClosed() async throws {
+        let server = MetadataServer(networkID: "network-1", source: EchoingMetadata(), logger: Logger(label: "test"))
+        try await server.start(in: .current, port: 0)
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: #require(await server.port))
+        var held: [SocketConnection] = []
+        for _ in 0..<MetadataServer.connectionLimit { held.append(try await SocketConnection.connect(to: address)) }
+        let surplus = try await SocketConnection.connect(to: address)
+        #expect(try await surplus.next() == nil)
+        for connection in held { connection.close() }
+        #expect(try await eventually { try await Self.send("GET /a HTTP/1.0\r\n\r\n", port: address.port ?? 0).contains("path=/a") })
+        await server.stop()
     }
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import NetworkAgent
 
 /// The conversation with a server, message by message.
-@Suite struct OVSDBSessionTests {
+@Suite(.timeLimit(.minutes(1))) struct OVSDBSessionTests {
     static let schema = #"""
         {"name":"DB","version":"1.0.0","tables":{"T":{"columns":{
           "name":{"type":"string"},

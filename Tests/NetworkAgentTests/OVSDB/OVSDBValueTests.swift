@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct OVSDBValueTests {
+@Suite(.timeLimit(.minutes(1))) struct OVSDBValueTests {
     @Test(arguments: [
         (OVSDBValue.string("a"), #""a""#),
         (.integer(-3), "-3"),
@@ -65,7 +65,7 @@ import Testing
     }
 }
 
-@Suite struct JSONStreamSplitterTests {
+@Suite(.timeLimit(.minutes(1))) struct JSONStreamSplitterTests {
     @Test func messagesAreCutWhereverTheBytesBreak() throws {
         let text = #"{"a":"}{\"","b":[{}]} {"c":"\\"}"# + "\n" + #"{}"#
         for size in 1...text.utf8.count {

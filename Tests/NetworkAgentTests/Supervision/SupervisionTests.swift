@@ -2,7 +2,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct RestartBackoffTests {
+@Suite(.timeLimit(.minutes(1))) struct RestartBackoffTests {
     @Test func aDaemonThatRanForAWhileIsStartedAtOnceAndOtherwiseLaterEachTime() {
         var backoff = RestartBackoff()
         var now = ContinuousClock.now
@@ -23,7 +23,7 @@ import Testing
     }
 }
 
-@Suite struct NetworkAgentOptionsTests {
+@Suite(.timeLimit(.minutes(1))) struct NetworkAgentOptionsTests {
     private func options(_ change: (inout NetworkAgentOptions) -> Void = { _ in }) -> NetworkAgentOptions {
         var options = NetworkAgentOptions(
             stateDirectory: "/var/lib/altostack/network", hostName: "host1", physicalNetworks: ["public": "br-ex"],
@@ -54,7 +54,7 @@ import Testing
     }
 }
 
-@Suite struct DaemonTests {
+@Suite(.timeLimit(.minutes(1))) struct DaemonTests {
     /// A process id in a file may have come to mean another process.
     @Test func aForeignProcessIsNotAdopted() throws {
         let path = "/tmp/alto-pid-\(UInt32.random(in: 0...UInt32.max))"

@@ -1,4 +1,5 @@
 import CloudCore
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -80,5 +81,8 @@ final class FakeOVSDBServer: Sendable {
         return await iterator.next()
     }
 
-    func stop() async throws { try await channel.close() }
+    func stop() async throws {
+        try await channel.close()
+        unlink(path)
+    }
 }

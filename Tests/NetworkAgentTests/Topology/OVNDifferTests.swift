@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct OVNDifferTests {
+@Suite(.timeLimit(.minutes(1))) struct OVNDifferTests {
     let sample = SampleTopology()
     let projection = OVNProjection(options: OVNProjectionOptions(gatewayChassis: ["host1"]))
 

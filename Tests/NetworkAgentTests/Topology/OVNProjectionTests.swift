@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetworkAgent
 
-@Suite struct OVNProjectionTests {
+@Suite(.timeLimit(.minutes(1))) struct OVNProjectionTests {
     let sample = SampleTopology()
     let projection = OVNProjection(options: OVNProjectionOptions(gatewayChassis: ["host1"]))
 
@@ -191,7 +191,7 @@ import Testing
     }
 }
 
-@Suite struct NetworkPrefixTests {
+@Suite(.timeLimit(.minutes(1))) struct NetworkPrefixTests {
     @Test(arguments: [
         ("10.1.2.3/24", "10.1.2.0/24"), ("10.1.2.3", "10.1.2.3/32"), ("10.1.2.3/0", "0.0.0.0/0"), ("10.1.2.255/25", "10.1.2.128/25"),
         ("2001:DB8::ffff/112", "2001:db8::/112"), ("2001:db8::1/65", "2001:db8::/65"),
