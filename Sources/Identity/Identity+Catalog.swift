@@ -3,11 +3,14 @@ import CloudStore
 
 /// Regions, services and endpoints.
 extension Identity {
-    /// The catalog that tokens show.
-    func catalog() async throws -> Catalog { try await catalogCache.catalog(tokens.generations.everyone, database) }
+    /// The catalog that tokens of a project, or of another scope, show.
+    func catalog(for projectID: String?) async throws -> Catalog {
+        let catalog = try await catalogCache.catalog(tokens.generations.everyone, database)
+        return catalog.filtered(for: projectID, returnsAllWithoutFilter: options.returnsAllEndpointsWithoutFilter)
+    }
 
     /// Runs a change of the catalog; tokens show it from then on.
-    private func changingCatalog<Result: Sendable>(
+    func changingCatalog<Result: Sendable>(
         conflict: IdentityError, _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try await writing(conflict: conflict) { [generations = tokens.generations] transaction in
@@ -50,6 +53,9 @@ extension Identity {
             guard try !EndpointRecords.exists(inRegions: RegionRecords.branch(id, transaction), transaction) else {
                 throw IdentityError.refused("Unable to delete region \(id) because it or its child regions have associated endpoints.")
             }
+            guard try !RegisteredLimitRecords.exists(inRegions: RegionRecords.branch(id, transaction), transaction) else {
+                throw IdentityError.refused("Unable to delete region \(id) because limits are registered in it or its child regions.")
+            }
             try RegionRecords.delete(id, transaction)
         }
     }
@@ -90,6 +96,9 @@ extension Identity {
     func deleteService(_ id: String) async throws {
         try await changingCatalog(conflict: .conflict("service", id)) { transaction in
             guard try ServiceRecords.find(id, transaction) != nil else { throw IdentityError.notFound("service", id: id) }
+            guard try !RegisteredLimitRecords.exists(forService: id, transaction) else {
+                throw IdentityError.refused("Unable to delete service \(id) because limits are registered for it.")
+            }
             try ServiceRecords.delete(id, transaction)
         }
     }

@@ -23,6 +23,9 @@ extension Identity {
         }
     }
 
+    /// How deep projects may nest below a domain.
+    var greatestProjectDepth: Int { min(options.maximumProjectDepth, options.enforcementModel.maximumProjectDepth ?? .max) }
+
     func project(id: String) async throws -> Project {
         guard let project = try await database.read({ try ProjectRecords.find(id, $0) }) else {
             throw IdentityError.notFound("project", id: id)
@@ -66,7 +69,7 @@ extension Identity {
     func createProject(_ project: Project, _ fields: ProjectFields) async throws -> Project {
         var new = project
         fields.apply(to: &new)
-        let (created, depth) = (new, options.maximumProjectDepth)
+        let (created, depth) = (new, greatestProjectDepth)
         try await writing(conflict: Self.conflict(created)) { transaction in
             var ancestors: [Project] = []
             if let parentID = created.parentID {

@@ -16,6 +16,8 @@ public struct Identity: Sendable {
     let passwords: PasswordHasher
     let tokens: TokenProvider
     let catalogCache = CatalogCache()
+    /// The keys of what domains' options must not show. They stay as they are: nothing seals those values anew.
+    let domainConfigKeys: KeyRepository
     /// The Fernet keys, for `altostack identity rotate-keys`.
     public let keys: KeyRepository
 
@@ -25,6 +27,7 @@ public struct Identity: Sendable {
         (self.database, self.options) = (database, options)
         passwords = try PasswordHasher(rounds: options.passwordHashRounds)
         keys = try KeyRepository(directory: options.keyDirectory, maximumActiveKeys: options.maximumActiveKeys)
+        domainConfigKeys = try KeyRepository(directory: options.keyDirectory + "/domain-config", maximumActiveKeys: 2)
         tokens = TokenProvider(database: database, keys: keys, cacheSize: options.tokenCacheSize)
     }
 
@@ -57,6 +60,13 @@ public struct Identity: Sendable {
             federationProtocolEndpoints,
             mappingEndpoints,
             serviceProviderEndpoints,
+            endpointFilterEndpoints,
+            endpointGroupEndpoints,
+            projectEndpointGroupEndpoints,
+            domainConfigEndpoints,
+            domainConfigDefaultEndpoints,
+            registeredLimitEndpoints,
+            limitEndpoints,
         ]
         return groups.flatMap { $0 }
     }
@@ -83,6 +93,11 @@ public struct Identity: Sendable {
             federationProtocolRules,
             mappingRules,
             serviceProviderRules,
+            endpointFilterRules,
+            endpointGroupRules,
+            domainConfigRules,
+            registeredLimitRules,
+            limitRules,
         ]
         return groups.flatMap { $0 }
     }

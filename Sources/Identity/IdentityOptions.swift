@@ -16,6 +16,10 @@ public struct IdentityOptions: Sendable {
     public var securityCompliance = SecurityCompliance()
     /// How deep projects may nest below a domain.
     public var maximumProjectDepth = 5
+    /// How limits in a hierarchy of projects depend on each other.
+    public var enforcementModel = EnforcementModel.flat
+    /// Whether a project for which no endpoints are chosen sees all of them, or none.
+    public var returnsAllEndpointsWithoutFilter = true
     /// The most elements one page of a list holds when a limit is given.
     public var maximumPageSize = 1000
     /// How many validated tokens are remembered.

@@ -2,6 +2,7 @@ import CloudCore
 import CloudSettings
 import CloudTelemetry
 import Foundation
+import Identity
 
 /// Every setting of the program, declared once. Modules never see these: the composition root turns them into the
 /// plain options that each module takes.
@@ -59,6 +60,12 @@ public enum CloudSettingKeys {
     static let disableUserAccountDaysInactive = SettingKey<Int?>(
         "identity.security_compliance.disable_user_account_days_inactive", default: nil, in: 1...36_500,
         "After how many days without a login a user counts as disabled; nothing for never.")
+    static let enforcementModel = SettingKey<EnforcementModel>(
+        "identity.enforcement_model", default: .flat,
+        "How unified limits depend on the project hierarchy: flat, or strict_two_level.")
+    static let returnAllEndpoints = SettingKey(
+        "identity.endpoint_filter.return_all_endpoints_if_no_filter", default: true,
+        "Whether a project for which no endpoints are chosen sees all of them, or none.")
     static let region = SettingKey("identity.region", default: "RegionOne", "The region that the first start makes.")
 
     // MARK: Networking
@@ -107,7 +114,7 @@ public enum CloudSettingKeys {
         publicURL, bodyLimit, logLevel, logFormat, accessLog, database, passwordHashRounds, tokenLifetime,
         maximumActiveKeys, lockoutFailureAttempts, lockoutDuration, uniqueLastPasswordCount, passwordExpiresDays,
         minimumPasswordAge, passwordRegex, passwordRegexDescription, changePasswordUponFirstUse,
-        disableUserAccountDaysInactive, region, tenantNetworkType,
+        disableUserAccountDaysInactive, enforcementModel, returnAllEndpoints, region, tenantNetworkType,
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
         cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
     ])
@@ -120,3 +127,5 @@ enum LogLevel: String, SettingValue, CaseIterable { case trace, debug, info, not
 enum GuestAcceleration: String, SettingValue, CaseIterable { case automatic, kvm, emulation }
 
 extension LogFormat: SettingValue {}
+
+extension EnforcementModel: SettingValue {}

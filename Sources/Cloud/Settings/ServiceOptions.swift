@@ -19,6 +19,8 @@ struct ServiceOptions {
         options.tokenLifetime = settings[CloudSettingKeys.tokenLifetime]
         options.maximumActiveKeys = settings[CloudSettingKeys.maximumActiveKeys]
         options.securityCompliance = securityCompliance
+        options.enforcementModel = settings[CloudSettingKeys.enforcementModel]
+        options.returnsAllEndpointsWithoutFilter = settings[CloudSettingKeys.returnAllEndpoints]
         return options
     }
 

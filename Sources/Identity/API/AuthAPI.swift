@@ -41,7 +41,7 @@ extension Identity {
         guard request.token?.projectID != nil,
             let text = request.head.headerFields[.authToken], let token = try await tokens.validate(Secret(text))
         else { throw IdentityError.refused("A project-scoped token is required to produce a service catalog.") }
-        let catalog = try await catalog()
+        let catalog = try await catalog(for: token.scope.project?.id)
         return .json { json in
             json.object {
                 $0.member("catalog", CatalogView(catalog: catalog, token: token))

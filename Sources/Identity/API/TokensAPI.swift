@@ -56,7 +56,7 @@ extension Identity {
 
     private func tokenResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
         let showsCatalog = request.query["nocatalog"] == nil && !token.scope.isUnscoped
-        let catalog = showsCatalog ? try await catalog() : nil
+        let catalog = showsCatalog ? try await catalog(for: token.scope.project?.id) : nil
         var headers: HTTPFields = [.subjectToken: text.reveal()]
         headers[.vary] = "X-Auth-Token"
         return .json(headers: headers) { json in

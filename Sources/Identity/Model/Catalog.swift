@@ -75,9 +75,26 @@ struct Catalog: Sendable {
     }
 
     let entries: [Entry]
+    /// Which endpoints projects see that do not see all.
+    private let filters: EndpointFilters
 
-    init(services: [Service], endpoints: [CatalogEndpoint]) {
+    init(services: [Service], endpoints: [CatalogEndpoint], filters: EndpointFilters = EndpointFilters()) {
         let byService = Dictionary(grouping: endpoints.filter(\.isEnabled), by: \.serviceID)
         entries = services.filter(\.isEnabled).map { Entry(service: $0, endpoints: byService[$0.id] ?? []) }
+        self.filters = filters
+    }
+
+    private init(entries: [Entry]) { (self.entries, filters) = (entries, EndpointFilters()) }
+
+    /// The part of the catalog that a project sees; without a project, what nobody's filter narrows. Services without
+    /// an endpoint only show where there is no filter.
+    func filtered(for projectID: String?, returnsAllWithoutFilter: Bool) -> Catalog {
+        guard let visible = projectID.flatMap(filters.endpointIDs(of:)), !visible.isEmpty else {
+            return returnsAllWithoutFilter ? self : Catalog(entries: [])
+        }
+        return Catalog(entries: entries.compactMap { entry in
+            let endpoints = entry.endpoints.filter { visible.contains($0.id) }
+            return endpoints.isEmpty ? nil : Entry(service: entry.service, endpoints: endpoints)
+        })
     }
 }

@@ -9,7 +9,10 @@ final class CatalogCache: Sendable {
     func catalog(_ generation: Int, _ database: any Database) async throws -> Catalog {
         if let known = state.withLock({ $0 }), known.generation == generation { return known.catalog }
         let catalog = try await database.read { reader in
-            Catalog(services: try ServiceRecords.list(.everything, reader), endpoints: try EndpointRecords.list(.everything, reader))
+            let endpoints = try EndpointRecords.list(.everything, reader)
+            let filters = EndpointFilters(
+                chosen: try ProjectEndpointRecords.all(reader), groups: try EndpointGroupRecords.memberships(reader), endpoints: endpoints)
+            return Catalog(services: try ServiceRecords.list(.everything, reader), endpoints: endpoints, filters: filters)
         }
         state.withLock { $0 = (generation, catalog) }
         return catalog
