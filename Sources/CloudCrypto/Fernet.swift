@@ -39,7 +39,7 @@ public struct Fernet: Sendable {
     private static let headSize = 1 + 8 + blockSize
     private static let codeSize = 32
     /// No token of ours is nearly as long; longer texts are not worth decoding.
-    private static let longest = 16 * 1024
+    public static let longestToken = 16 * 1024
 
     private let keys: [Key]
 
@@ -63,8 +63,9 @@ public struct Fernet: Sendable {
 
     /// Decrypts with whichever key made the token; nil when none did or the token was altered. How old a token may
     /// be is for the caller to say.
-    public func open(_ token: String) -> Opened? {
-        guard token.utf8.count <= Self.longest, let bytes = Base64URL.decode(token), bytes.first == Self.version,
+    /// - Parameter longest: the length in bytes beyond which a text is not looked at.
+    public func open(_ token: String, longest: Int = longestToken) -> Opened? {
+        guard token.utf8.count <= longest, let bytes = Base64URL.decode(token), bytes.first == Self.version,
             bytes.count >= Self.headSize + Self.blockSize + Self.codeSize
         else { return nil }
         let (signed, code) = (bytes.dropLast(Self.codeSize), bytes.suffix(Self.codeSize))

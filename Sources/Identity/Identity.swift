@@ -20,6 +20,10 @@ public struct Identity: Sendable {
     let domainConfigKeys: KeyRepository
     /// The Fernet keys, for `altostack identity rotate-keys`.
     public let keys: KeyRepository
+    /// The Fernet keys of credentials; `rotateCredentialKeys` rotates them.
+    public let credentialKeys: KeyRepository
+    /// What encrypts credentials and OAuth secrets in the database.
+    let vault: SecretVault
 
     /// The service over a database that has its `migrations`.
     /// - Throws: `KeyRepositoryError`, `CryptoError`.
@@ -28,6 +32,8 @@ public struct Identity: Sendable {
         passwords = try PasswordHasher(rounds: options.passwordHashRounds)
         keys = try KeyRepository(directory: options.keyDirectory, maximumActiveKeys: options.maximumActiveKeys)
         domainConfigKeys = try KeyRepository(directory: options.keyDirectory + "/domain-config", maximumActiveKeys: 2)
+        credentialKeys = try KeyRepository(directory: options.credentialKeyDirectory, maximumActiveKeys: options.maximumActiveKeys)
+        vault = SecretVault(keys: credentialKeys)
         tokens = TokenProvider(database: database, keys: keys, cacheSize: options.tokenCacheSize)
     }
 
@@ -67,6 +73,9 @@ public struct Identity: Sendable {
             domainConfigDefaultEndpoints,
             registeredLimitEndpoints,
             limitEndpoints,
+            credentialEndpoints,
+            policyEndpoints,
+            policyAssociationEndpoints,
         ]
         return groups.flatMap { $0 }
     }
@@ -98,6 +107,9 @@ public struct Identity: Sendable {
             domainConfigRules,
             registeredLimitRules,
             limitRules,
+            credentialRules,
+            policyRules,
+            policyAssociationRules,
         ]
         return groups.flatMap { $0 }
     }

@@ -1,7 +1,11 @@
+import Foundation
+
 /// What an operator may set about Identity. The defaults are upstream's.
 public struct IdentityOptions: Sendable {
     /// The directory of the Fernet keys. Made with mode 0700 and a first pair of keys when it does not exist.
     public var keyDirectory: String
+    /// The directory of the keys that encrypt credentials, beside that of tokens unless set.
+    public var credentialKeyDirectory: String
     /// How many Fernet keys are kept: the staged one, the primary one, and older ones that still open tokens.
     public var maximumActiveKeys = 3
     /// How long a token from a password lives.
@@ -26,7 +30,11 @@ public struct IdentityOptions: Sendable {
     public var tokenCacheSize = 20_000
 
     /// The defaults with a place for the keys.
-    public init(keyDirectory: String) { self.keyDirectory = keyDirectory }
+    public init(keyDirectory: String) {
+        self.keyDirectory = keyDirectory
+        credentialKeyDirectory = URL(filePath: keyDirectory, directoryHint: .isDirectory).deletingLastPathComponent()
+            .appending(path: "credential-keys").path
+    }
 
     /// Keystone's `[security_compliance]`.
     public struct SecurityCompliance: Sendable {

@@ -11,6 +11,7 @@ extension Identity {
         Migration(9, "limits, domains' configuration and filters of the catalog", limitTables),
         Migration(10, "federation", FederationMigration.statements),
         Migration(11, "who chose a password", complianceTables),
+        Migration(8, "credentials, OAuth and policies", CredentialMigration.tables),
     ])
 
     private static let projectTables: [SQL] = [
