@@ -74,6 +74,8 @@ public struct Identity: Sendable {
             registeredLimitEndpoints,
             limitEndpoints,
             credentialEndpoints,
+            ec2CredentialEndpoints,
+            signatureTokenEndpoints,
             policyEndpoints,
             policyAssociationEndpoints,
         ]
@@ -108,6 +110,8 @@ public struct Identity: Sendable {
             registeredLimitRules,
             limitRules,
             credentialRules,
+            ec2CredentialRules,
+            signatureTokenRules,
             policyRules,
             policyAssociationRules,
         ]

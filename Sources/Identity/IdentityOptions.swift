@@ -26,6 +26,12 @@ public struct IdentityOptions: Sendable {
     public var returnsAllEndpointsWithoutFilter = true
     /// The most elements one page of a list holds when a limit is given.
     public var maximumPageSize = 1000
+    /// How long after its date a request signed with EC2 keys can be exchanged for a token.
+    public var signatureLifetime: Duration = .seconds(15 * 60)
+    /// How long an OAuth 1.0a request token waits for being authorised and used; nil for ever.
+    public var requestTokenLifetime: Duration? = .seconds(8 * 3600)
+    /// How long an OAuth 1.0a access token can be used; nil for ever.
+    public var accessTokenLifetime: Duration? = .seconds(24 * 3600)
     /// How many validated tokens are remembered.
     public var tokenCacheSize = 20_000
 

@@ -54,7 +54,8 @@ extension Identity {
         return (text, token)
     }
 
-    private func tokenResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
+    /// A token with its catalog, and its text in the header.
+    func tokenResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
         let showsCatalog = request.query["nocatalog"] == nil && !token.scope.isUnscoped
         let catalog = showsCatalog ? try await catalog(for: token.scope.project?.id) : nil
         var headers: HTTPFields = [.subjectToken: text.reveal()]
