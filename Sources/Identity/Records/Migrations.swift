@@ -8,10 +8,10 @@ extension Identity {
         Migration(3, "roles and assignments", roleTables),
         Migration(4, "regions, services and endpoints", catalogTables),
         Migration(5, "revocation events", revocationTables),
+        Migration(8, "credentials, OAuth and policies", CredentialMigration.tables),
         Migration(9, "limits, domains' configuration and filters of the catalog", limitTables),
         Migration(10, "federation", FederationMigration.statements),
         Migration(11, "who chose a password", complianceTables),
-        Migration(8, "credentials, OAuth and policies", CredentialMigration.tables),
     ])
 
     private static let projectTables: [SQL] = [
