@@ -123,13 +123,14 @@ import Testing
         #expect(answer.status == .accepted)
         #expect(answer.json["gadget"] == ["name": "one", "size": 3])
         #expect(await create(#"{"gadget": {"name": "one"}}"#, type: nil).status == .accepted)
+        #expect(await create(#"{"gadget": {"name": "no \\u0000"}}"#).status == .accepted)
         #expect(await create(#"{"gadget": {"name": "one"}}"#, type: "Application/JSON; charset=utf-8").status == .accepted)
     }
 
     @Test(arguments: [
         "", "{", "[]", #"{"gadget": {}}"#, #"{"gadget": {"name": ""}}"#, #"{"gadget": {"name": "x", "size": 11}}"#,
         #"{"gadget": {"name": "x", "size": "3"}}"#, #"{"gadget": {"name": "x", "colour": "red"}}"#,
-        #"{"gadget": {"name": "x"}, "more": 1}"#,
+        #"{"gadget": {"name": "x"}, "more": 1}"#, #"{"gadget": {"name": "a\u0000b"}}"#,
     ])
     func aBadBodyIs400(body: String) async {
         let answer = await create(body)

@@ -33,7 +33,8 @@ enum RequestDecoding {
         } catch {
             throw Refusal.malformedJSON(error)
         }
-        do {
+        do throws(SchemaViolation) {
+            try TextRules.check(json, writtenAs: bytes)
             try schema.validate(json)
         } catch {
             throw Refusal.invalidBody(error)

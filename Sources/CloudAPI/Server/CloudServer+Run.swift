@@ -56,13 +56,14 @@ extension CloudServer {
         }
     }
 
-    private func channelSetup() -> HTTP1Channel {
+    private func channelSetup() -> LoopBoundChannel {
         let stall = TimeAmount(options.stallTimeout)
-        return HTTP1Channel(
+        let channel = HTTP1Channel(
             responder: { [self] request, writer, channel in try await serve(request, writer, channel) },
             configuration: .init(
                 additionalChannelHandlers: [ConnectionHandler(stallTimeout: stall)],
                 idleTimeout: TimeAmount(options.idleTimeout)))
+        return LoopBoundChannel(base: channel)
     }
 
     private func serverConfiguration() -> ServerConfiguration {
@@ -74,7 +75,7 @@ extension CloudServer {
     /// Once told to stop: lets requests in flight end, cancels them at the deadline, and gives up on those that do not
     /// heed that a second later.
     private func drain(
-        _ server: Server<HTTP1Channel>, _ serving: Task<Void, Never>, _ ended: OneShotValue<Result<Void, any Error>>
+        _ server: Server<LoopBoundChannel>, _ serving: Task<Void, Never>, _ ended: OneShotValue<Result<Void, any Error>>
     ) async {
         await stopping.wait()
         guard !Task.isCancelled else { return }

@@ -4,7 +4,7 @@ import CloudCore
 /// The shapes of Identity's request bodies, as Keystone's schemas have them.
 enum Shape {
     /// Text with something in it besides white space.
-    static func name(_ longest: Int = 255) -> Schema { .string(length: 1...longest, pattern: #"(?s).*\S.*"#) }
+    static func name(_ longest: Int = 255) -> Schema { .string(length: 1...longest, pattern: #"[\s\S]*\S[\s\S]*"#) }
     static let identifier: Schema = .string(length: 1...64, pattern: "[a-zA-Z0-9-]+")
     static let text: Schema = .nullable(.string(length: 0...65_535))
     static let flag: Schema = .boolean(lenient: true)

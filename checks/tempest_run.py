@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Runs a selection of tempest against a cloud of its own. A test that fails must stand in the list of known failures
+(`checks/tempest/known-failures.txt`, with its reason), and a test of the list that passes must leave it.
+
+`--slice K/N` runs one part of the selection's classes out of N; `--slice random/N` picks another part each time."""
+
+import argparse
+import collections
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+import zlib
+
+from cloud import CheckFailed, Program, expect
+
+HERE = pathlib.Path(__file__).resolve().parent
+SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity.security_compliance.lockout_duration=10",
+            "identity.security_compliance.unique_last_password_count=2"]
+
+
+class Tempest:
+    def __init__(self, program, venv):
+        self.program = program
+        self.bin = pathlib.Path(venv).resolve() / "bin"
+        self.directory = program.directory / "tempest"
+        (self.directory / "lock").mkdir(parents=True)
+        (self.directory / "etc").mkdir()
+        self.environment = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", PYTHONWARNINGS="ignore",
+                                TEMPEST_CONFIG_DIR=str(self.directory / "etc"), OS_TEST_TIMEOUT="300")
+
+    def configure(self):
+        text = (HERE / "tempest" / "tempest.conf").read_text()
+        values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url}
+        text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
+        (self.directory / "etc" / "tempest.conf").write_text(text)
+        top = self.run("python", "-c", "import tempest, os; print(os.path.dirname(tempest.__file__))").stdout.strip()
+        (self.directory / ".stestr.conf").write_text(
+            f"[DEFAULT]\ntest_path={top}/test_discover\ntop_dir={top}\ngroup_regex=([^\\.]*\\.)*\n")
+        self.run("stestr", "init")
+
+    def run(self, command, *arguments, timeout=300):
+        return subprocess.run([str(self.bin / command), *arguments], cwd=self.directory, env=self.environment,
+                              capture_output=True, text=True, timeout=timeout, check=False)
+
+    def tests(self, selection):
+        listed = self.run("tempest", "run", "--list-tests", "--regex", selection)
+        found = [line for line in listed.stdout.splitlines() if re.match(r"[a-z0-9_]+\.", line)]
+        expect(found, f"tempest lists no test for {selection}: {listed.stderr[-2000:]}")
+        return found
+
+    def execute(self, tests, concurrency, timeout):
+        chosen = self.directory / "tests.txt"
+        chosen.write_text("".join(test + "\n" for test in tests))
+        done = self.run("tempest", "run", "--load-list", str(chosen), "--concurrency", str(concurrency), timeout=timeout)
+        (self.directory / "console.log").write_text(done.stdout + done.stderr)
+        with open(self.directory / "result.subunit", "wb") as result:
+            subprocess.run([str(self.bin / "stestr"), "last", "--subunit"], cwd=self.directory, env=self.environment,
+                           stdout=result, check=False)
+        script = str(HERE / "tempest" / "results.py")
+        lines = self.run("python", script, str(self.directory / "result.subunit")).stdout.splitlines()
+        return [line.split("\t", 2) for line in lines]
+
+
+def bare(test):
+    """A test's name without its tags."""
+    return test.split("[")[0] if "[id-" in test else test
+
+
+def class_of(test):
+    return bare(test).rsplit(".", 1)[0]
+
+
+def known_failures(path):
+    """Test names to reasons."""
+    known = {}
+    for line in path.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            name, _, reason = line.partition("  ")
+            expect(reason.strip(), f"{path.name}: {name} has no reason")
+            known[name.strip()] = reason.strip()
+    return known
+
+
+def part(tests, text):
+    """The tests of one part of the classes; the parts are fixed, which one is chosen may be left to chance."""
+    which, _, count = text.partition("/")
+    number = random.randrange(int(count)) if which == "random" else int(which)
+    print(f"  part {number} of {count}", flush=True)
+    return [test for test in tests if zlib.crc32(class_of(test).encode()) % int(count) == number]
+
+
+def judge(tests, results, known):
+    """Compares what happened with what is known; returns complaints and counts."""
+    by_test, setups = {}, {}
+    for state, name, error in results:
+        fixture = re.match(r"(setUpClass|tearDownClass) \((.+)\)$", name)
+        if fixture:
+            setups.setdefault(fixture[2], (state, error))
+        else:
+            by_test[bare(name)] = (state, error)
+    complaints, counts = [], collections.Counter()
+    for test in map(bare, tests):
+        state, error = by_test.get(test) or setups.get(class_of(test)) or ("not run", "")
+        if test in known and state == "passed":
+            complaints.append(f"{test}: passes, so it must leave the list of known failures")
+        elif test not in known and state in ("failed", "not run"):
+            complaints.append(f"{test}: {state}: {error}")
+        counts["known failures" if test in known and state == "failed" else state] += 1
+    return complaints, counts
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--venv", required=True)
+    parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
+    parser.add_argument("--slice", help="K/N or random/N")
+    parser.add_argument("--concurrency", type=int, default=2)
+    parser.add_argument("--timeout", type=int, default=1500)
+    parser.add_argument("--keep", help="a folder for tempest's own log and results")
+    options = parser.parse_args()
+    program = Program(options.program, simulate=True, settings=SETTINGS)
+    try:
+        program.start()
+        tempest = Tempest(program, options.venv)
+        tempest.configure()
+        tests = tempest.tests(options.select)
+        if options.slice:
+            tests = part(tests, options.slice)
+        began = time.monotonic()
+        results = tempest.execute(tests, options.concurrency, options.timeout)
+        complaints, counts = judge(tests, results, known_failures(HERE / "tempest" / "known-failures.txt"))
+        for complaint in complaints:
+            print(f"error: {complaint}", file=sys.stderr)
+        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        print(f"  {len(tests)} tests in {time.monotonic() - began:.0f} s: {told}")
+        if options.keep:
+            subprocess.run(["cp", "-r", str(tempest.directory), options.keep], check=True)
+            subprocess.run(["cp", str(program.directory / "check.log"), options.keep], check=True)
+        expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
+        program.stop()
+    except (CheckFailed, subprocess.TimeoutExpired) as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        program.remove()
+
+
+if __name__ == "__main__":
+    main()
