@@ -10,6 +10,8 @@ extension HTTPField.Name {
     public static let authToken = name("X-Auth-Token")
     /// The token that a login answers with.
     public static let subjectToken = name("X-Subject-Token")
+    /// The receipt of a login that needs further methods.
+    public static let authReceipt = name("Openstack-Auth-Receipt")
     /// The microversions asked for and served.
     public static let openStackAPIVersion = name("OpenStack-API-Version")
     /// This request's id in answers; the operation's global id in requests.

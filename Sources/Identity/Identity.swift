@@ -14,7 +14,9 @@ public struct Identity: Sendable {
     let database: any Database
     let options: IdentityOptions
     let passwords: PasswordHasher
+    let formats: TokenFormats
     let tokens: TokenProvider
+    let renderedTokens = BoundedCache<RenderedToken>(capacity: 2_000)
     let catalogCache = CatalogCache()
     /// The keys of what domains' options must not show. They stay as they are: nothing seals those values anew.
     let domainConfigKeys: KeyRepository
@@ -34,7 +36,8 @@ public struct Identity: Sendable {
         domainConfigKeys = try KeyRepository(directory: options.keyDirectory + "/domain-config", maximumActiveKeys: 2)
         credentialKeys = try KeyRepository(directory: options.credentialKeyDirectory, maximumActiveKeys: options.maximumActiveKeys)
         vault = SecretVault(keys: credentialKeys)
-        tokens = TokenProvider(database: database, keys: keys, cacheSize: options.tokenCacheSize)
+        formats = try Self.formats(keys, options)
+        tokens = TokenProvider(database: database, formats: formats, cacheSize: options.tokenCacheSize)
     }
 
     /// Its front: every endpoint and rule it has.
@@ -49,6 +52,7 @@ public struct Identity: Sendable {
             versionEndpoints,
             tokenEndpoints,
             authEndpoints,
+            revocationEndpoints,
             domainEndpoints,
             projectEndpoints,
             projectTagEndpoints,
@@ -88,6 +92,7 @@ public struct Identity: Sendable {
             baseRules,
             tokenRules,
             authRules,
+            revocationRules,
             domainRules,
             projectRules,
             projectTagRules,
@@ -116,6 +121,26 @@ public struct Identity: Sendable {
             policyAssociationRules,
         ]
         return groups.flatMap { $0 }
+    }
+}
+
+extension Identity {
+    private static func formats(_ keys: KeyRepository, _ options: IdentityOptions) throws -> TokenFormats {
+        let (directory, count) = (options.signingKeyDirectory, options.maximumActiveKeys)
+        switch options.tokenFormat {
+        case .jws:
+            let signing = try SigningKeyRepository(directory: directory, maximumActiveKeys: count)
+            return TokenFormats(keys: keys, signingKeys: signing, signs: true)
+        case .fernet:
+            return TokenFormats(keys: keys, signingKeys: try .existing(directory: directory, maximumActiveKeys: count))
+        }
+    }
+
+    /// Rotates the keys of tokens: those that encrypt and, where there are any, those that sign.
+    /// - Throws: `KeyRepositoryError`.
+    public func rotateTokenKeys() throws {
+        try keys.rotate()
+        try formats.signingKeys?.rotate()
     }
 }
 

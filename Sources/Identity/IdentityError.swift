@@ -11,6 +11,8 @@ enum IdentityError: Error, Equatable {
     case accountLocked(userID: String)
     case accountDisabled(userID: String)
     case passwordExpired(userID: String)
+    /// 401: no receipt of this cloud's for this user, or its time is over.
+    case receiptNotFound(String)
     /// 401 naming the methods there are.
     case unsupportedMethod
     /// 403 from policy.
@@ -52,6 +54,7 @@ extension IdentityError: FaultConvertible {
         case .accountDisabled(let user): Fault(.unauthorized, "The account is disabled for user: \(user).", code: Keystone.explained)
         case .passwordExpired(let user):
             Fault(.unauthorized, "The password is expired and needs to be changed for user: \(user).", code: Keystone.explained)
+        case .receiptNotFound(let id): Fault(.unauthorized, "Could not find auth receipt: \(id).", code: Keystone.explained)
         case .unsupportedMethod:
             Fault(.unauthorized, "Attempted to authenticate with an unsupported method.", code: Keystone.unsupportedMethod)
         case .forbidden(let action):

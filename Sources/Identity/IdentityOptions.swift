@@ -8,12 +8,23 @@ public struct IdentityOptions: Sendable {
     public var credentialKeyDirectory: String
     /// How many Fernet keys are kept: the staged one, the primary one, and older ones that still open tokens.
     public var maximumActiveKeys = 3
+    /// How new tokens are written; tokens of the other kind still hold.
+    public var tokenFormat = TokenFormat.fernet
+    /// The directory of the keys of signed tokens. Made when new tokens are signed and it does not exist.
+    public var signingKeyDirectory: String
     /// How long a token from a password lives.
     public var tokenLifetime: Duration = .seconds(3600)
     /// How long after its end a token can still be looked at by services that ask for it (`allow_expired`).
     public var expiredTokenWindow: Duration = .seconds(48 * 3600)
     /// Whether a scoped token may be exchanged for one with another scope.
     public var allowsRescopingScopedTokens = true
+    /// How long a receipt for a part of the methods that a user needs is good.
+    public var receiptLifetime: Duration = .seconds(300)
+    /// How many one-time passwords before the current one are accepted, 0 to 10.
+    public var previousPasscodes = 1
+    /// The header in which the web server in front names the user it has authenticated, a user of the default domain;
+    /// nil if there is no such server. Whoever can reach the cloud past that server can be anybody.
+    public var externalUserHeader: String?
     /// The cost of password hashes as a power of two, 4 to 31.
     public var passwordHashRounds = 12
     /// The rules about passwords and logins.
@@ -40,6 +51,15 @@ public struct IdentityOptions: Sendable {
         self.keyDirectory = keyDirectory
         credentialKeyDirectory = URL(filePath: keyDirectory, directoryHint: .isDirectory).deletingLastPathComponent()
             .appending(path: "credential-keys").path
+        signingKeyDirectory = keyDirectory + "-jws"
+    }
+
+    /// How a token's text is made.
+    public enum TokenFormat: String, Sendable, CaseIterable {
+        /// Encrypted, as the Fernet specification has it.
+        case fernet
+        /// Signed with ES256, readable for everybody: a JSON Web Signature.
+        case jws
     }
 
     /// Keystone's `[security_compliance]`.

@@ -150,14 +150,14 @@ import Testing
     @Test func rotatedKeysKeepTokensUntilTheirKeyIsGone() async throws {
         try await TestCloud.run { cloud in
             let token = Secret(try await cloud.token())
-            let fresh = TokenProvider(database: cloud.identity.database, keys: cloud.identity.keys, cacheSize: 4)
+            let fresh = TokenProvider(database: cloud.identity.database, formats: cloud.identity.formats, cacheSize: 4)
             #expect(try await fresh.validate(token) != nil)
             // Three keys: staged, primary and one older. The token's key goes with the second rotation after it.
             try cloud.identity.keys.rotate()
-            let cold = TokenProvider(database: cloud.identity.database, keys: cloud.identity.keys, cacheSize: 4)
+            let cold = TokenProvider(database: cloud.identity.database, formats: cloud.identity.formats, cacheSize: 4)
             #expect(try await cold.validate(token) != nil)
             try cloud.identity.keys.rotate()
-            let gone = TokenProvider(database: cloud.identity.database, keys: cloud.identity.keys, cacheSize: 4)
+            let gone = TokenProvider(database: cloud.identity.database, formats: cloud.identity.formats, cacheSize: 4)
             #expect(try await gone.validate(token) == nil)
         }
     }

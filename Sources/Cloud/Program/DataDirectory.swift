@@ -25,6 +25,8 @@ public struct DataDirectory: Sendable {
     var database: String { file("altostack.db") }
     /// The token keys.
     var tokenKeys: String { file("identity/fernet-keys") }
+    /// The keys of signed tokens.
+    var signingKeys: String { file("identity/jws-keys") }
     /// The images' store.
     var images: String { file("images") }
     /// The guests' disks, consoles and the image cache.

@@ -21,6 +21,8 @@ struct ServiceOptions {
         options.securityCompliance = securityCompliance
         options.enforcementModel = settings[CloudSettingKeys.enforcementModel]
         options.returnsAllEndpointsWithoutFilter = settings[CloudSettingKeys.returnAllEndpoints]
+        options.signingKeyDirectory = directory.signingKeys
+        TokenSettingKeys.apply(settings, to: &options)
         return options
     }
 

@@ -25,14 +25,16 @@ extension AuthenticationRequest {
 
     /// Reads a body that the schema admits.
     /// - Throws: `IdentityError` for what is missing, contradictory or not supported.
-    init(_ body: JSON) throws {
+    init(_ body: JSON, _ options: IdentityOptions) throws {
         let auth = body["auth"] ?? .null
         let identity = auth["identity"] ?? .null
         var names: [String] = []
         for name in identity["methods"]?.array?.compactMap(\.string) ?? [] where !names.contains(name) { names.append(name) }
         for name in names where identity[name] == nil { throw IdentityError.lacking(name, in: "identity") }
         let methods = try names.map { name in
-            guard let method = LoginMethods.named(name) else { throw IdentityError.unsupportedMethod }
+            guard let method = LoginMethods.named(name), options.offeredMethods.contains(method.method) else {
+                throw IdentityError.unsupportedMethod
+            }
             return method
         }
         scope = try Self.scope(auth["scope"])

@@ -10,16 +10,19 @@ extension Identity {
                 .post, "/v3/auth/tokens", "Make a token", access: .open(because: "this is where tokens come from"),
                 body: .json(AuthenticationRequest.schema), success: .created
             ) { request in
-                let (text, token) = try await issueToken(AuthenticationRequest(request.body), request)
-                return try await tokenResponse(token, text, request)
+                let asked = try AuthenticationRequest(request.body, options)
+                switch try await logIn(asked, request, receipt: request.head.headerFields[.authReceipt]) {
+                case .token(let text, let token): return try await tokenResponse(token, text, request)
+                case .receipt(let receipt): return .receipt(receipt)
+                }
             },
             .guarded(.get, "/auth/tokens", "Show a token", rule: "identity:validate_token") { request, gate in
                 let (text, token) = try await subjectToken(request, gate)
-                return try await tokenResponse(token, text, request)
+                return try await rememberedResponse(token, text, request)
             },
             .guarded(.head, "/auth/tokens", "Check a token", rule: "identity:check_token") { request, gate in
                 let (text, token) = try await subjectToken(request, gate)
-                return try await tokenResponse(token, text, request)
+                return try await rememberedResponse(token, text, request)
             },
             .guarded(.delete, "/auth/tokens", "End a token", rule: "identity:revoke_token", success: .noContent) { request, gate in
                 let (_, token) = try await subjectToken(request, gate)
@@ -40,7 +43,7 @@ extension Identity {
     /// The token a request is about, if the caller may know about it.
     private func subjectToken(_ request: APIRequest, _ gate: Gate) async throws -> (Secret<String>, Token) {
         let text = request.head.headerFields[.subjectToken].map { Secret($0) }
-        let isLenient = request.query["allow_expired"].map(ListQuery.truth) ?? false
+        let isLenient = request.query["allow_expired"].flatMap { JSON.string($0).truth } ?? false
         let window = isLenient ? options.expiredTokenWindow : .zero
         guard let text else {
             try gate.open()
@@ -54,6 +57,15 @@ extension Identity {
         return (text, token)
     }
 
+    /// Services look at the same tokens again and again: what is shown of one is kept while nothing changes.
+    private func rememberedResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
+        guard let mark = token.mark, request.query["nocatalog"] == nil else { return try await tokenResponse(token, text, request) }
+        if let known = renderedTokens[text.reveal()], known.mark == mark { return known.response }
+        let response = try await tokenResponse(token, text, request)
+        renderedTokens.insert(RenderedToken(mark: mark, response: response), for: text.reveal())
+        return response
+    }
+
     /// A token with its catalog, and its text in the header.
     func tokenResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
         let showsCatalog = request.query["nocatalog"] == nil && !token.scope.isUnscoped
@@ -64,6 +76,12 @@ extension Identity {
             json.object { $0.member("token", TokenView(token: token, catalog: catalog)) }
         }
     }
+}
+
+/// An answer about a token, and the counts of changes under which it is true.
+struct RenderedToken: Sendable {
+    let mark: Generations.Mark
+    let response: APIResponse
 }
 
 /// A token as its body shows it.

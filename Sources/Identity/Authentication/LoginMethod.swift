@@ -23,6 +23,7 @@ enum LoginMethods {
     static let all = [
         OfferedMethod(PasswordMethod.self),
         OfferedMethod(TokenMethod.self),
+        OfferedMethod(ExternalMethod.self),
     ]
 
     static func named(_ name: String) -> OfferedMethod? { all.first { $0.method.rawValue == name } }

@@ -8,6 +8,8 @@ struct ScopeGrant: Sendable {
     var delegation: Delegation?
     /// When what lends the scope ends.
     var expiresAt: Timestamp?
+    /// Whether the user's rules about methods are satisfied.
+    var isEnough = true
 
     init(_ scope: Scope, delegation: Delegation? = nil, expiresAt: Timestamp? = nil) {
         (self.scope, self.delegation, self.expiresAt) = (scope, delegation, expiresAt)

@@ -29,6 +29,6 @@ enum AuthenticationMethod: String, Sendable, CaseIterable {
     /// The methods a number stands for.
     static func methods(of bits: Int) -> Set<AuthenticationMethod> { Set(allCases.filter { $0.bit & bits != 0 }) }
 
-    /// The methods a client may name in `POST /v3/auth/tokens`.
-    static let offered = LoginMethods.all.map(\.method)
+    /// The methods a client may name in `POST /v3/auth/tokens` whatever the settings say.
+    static let offered = LoginMethods.all.map(\.method).filter { $0 != .external }
 }

@@ -59,14 +59,19 @@ struct UserOptions: Sendable, Hashable {
     /// However long without a login, the account stays as it is.
     var ignoresInactivity: Bool { values["ignore_user_inactivity"] == .bool(true) }
 
-    /// Whether these methods are enough for this user. Without rules any are, and a rule no method of which is
-    /// known is passed over, so that nobody is locked out by a typing error.
-    func admits(_ methods: Set<AuthenticationMethod>) -> Bool {
-        guard values["multi_factor_auth_enabled"] != .bool(false), let rules = values["multi_factor_auth_rules"]?.array
-        else { return true }
-        let known = rules.map { rule in Set((rule.array ?? []).compactMap { $0.string.flatMap(AuthenticationMethod.init) }) }
-            .filter { !$0.isEmpty }
-        return known.isEmpty || known.contains { $0.isSubset(of: methods) }
+    /// The sets of methods any one of which is enough; none when any method is. Methods that are not offered are left
+    /// out, and with them rules of such methods alone, so that nobody is locked out by a typing error or a setting.
+    func rules(_ offered: [AuthenticationMethod] = AuthenticationMethod.offered) -> [[AuthenticationMethod]] {
+        guard values["multi_factor_auth_enabled"] != .bool(false) else { return [] }
+        return (values["multi_factor_auth_rules"]?.array ?? []).map { rule in
+            (rule.array ?? []).compactMap { $0.string.flatMap(AuthenticationMethod.init) }.filter(offered.contains)
+        }.filter { !$0.isEmpty }
+    }
+
+    /// Whether these methods are enough for this user.
+    func admits(_ methods: Set<AuthenticationMethod>, _ offered: [AuthenticationMethod] = AuthenticationMethod.offered) -> Bool {
+        let rules = rules(offered)
+        return rules.isEmpty || rules.contains { $0.allSatisfy(methods.contains) }
     }
 }
 

@@ -8,6 +8,7 @@ extension Identity {
         Migration(3, "roles and assignments", roleTables),
         Migration(4, "regions, services and endpoints", catalogTables),
         Migration(5, "revocation events", revocationTables),
+        Migration(6, "one-time passwords that were tried", PasscodeRecords.tables),
         Migration(8, "credentials, OAuth and policies", CredentialMigration.tables),
         Migration(9, "limits, domains' configuration and filters of the catalog", limitTables),
         Migration(10, "federation", FederationMigration.statements),

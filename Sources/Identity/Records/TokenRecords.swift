@@ -57,6 +57,15 @@ enum TokenRecords {
     }
 }
 
+/// That tokens were ended: one, all of a chain, or all of a user's up to a moment.
+struct RevocationEvent: Sendable, Hashable {
+    var auditID: String?
+    var chainID: String?
+    var userID: String?
+    var issuedBefore: Timestamp
+    var revokedAt: Timestamp
+}
+
 /// Revocation events in the database.
 enum RevocationRecords {
     /// What an event ends.
@@ -82,6 +91,21 @@ enum RevocationRecords {
                 (id, audit_id, audit_chain_id, user_id, issued_before, revoked_at, useful_until)
             VALUES (\(Identifier.hex()), \(audit), \(chain), \(user), \(moment), \(moment), \(moment + usefulFor))
             """)
+    }
+
+    /// The events that may still match a token, the oldest first.
+    /// - Parameter since: only those made then or later.
+    static func list(since: Timestamp?, _ reader: any Reader) throws -> [RevocationEvent] {
+        let condition: SQL = since.map { " WHERE revoked_at >= \($0)" } ?? ""
+        return try reader.all(
+            """
+            SELECT audit_id, audit_chain_id, user_id, issued_before, revoked_at FROM identity_revocation_events\(condition)
+            ORDER BY revoked_at, id
+            """
+        ) { row in
+            RevocationEvent(
+                auditID: try row[0], chainID: try row[1], userID: try row[2], issuedBefore: try row[3], revokedAt: try row[4])
+        }
     }
 
     /// Whether an event matches a token.

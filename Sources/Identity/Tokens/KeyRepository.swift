@@ -1,15 +1,23 @@
 import CloudCore
 import CloudCrypto
 import Foundation
+import Logging
 import Synchronization
 
 /// The Fernet keys in their directory, as Keystone keeps them: files named by numbers. The highest number is the
 /// primary key, which seals; 0 is the staged key, which becomes the primary one at the next rotation, so that every
-/// controller knows a key before tokens use it; those between still open older tokens.
+/// controller knows a key before tokens use it; those between still open older tokens. What another process does to
+/// the files is noticed within a second, and at once when something was sealed under a key not known yet.
 public final class KeyRepository: Sendable {
+    private struct State {
+        var keys: Fernet
+        var watch: DirectoryWatch
+    }
+
     private let directory: URL
     private let maximumActiveKeys: Int
-    private let current: Mutex<Fernet>
+    private let state: Mutex<State>
+    private let logger = Logger(label: "identity")
 
     /// Opens the repository, making the directory and a first staged and primary key when there are none.
     /// - Throws: `KeyRepositoryError` naming the file in the way.
@@ -17,24 +25,53 @@ public final class KeyRepository: Sendable {
         self.directory = URL(filePath: directory, directoryHint: .isDirectory)
         self.maximumActiveKeys = max(2, maximumActiveKeys)
         try Self.prepare(self.directory)
-        current = Mutex(try Self.load(self.directory))
+        state = Mutex(State(keys: try Self.load(self.directory), watch: DirectoryWatch([self.directory])))
     }
 
     /// The keys in use.
-    var fernet: Fernet { current.withLock { $0 } }
+    var fernet: Fernet {
+        state.withLock { state in
+            refresh(&state, eagerly: false)
+            return state.keys
+        }
+    }
+
+    /// Opens what any of the keys sealed; nil when none did.
+    func open(_ text: String) -> Fernet.Opened? {
+        if let opened = fernet.open(text) { return opened }
+        let renewed = state.withLock { state in refresh(&state, eagerly: true) ? state.keys : nil }
+        return renewed?.open(text)
+    }
+
+    /// Reads the keys if the directory changed; whether it did.
+    @discardableResult
+    private func refresh(_ state: inout State, eagerly: Bool) -> Bool {
+        guard state.watch.hasChanged(eagerly: eagerly) else { return false }
+        do {
+            state.keys = try Self.load(directory)
+            return true
+        } catch {
+            // Most likely another process is in the middle of a rotation.
+            state.watch.forget()
+            logger.warning("The keys cannot be read; those in memory stay", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
 
     /// Makes the staged key the primary one, stages a new one, and deletes the oldest beyond the number to keep.
     /// - Throws: `KeyRepositoryError`.
     public func rotate() throws {
-        let numbers = try Self.numbers(directory)
-        guard numbers.first == 0, let highest = numbers.last else { throw KeyRepositoryError("\(directory.path): there is no staged key") }
-        try Self.attempt("\(directory.path)/0") {
-            try FileManager.default.moveItem(at: Self.file(directory, 0), to: Self.file(directory, highest + 1))
-        }
-        try Self.create(directory, 0)
-        let kept = [0] + (try Self.numbers(directory)).dropFirst().suffix(maximumActiveKeys - 1)
-        for number in numbers where !kept.contains(number) {
-            try Self.attempt("\(directory.path)/\(number)") { try FileManager.default.removeItem(at: Self.file(directory, number)) }
+        try DirectoryTurn.take(directory) {
+            let numbers = try Self.numbers(directory)
+            guard numbers.first == 0, let highest = numbers.last else { throw KeyRepositoryError("\(directory.path): there is no staged key") }
+            try Self.attempt("\(directory.path)/0") {
+                try FileManager.default.moveItem(at: Self.file(directory, 0), to: Self.file(directory, highest + 1))
+            }
+            try Self.create(directory, 0)
+            let kept = [0] + (try Self.numbers(directory)).dropFirst().suffix(maximumActiveKeys - 1)
+            for number in numbers where !kept.contains(number) {
+                try Self.attempt("\(directory.path)/\(number)") { try FileManager.default.removeItem(at: Self.file(directory, number)) }
+            }
         }
         try reload()
     }
@@ -43,7 +80,7 @@ public final class KeyRepository: Sendable {
     /// - Throws: `KeyRepositoryError`; the keys in use then stay.
     public func reload() throws {
         let keys = try Self.load(directory)
-        current.withLock { $0 = keys }
+        state.withLock { $0.keys = keys }
     }
 
     private static func file(_ directory: URL, _ number: Int) -> URL { directory.appending(path: String(number)) }

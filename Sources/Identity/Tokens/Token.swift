@@ -14,6 +14,8 @@ struct Token: Sendable {
     let delegation: (any DelegationView)?
     /// The token as every service sees it, made once since every request needs it.
     let context: TokenContext
+    /// The counts of changes it was read under, if it is remembered: what is made of it holds while they stay.
+    var mark: Generations.Mark?
 
     init(payload: TokenPayload, user: TokenUser, scope: TokenScope, rights: TokenRights) {
         let user = rights.delegation?.impersonated ?? user

@@ -27,6 +27,7 @@ struct TokenPayload: Sendable, Hashable {
 /// The payload's form: a version, then fields in a fixed order. Identifiers of 32 hexadecimal digits and audit ids
 /// shrink to 16 bytes; texts carry their length.
 extension TokenPayload {
+    /// No other sealed thing begins with it.
     private static let version: UInt8 = 2
 
     var bytes: [UInt8] {
@@ -134,7 +135,8 @@ extension TokenPayload {
     }
 }
 
-private struct PayloadWriter {
+/// Writes fields one after the other.
+struct PayloadWriter {
     private(set) var bytes: [UInt8] = []
 
     mutating func byte(_ value: UInt8) { bytes.append(value) }
@@ -162,7 +164,8 @@ private struct PayloadWriter {
     }
 }
 
-private struct PayloadReader {
+/// Reads what `PayloadWriter` wrote; nil for anything else.
+struct PayloadReader {
     private var rest: ArraySlice<UInt8>
 
     init(bytes: ArraySlice<UInt8>) { rest = bytes }

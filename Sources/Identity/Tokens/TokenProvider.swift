@@ -11,12 +11,12 @@ final class TokenProvider: Sendable {
     }
 
     private let database: any Database
-    private let keys: KeyRepository
+    private let formats: TokenFormats
     private let cache: BoundedCache<Remembered>
     let generations: Generations
 
-    init(database: any Database, keys: KeyRepository, cacheSize: Int) {
-        (self.database, self.keys) = (database, keys)
+    init(database: any Database, formats: TokenFormats, cacheSize: Int) {
+        (self.database, self.formats) = (database, formats)
         (cache, generations) = (BoundedCache(capacity: cacheSize), Generations())
     }
 
@@ -24,7 +24,7 @@ final class TokenProvider: Sendable {
     /// - Parameter verified: the password that was checked; when it was changed since, there is no token.
     /// - Throws: `IdentityError.unauthorized` when user, scope or roles do not allow it.
     func issue(_ payload: TokenPayload, verified: Password?) async throws -> IssuedToken {
-        let text = String(keys.fernet.seal(payload.bytes, at: payload.issuedAt).reveal().prefix { $0 != "=" })
+        let text = try formats.seal(payload)
         let found = try await remembering(text) { reader in
             if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil }
             return try TokenRecords.resolve(payload, reader)
@@ -43,9 +43,7 @@ final class TokenProvider: Sendable {
             if remembered.mark == generations.mark(for: remembered.token.dependencies) { return remembered.token }
             cache.remove(text)
         }
-        guard let opened = keys.fernet.open(text), let payload = TokenPayload(bytes: opened.payload),
-            now < payload.expiresAt + window
-        else { return nil }
+        guard let payload = formats.open(text), now < payload.expiresAt + window else { return nil }
         return try await remembering(text) { reader in
             try RevocationRecords.isRevoked(payload, reader) ? nil : try TokenRecords.resolve(payload, reader)
         }
@@ -54,9 +52,11 @@ final class TokenProvider: Sendable {
     /// Remembers what was read, unless something changed meanwhile: whom it depends on is known only afterwards.
     private func remembering(_ text: String, _ read: @escaping @Sendable (any Reader) throws -> Token?) async throws -> Token? {
         let before = generations.changes
-        guard let token = try await database.read(read) else { return nil }
+        guard var token = try await database.read(read) else { return nil }
         let mark = generations.mark(for: token.dependencies)
-        if generations.changes == before { cache.insert(Remembered(token: token, mark: mark), for: text) }
+        guard generations.changes == before else { return token }
+        token.mark = mark
+        cache.insert(Remembered(token: token, mark: mark), for: text)
         return token
     }
 }

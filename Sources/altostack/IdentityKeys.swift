@@ -1,0 +1,24 @@
+import ArgumentParser
+import Cloud
+
+/// The keys of Identity.
+struct IdentityKeys: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "identity", abstract: "Rotate the keys of tokens.", subcommands: [RotateKeys.self])
+
+    /// Rotates keys.
+    struct RotateKeys: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate-keys",
+            abstract: "Make a new key for tokens; tokens made so far hold until their key is dropped by later rotations.")
+
+        @OptionGroup var directory: DirectoryOptions
+        @OptionGroup var settings: SettingOptions
+
+        func run() async throws {
+            let console = IdentityConsole(directory: directory.directory, settings: try settings.load())
+            try await console.rotateTokenKeys()
+            print("rotated the keys of tokens")
+        }
+    }
+}
