@@ -14,11 +14,18 @@ struct IdentityKeys: ParsableCommand {
 
         @OptionGroup var directory: DirectoryOptions
         @OptionGroup var settings: SettingOptions
+        @Flag(name: .long, help: "Rotate the keys that credentials are encrypted under instead, and encrypt them anew.")
+        var credentials = false
 
         func run() async throws {
             let console = IdentityConsole(directory: directory.directory, settings: try settings.load())
-            try await console.rotateTokenKeys()
-            print("rotated the keys of tokens")
+            if credentials {
+                try await console.rotateCredentialKeys()
+                print("rotated the keys of credentials and encrypted them anew")
+            } else {
+                try await console.rotateTokenKeys()
+                print("rotated the keys of tokens")
+            }
         }
     }
 }

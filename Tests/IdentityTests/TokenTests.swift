@@ -120,6 +120,8 @@ import Testing
         ["auth": ["identity": ["methods": ["token"], "token": ["id": 7]]]], ["auth": 1], ["auth": nil], [],
         ["auth": ["identity": ["methods": [7], "password": [:]]]], ["auth": ["identity": ["methods": ["token"], "token": 7]]],
         ["auth": ["identity": ["methods": ["password"], "password": ["user": "x"]]]],
+        ["auth": ["identity": ["methods": ["totp"], "totp": ["user": ["id": "x", "passcode": 123456]]]]],
+        ["auth": ["identity": ["methods": ["totp"], "totp": []]]], ["auth": ["identity": ["methods": ["totp"], "totp": [:]]]],
         ["auth": ["identity": ["methods": ["password"], "password": ["user": ["id": 7, "password": "x"]]]]],
         ["auth": ["identity": ["methods": ["password"], "password": ["user": ["id": "x", "password": ["x"]]]]]],
         ["auth": ["identity": ["methods": ["password"], "password": ["user": ["id": "x", "password": "x"]]], "scope": 7]],

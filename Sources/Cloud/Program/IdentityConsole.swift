@@ -15,6 +15,10 @@ public struct IdentityConsole: Sendable {
     /// - Throws: `ProgramError` when there is no cloud, `KeyRepositoryError`.
     public func rotateTokenKeys() async throws { try await inspect { try $0.rotateTokenKeys() } }
 
+    /// Rotates the keys of credentials and encrypts every one anew.
+    /// - Throws: `ProgramError` when there is no cloud, `KeyRepositoryError`, `StoreError`.
+    public func rotateCredentialKeys() async throws { try await inspect { try await $0.rotateCredentialKeys() } }
+
     private func inspect(_ body: (Identity) async throws -> Void) async throws {
         guard FileManager.default.fileExists(atPath: directory.tokenKeys) else {
             throw ProgramError("there is no cloud in \(directory.path)")

@@ -23,6 +23,7 @@ enum LoginMethods {
     static let all = [
         OfferedMethod(PasswordMethod.self),
         OfferedMethod(TokenMethod.self),
+        OfferedMethod(TOTPMethod.self),
         OfferedMethod(ExternalMethod.self),
     ]
 
