@@ -32,11 +32,12 @@ extension Identity {
     /// catalog, if there is no Default domain yet. Later it changes nothing but adding services that no start before
     /// knew, so that a newer program's services appear and what an operator deleted stays deleted.
     /// - Returns: whether this was the first start.
-    /// - Throws: `StoreError`, `CryptoError`.
+    /// - Throws: `StoreError`, `CryptoError`; `ProjectDepthError` when projects nest deeper than they may.
     @discardableResult
     public func bootstrap(
         adminPassword: Secret<String>, region: String = "RegionOne", services: [BootstrapService]
     ) async throws -> Bool {
+        try await checkProjectDepth()
         let isFirst = try await !isBootstrapped()
         let hash = isFirst ? try await passwords.hash(adminPassword) : nil
         return try await database.write { [generations = tokens.generations] transaction in

@@ -95,6 +95,12 @@ extension Identity {
         try await database.read { query.page(try LimitRecords.list(query, visible: visible, $0)) }
     }
 
+    /// Projects' own limits, by project.
+    func limits(ofProjects ids: [String]) async throws -> [String: [Limit]] {
+        let limits = try await database.read { try LimitRecords.all(ofProjects: ids, $0) }
+        return Dictionary(grouping: limits) { $0.owner.projectID ?? "" }
+    }
+
     func createLimits(_ drafts: [LimitDraft]) async throws -> [Limit] {
         try await writing(conflict: .conflict("limit", "Duplicate entry")) { [model = options.enforcementModel] transaction in
             let owners = try drafts.map { try Self.owner(of: $0, transaction) }
@@ -144,6 +150,28 @@ extension Identity {
             guard try ProjectRecords.domain(.id(id), reader) != nil else { throw IdentityError.lacking("domain_id", in: "limit") }
             return .domain(id)
         }
+    }
+}
+
+/// Projects nest deeper than the enforcement model allows, which keeps the service from starting.
+public struct ProjectDepthError: Error, Sendable, CustomStringConvertible {
+    /// The projects in question and the model.
+    public let description: String
+
+    fileprivate init(_ projectIDs: [String], _ model: EnforcementModel) {
+        description =
+            "the limits' enforcement model \(model.rawValue) allows projects \(model.maximumProjectDepth ?? 0) deep; "
+            + "these are deeper: \(projectIDs.joined(separator: ", "))"
+    }
+}
+
+extension Identity {
+    /// Checks that the projects there are fit the enforcement model.
+    /// - Throws: `ProjectDepthError`.
+    func checkProjectDepth() async throws {
+        guard let depth = options.enforcementModel.maximumProjectDepth else { return }
+        let deeper = try await database.read { try ProjectRecords.ids(deeperThan: depth, $0) }
+        guard deeper.isEmpty else { throw ProjectDepthError(deeper, options.enforcementModel) }
     }
 }
 

@@ -47,6 +47,7 @@ import Testing
             #expect(await cloud.call(.get, "/regions/Moon", admin).status == .ok, "a region named the old way is made")
             #expect(await cloud.call(.get, "/endpoints?service_id=\(id)&interface=public", admin).json["endpoints"]?.ids == [endpointID])
             #expect(await cloud.call(.get, "/endpoints?service_id=\(id)&interface=admin", admin).json["endpoints"]?.ids == [])
+            #expect(await cloud.call(.get, "/endpoints?interface=secret", admin).status == .badRequest)
             #expect(await cloud.call(.patch, "/endpoints/\(endpointID)", admin, ["endpoint": ["enabled": false]]).json["endpoint"]?["enabled"] == false)
             let shown = await cloud.call(.get, "/auth/catalog", admin).json["catalog"]?.array?.first { $0["type"] == "metric" }
             #expect(shown?["endpoints"] == [])

@@ -154,7 +154,8 @@ import Testing
 
             #expect(await cloud.call(.get, "/limits?domain_id=\(domain)", admin).json["limits"]?.ids.count == 1)
             #expect(await cloud.call(.get, "/limits?project_id=\(project)&resource_name=gigabytes", admin).json["limits"]?.ids == [id])
-            #expect(await cloud.call(.get, "/limits?service_id=x", admin).json["limits"] == [])
+            #expect(await cloud.call(.get, "/limits?service_id=a1b2c3d4000040008000000000000001", admin).json["limits"] == [])
+            #expect(await cloud.call(.get, "/limits?service_id=x", admin).status == .badRequest)
             let changed = await cloud.call(.patch, "/limits/\(id)", admin, ["limit": ["resource_limit": 0, "description": "none"]])
             #expect(changed.json["limit"]?["resource_limit"] == 0)
             #expect(changed.json["limit"]?["description"] == "none")
@@ -257,6 +258,47 @@ import Testing
             let first = try #require(await child(of: "default", "a").json["project"]?["id"]?.string)
             let second = try #require(await child(of: first, "b").json["project"]?["id"]?.string)
             #expect(await child(of: second, "c").status == .forbidden)
+        }
+    }
+
+    /// A cloud whose projects nest deeper does not start under the strict model.
+    @Test func deepHierarchiesKeepTheStrictModelOut() async throws {
+        try await TestCloud.run { cloud in
+            let admin = try await cloud.token()
+            var parent = "default"
+            for name in ["a", "b", "c"] {
+                parent = try await cloud.createID("projects", "project", ["name": .string(name), "parent_id": .string(parent)], admin)
+            }
+            var options = cloud.identity.options
+            options.enforcementModel = .strictTwoLevel
+            let strict = try Identity(database: cloud.identity.database, options: options)
+            await #expect(throws: ProjectDepthError.self) {
+                try await strict.bootstrap(adminPassword: Secret(TestCloud.adminPassword), services: [])
+            }
+            #expect(await cloud.call(.delete, "/projects/\(parent)", admin).status == .noContent)
+            try await strict.bootstrap(adminPassword: Secret(TestCloud.adminPassword), services: [])
+        }
+    }
+
+    @Test func hierarchiesShowLimitsWhenAsked() async throws {
+        try await Fixture.run { fixture in
+            let (cloud, admin) = (fixture.cloud, fixture.admin)
+            _ = try await fixture.create("registered_limits", fixture.registered())
+            let parent = try await cloud.createID("projects", "project", ["name": "parent"], admin)
+            let child = try await cloud.createID("projects", "project", ["name": "child", "parent_id": .string(parent)], admin)
+            let limit = try await fixture.create("limits", fixture.own("project_id", child, 5))
+            let user = try await cloud.user("u", role: "member", on: "projects/\(parent)", admin)
+            let role = try await cloud.roleID("member", admin)
+            #expect(await cloud.call(.put, "/projects/\(child)/users/\(user)/roles/\(role)", admin).status == .noContent)
+            let token = try await cloud.token(of: user, scope: ["project": ["id": .string(parent)]])
+            func subtree(_ query: String) async -> JSON? {
+                await cloud.call(.get, "/projects/\(parent)?subtree_as_list&\(query)", token).json["project"]?["subtree"]?[0]?["project"]
+            }
+            #expect(await subtree("")?["limits"] == nil)
+            let shown = await subtree("include_limits")
+            #expect(shown?["id"] == .string(child))
+            #expect(shown?["limits"]?.ids == [limit])
+            #expect(shown?["limits"]?[0]?["links"] == nil)
         }
     }
 }

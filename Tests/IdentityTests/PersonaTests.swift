@@ -29,7 +29,9 @@ import Testing
             let token = try await cloud.token(of: try await cloud.user("stranger", admin))
             let (user, role) = (try await cloud.user("other", admin), try await cloud.roleID("reader", admin))
             let group = try await cloud.createID("groups", "group", ["name": "g"], admin)
+            let limit = try await Self.limit(cloud, admin)
             let ids = [
+                "limit_id": limit,
                 "user_id": user, "role_id": role, "prior_role_id": role, "implied_role_id": role, "group_id": group,
                 "domain_id": "default", "project_id": "default", "region_id": "RegionOne", "service_id": "s", "endpoint_id": "e", "value": "v",
             ]
@@ -43,6 +45,18 @@ import Testing
                 #expect(response.status == refusal, "\(endpoint.method) \(path) \(response.text)")
             }
         }
+    }
+
+    /// A limit of the default domain.
+    private static func limit(_ cloud: TestCloud, _ admin: String) async throws -> String {
+        let service = try await cloud.createID("services", "service", ["type": "volume"], admin)
+        let resource: JSONObject = ["service_id": .string(service), "resource_name": "gigabytes"]
+        var (registered, own) = (resource, resource)
+        registered["default_limit"] = 10
+        (own["resource_limit"], own["domain_id"]) = (5, "default")
+        #expect(await cloud.call(.post, "/registered_limits", admin, ["registered_limits": [.object(registered)]]).status == .created)
+        let created = await cloud.call(.post, "/limits", admin, ["limits": [.object(own)]])
+        return try #require(created.json["limits"]?[0]?["id"]?.string)
     }
 
     private struct Domain {

@@ -63,7 +63,7 @@ extension Identity {
                 try gate.open()
                 let body = request.body["region"]?.object ?? [:]
                 guard !body.isEmpty else { throw IdentityError.invalid("Invalid input for field 'region': nothing to change.") }
-                if let id = body["id"], id != .string(request["region_id"]) { throw IdentityError.invalid("Cannot change ID") }
+                if let id = body["id"], !id.isNull, id != .string(request["region_id"]) { throw IdentityError.invalid("Cannot change ID") }
                 return .showing(try await updateRegion(request["region_id"]) { $0.apply(body) }, request)
             },
             .guarded(.delete, "/regions/{region_id}", "Delete a region", rule: "identity:delete_region", success: .noContent) { request, gate in
@@ -130,7 +130,7 @@ extension Identity {
                 try gate.open()
                 let body = request.body["service"]?.object ?? [:]
                 guard !body.isEmpty else { throw IdentityError.invalid("Invalid input for field 'service': nothing to change.") }
-                if let id = body["id"], id != .string(request["service_id"]) { throw IdentityError.invalid("Cannot change ID") }
+                if let id = body["id"], !id.isNull, id != .string(request["service_id"]) { throw IdentityError.invalid("Cannot change ID") }
                 return .showing(try await updateService(request["service_id"]) { $0.apply(body) }, request)
             },
             .guarded(
@@ -173,6 +173,7 @@ extension Identity {
     var endpointEndpoints: [Endpoint] {
         [
             .guarded(.get, "/endpoints", "List endpoints", rule: "identity:list_endpoints") { request, gate in
+                try request.check(query: [("interface", .oneOf(["admin", "internal", "public"]))])
                 try gate.open()
                 let query = try request.listQuery(EndpointRecords.filters, options)
                 return .listing(try await listEndpoints(query), request, query)
@@ -199,7 +200,7 @@ extension Identity {
                 try gate.open()
                 let body = request.body["endpoint"]?.object ?? [:]
                 guard !body.isEmpty else { throw IdentityError.invalid("Invalid input for field 'endpoint': nothing to change.") }
-                if let id = body["id"], id != .string(request["endpoint_id"]) { throw IdentityError.invalid("Cannot change ID") }
+                if let id = body["id"], !id.isNull, id != .string(request["endpoint_id"]) { throw IdentityError.invalid("Cannot change ID") }
                 let changed = try await updateEndpoint(request["endpoint_id"], legacyRegion: Self.legacyRegion(body)) { $0.apply(body) }
                 return .showing(changed, request)
             },

@@ -22,6 +22,9 @@ extension Identity {
     var limitEndpoints: [Endpoint] {
         [
             .guarded(.get, "/limits", "List limits", rule: "identity:list_limits") { request, gate in
+                try request.check(query: [
+                    ("service_id", .uuid), ("resource_name", Shape.name()), ("project_id", Shape.identifier), ("domain_id", Shape.identifier),
+                ])
                 try gate.open()
                 let query = try request.listQuery(LimitRecords.filters, options)
                 return .listing(try await listLimits(query, visible: request.visibleLimits), request, query)

@@ -164,10 +164,13 @@ extension Identity {
     private func hierarchy(of project: Project, _ request: APIRequest) async throws -> [(String, JSON)] {
         let links = Links(request)
         let isMine = try await Set(projects(ofUser: request.callerID).map(\.id)).contains
-        func wrapped(_ projects: [Project]) throws -> JSON {
-            .array(try projects.filter { isMine($0.id) }.map { project in
+        func wrapped(_ projects: [Project]) async throws -> JSON {
+            let projects = projects.filter { isMine($0.id) }
+            let limits = request.has(flag: "include_limits") ? try await limits(ofProjects: projects.map(\.id)) : nil
+            return .array(try projects.map { project in
+                let view = ProjectInHierarchy(project: project, limits: limits.map { $0[project.id] ?? [] })
                 var writer = JSONWriter()
-                writer.object { $0.member("project", Linked(resource: project, links: links)) }
+                writer.object { $0.member("project", Linked(resource: view, links: links)) }
                 return try JSON(parsing: writer.bytes)
             })
         }
@@ -175,11 +178,11 @@ extension Identity {
         if request.has(flag: "parents_as_list") || request.has(flag: "parents_as_ids") {
             let parents = try await database.read { try ProjectRecords.ancestors(of: project.id, $0) }
             let ids = parents.reversed().reduce(JSON.null) { .object([$1.id: $0]) }
-            members.append(("parents", request.has(flag: "parents_as_ids") ? ids : try wrapped(parents)))
+            members.append(("parents", request.has(flag: "parents_as_ids") ? ids : try await wrapped(parents)))
         }
         if request.has(flag: "subtree_as_list") || request.has(flag: "subtree_as_ids") {
             let subtree = try await database.read { try ProjectRecords.descendants(of: project.id, $0) }
-            members.append(("subtree", request.has(flag: "subtree_as_ids") ? Self.idTree(project.id, subtree) : try wrapped(subtree)))
+            members.append(("subtree", request.has(flag: "subtree_as_ids") ? Self.idTree(project.id, subtree) : try await wrapped(subtree)))
         }
         return members
     }

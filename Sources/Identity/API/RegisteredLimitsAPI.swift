@@ -12,6 +12,7 @@ extension Identity {
     var registeredLimitEndpoints: [Endpoint] {
         [
             .guarded(.get, "/registered_limits", "List registered limits", rule: "identity:list_registered_limits") { request, gate in
+                try request.check(query: [("service_id", .uuid), ("resource_name", Shape.name())])
                 try gate.open()
                 let query = try request.listQuery(RegisteredLimitRecords.filters, options)
                 return .listing(try await listRegisteredLimits(query), request, query)

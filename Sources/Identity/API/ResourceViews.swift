@@ -18,6 +18,24 @@ extension Project: ResourceView {
     }
 }
 
+/// A project above or below the one that is shown, with its limits when they are asked for.
+struct ProjectInHierarchy: ResourceView {
+    static let singular = Project.singular
+    static let collection = Project.collection
+
+    let project: Project
+    let limits: [Limit]?
+    var id: String { project.id }
+
+    func writeMembers(to json: inout JSONWriter) {
+        project.writeMembers(to: &json)
+        guard let limits else { return }
+        json.member("limits") { json in
+            json.array { json in for limit in limits { json.object { limit.writeMembers(to: &$0) } } }
+        }
+    }
+}
+
 /// A domain as its own API shows it.
 struct DomainView: ResourceView, Sendable {
     static let singular = "domain"

@@ -105,6 +105,14 @@ extension APIRequest {
         try ListQuery(query.items, attributes: columns.names, maximumPageSize: options.maximumPageSize)
     }
 
+    /// Checks the filters of a query that may not have just any value.
+    /// - Throws: `IdentityError.invalid`.
+    func check(query members: [(name: String, schema: Schema)]) throws {
+        do { try Schema.object(members, additional: .any).validate(query: query) } catch {
+            throw IdentityError.invalid(error.description)
+        }
+    }
+
     /// Whether a flag stands in the query with any value but `0`.
     func has(flag name: String) -> Bool { query[name].map { $0 != "0" } ?? false }
 }

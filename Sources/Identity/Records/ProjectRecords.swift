@@ -109,6 +109,17 @@ enum ProjectRecords {
         return descendants
     }
 
+    /// Some projects that stand deeper below their domain than this.
+    static func ids(deeperThan depth: Int, _ reader: any Reader) throws -> [String] {
+        try reader.all(
+            """
+            WITH RECURSIVE below (id, depth) AS (
+                SELECT id, 0 FROM identity_projects WHERE is_domain = 1
+                UNION ALL SELECT p.id, b.depth + 1 FROM identity_projects p JOIN below b ON p.parent_id = b.id
+            ) SELECT id FROM below WHERE depth > \(depth) ORDER BY id LIMIT 10
+            """) { try $0[0] }
+    }
+
     static func insert(_ project: Project, _ transaction: any Transaction) throws {
         try transaction.execute(
             """
