@@ -59,7 +59,15 @@ extension Identity {
 
     func groups(ofUser userID: String, _ query: ListQuery, inDomain domainID: String?) async throws -> Page<Group> {
         let query = domainID.map { query.filtered("domain_id", $0) } ?? query
-        return try await database.read { query.page(try GroupRecords.list(query, ofUser: userID, $0)) }
+        return try await database.read { reader in
+            var groups = try GroupRecords.list(query, ofUser: userID, reader)
+            let ends = try ExpiringMembershipRecords.ends(of: userID, at: .now, reader)
+            for position in groups.indices where !ends.isEmpty {
+                guard let end = ends[groups[position].id] else { continue }
+                groups[position].membershipExpiresAt = end
+            }
+            return query.page(groups)
+        }
     }
 
     func users(inGroup groupID: String, _ query: ListQuery, inDomain domainID: String?) async throws -> Page<User> {

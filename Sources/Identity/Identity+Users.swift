@@ -12,6 +12,8 @@ extension Identity {
         /// Null takes the password away.
         var password: Secret<String?>?
         var options: JSONObject?
+        /// What identity providers call the user; an empty list changes nothing, as upstream has it.
+        var federated: [FederatedIdentity]?
         var extra: JSONObject = [:]
 
         func apply(to user: inout User) {
@@ -28,7 +30,12 @@ extension Identity {
     }
 
     func user(id: String) async throws -> User {
-        guard let user = try await database.read({ try UserRecords.find(id, $0) }) else { throw IdentityError.notFound("user", id: id) }
+        let found = try await database.read { reader in
+            var user = try UserRecords.find(id, reader)
+            if user != nil { user?.federated = try FederatedUserRecords.identities(of: id, reader) }
+            return user
+        }
+        guard let user = found else { throw IdentityError.notFound("user", id: id) }
         return user.seen(options.securityCompliance)
     }
 
@@ -47,11 +54,13 @@ extension Identity {
         fields.apply(to: &user)
         user.password = try await makePassword(fields.password)
         user.password?.expire(rules, for: user.options, isReset: true)
+        user.federated = fields.federated ?? []
         let created = user
         try await writing(conflict: .conflict("user", "Duplicate entry found with name \(created.name) at domain ID \(domainID)")) { transaction in
             guard try ProjectRecords.domain(.id(domainID), transaction) != nil else { throw IdentityError.notFound("domain", id: domainID) }
             try Self.checkDefaultProject(created, transaction)
             try UserRecords.insert(created, transaction)
+            try FederatedUserRecords.replace(created.federated, of: created, transaction)
         }
         return created
     }
@@ -69,6 +78,9 @@ extension Identity {
             if fields.isEnabled == true, rules.disableUserAccountDaysInactive != nil { new.lastActiveAt = .now }
             if fields.defaultProjectID != nil { try Self.checkDefaultProject(new, transaction) }
             try UserRecords.update(new, transaction)
+            if let federated = fields.federated, !federated.isEmpty { try FederatedUserRecords.replace(federated, of: new, transaction) }
+            if new.name != old.name { try FederatedUserRecords.rename(userID: id, new.name, transaction) }
+            new.federated = try FederatedUserRecords.identities(of: id, transaction)
             if var password {
                 password.expire(rules, for: new.options, isReset: true)
                 try UserRecords.setPassword(password, of: id, keeping: rules.uniqueLastPasswordCount - 1, transaction)

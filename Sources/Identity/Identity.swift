@@ -20,6 +20,7 @@ public struct Identity: Sendable {
     let catalogCache = CatalogCache()
     /// The keys of what domains' options must not show. They stay as they are: nothing seals those values anew.
     let domainConfigKeys: KeyRepository
+    let serviceProviderCache = ServiceProviderCache()
     /// The Fernet keys, for `altostack identity rotate-keys`.
     public let keys: KeyRepository
     /// The Fernet keys of credentials; `rotateCredentialKeys` rotates them.
@@ -70,6 +71,7 @@ public struct Identity: Sendable {
             federationProtocolEndpoints,
             mappingEndpoints,
             serviceProviderEndpoints,
+            federatedLoginEndpoints,
             endpointFilterEndpoints,
             endpointGroupEndpoints,
             projectEndpointGroupEndpoints,

@@ -46,6 +46,9 @@ public struct IdentityOptions: Sendable {
     /// How many validated tokens are remembered.
     public var tokenCacheSize = 20_000
 
+    /// Who may vouch for users who log in elsewhere.
+    public var federation = FederationOptions()
+
     /// The defaults with a place for the keys.
     public init(keyDirectory: String) {
         self.keyDirectory = keyDirectory

@@ -1,10 +1,11 @@
 import ArgumentParser
 import Cloud
 
-/// The keys of Identity.
+/// What an operator does about Identity from outside.
 struct IdentityKeys: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "identity", abstract: "Rotate the keys of tokens.", subcommands: [RotateKeys.self])
+        commandName: "identity", abstract: "Rotate the keys of tokens; try federation's mappings.",
+        subcommands: [RotateKeys.self, TestMapping.self])
 
     /// Rotates keys.
     struct RotateKeys: AsyncParsableCommand {

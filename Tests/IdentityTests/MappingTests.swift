@@ -223,3 +223,30 @@ import Testing
         ])
     }
 }
+
+/// Trying rules from the command line.
+@Suite struct MappingTesterTests {
+    private static let rules = #"[{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "A_login"}]}]"#
+
+    @Test func rulesAreTriedOnAssertions() throws {
+        let expected: JSON = ["user": ["name": "ann", "type": "ephemeral"], "group_ids": [], "group_names": [], "projects": []]
+        for text in [Self.rules, #"{"rules": \#(Self.rules)}"#, #"{"mapping": {"rules": \#(Self.rules)}}"#] {
+            let result = try MappingTester(rules: text).result(of: "\n  A_login : ann \nother: a:b\n")
+            #expect(try JSON(parsing: result) == expected)
+            #expect(result.contains("\n"))
+        }
+        #expect(throws: MappingTester.Failure.self) { try MappingTester(rules: Self.rules).result(of: "A_login: ann", prefix: "B_") }
+    }
+
+    @Test(arguments: ["nonsense", "{}", "[]", #"{"rules": "x"}"#]) func brokenRulesAreExplained(rules: String) {
+        #expect(throws: MappingTester.Failure.self) { try MappingTester(rules: rules) }
+    }
+
+    @Test func brokenAssertionsAreExplained() throws {
+        let tester = try MappingTester(rules: Self.rules, schemaVersion: "2.0")
+        for assertion in ["", "login ann", "other: x"] {
+            #expect(throws: MappingTester.Failure.self) { try tester.result(of: assertion) }
+        }
+        #expect(throws: MappingTester.Failure.self) { try MappingTester(rules: Self.rules, schemaVersion: "9") }
+    }
+}

@@ -19,6 +19,7 @@ struct ServiceOptions {
         options.tokenLifetime = settings[CloudSettingKeys.tokenLifetime]
         options.maximumActiveKeys = settings[CloudSettingKeys.maximumActiveKeys]
         options.securityCompliance = securityCompliance
+        options.federation = federation
         options.enforcementModel = settings[CloudSettingKeys.enforcementModel]
         options.returnsAllEndpointsWithoutFilter = settings[CloudSettingKeys.returnAllEndpoints]
         options.signingKeyDirectory = directory.signingKeys

@@ -5,17 +5,13 @@ import CloudCore
 extension Identity {
     var authEndpoints: [Endpoint] {
         [
-            .guarded(.get, "/auth/projects", "List the projects the caller has roles in", rule: "identity:get_auth_projects") { request, gate in
-                try gate.open()
-                return .listing(try await projects(ofUser: request.callerID), request)
-            },
-            .guarded(.get, "/auth/domains", "List the domains the caller has roles in", rule: "identity:get_auth_domains") { request, gate in
-                try gate.open()
-                return .listing(try await domains(ofUser: request.callerID).map(DomainView.init), request)
-            },
+            .guarded(.get, "/auth/projects", "List the projects the caller has roles in", rule: "identity:get_auth_projects",
+                handler: listCallersProjects),
+            .guarded(.get, "/auth/domains", "List the domains the caller has roles in", rule: "identity:get_auth_domains",
+                handler: listCallersDomains),
             .guarded(.get, "/auth/system", "Say whether the caller has roles on the system", rule: "identity:get_auth_system") { request, gate in
                 try gate.open()
-                let systems: [[String: Bool]] = try await hasSystemRole(request.callerID) ? [["all": true]] : []
+                let systems: [[String: Bool]] = try await hasSystemRole(request.callerID, groups: callersGroups(request)) ? [["all": true]] : []
                 return .json { json in
                     json.object {
                         $0.member("system", systems)
@@ -36,6 +32,22 @@ extension Identity {
         rule("get_auth_domains", "", [], "List the domains the caller has roles in."),
         rule("get_auth_system", "", [], "Say whether the caller has roles on the system."),
     ]
+
+    func listCallersProjects(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {
+        try gate.open()
+        return .listing(try await projects(ofUser: request.callerID, groups: callersGroups(request)), request)
+    }
+
+    func listCallersDomains(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {
+        try gate.open()
+        return .listing(try await domains(ofUser: request.callerID, groups: callersGroups(request)).map(DomainView.init), request)
+    }
+
+    /// The groups that the caller's login at an identity provider brought.
+    private func callersGroups(_ request: APIRequest) async throws -> [String] {
+        guard let text = request.head.headerFields[.authToken] else { return [] }
+        return try await tokens.validate(Secret(text))?.payload.federation?.groupIDs ?? []
+    }
 
     private func showCatalog(_ request: APIRequest) async throws -> APIResponse {
         guard request.token?.projectID != nil,

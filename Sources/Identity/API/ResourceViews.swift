@@ -85,6 +85,7 @@ extension User: ResourceView {
         if let defaultProjectID { json.member("default_project_id", defaultProjectID) }
         json.member("password_expires_at", password?.expiresAt?.iso8601Microseconds)
         json.member("options", JSON.object(options.values))
+        if !federated.isEmpty { json.member("federated", FederatedIdentity.view(federated)) }
         json.members(extra, except: UserFieldNames.known)
     }
 }
@@ -98,6 +99,7 @@ extension Group: ResourceView {
         json.member("name", name)
         json.member("domain_id", domainID)
         json.member("description", description)
+        if let end = membershipExpiresAt { json.member("membership_expires_at", end.iso8601Microseconds) }
         json.members(extra, except: GroupFieldNames.known)
     }
 }

@@ -70,10 +70,11 @@ extension Identity {
     func tokenResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
         let showsCatalog = request.query["nocatalog"] == nil && !token.scope.isUnscoped
         let catalog = showsCatalog ? try await catalog(for: token.scope.project?.id) : nil
+        let providers = try await serviceProviderCache.providers(tokens.generations.everyone, database)
         var headers: HTTPFields = [.subjectToken: text.reveal()]
         headers[.vary] = "X-Auth-Token"
         return .json(headers: headers) { json in
-            json.object { $0.member("token", TokenView(token: token, catalog: catalog)) }
+            json.object { $0.member("token", TokenView(token: token, catalog: catalog, serviceProviders: providers)) }
         }
     }
 }
@@ -88,6 +89,7 @@ struct RenderedToken: Sendable {
 struct TokenView: JSONWritable {
     let token: Token
     let catalog: Catalog?
+    let serviceProviders: [ServiceProvider]
 
     func write(to json: inout JSONWriter) {
         json.object { json in
@@ -99,6 +101,21 @@ struct TokenView: JSONWritable {
             writeScope(to: &json)
             token.delegation?.writeMembers(to: &json)
             if let catalog { json.member("catalog", CatalogView(catalog: catalog, token: token)) }
+            if !serviceProviders.isEmpty { writeServiceProviders(to: &json) }
+        }
+    }
+
+    private func writeServiceProviders(to json: inout JSONWriter) {
+        json.member("service_providers") { json in
+            json.array { json in
+                for provider in serviceProviders {
+                    json.object {
+                        $0.member("auth_url", provider.authURL)
+                        $0.member("id", provider.id)
+                        $0.member("sp_url", provider.url)
+                    }
+                }
+            }
         }
     }
 

@@ -19,6 +19,7 @@ extension Identity.UserFields {
         defaultProjectID = body["default_project_id"]
         password = body["password"].map { Secret($0.string) }
         options = body["options"]?.object
+        federated = body["federated"].map(FederatedIdentity.list)
         extra = body.extra(besides: UserFieldNames.known)
     }
 }
@@ -35,7 +36,7 @@ extension Identity {
     private static let fields: [(name: String, schema: Schema)] = [
         ("name", Shape.name()), ("domain_id", Shape.identifier), ("enabled", Shape.flag), ("description", Shape.text),
         ("default_project_id", .nullable(.string(length: 0...64))), ("password", .nullable(.string(length: 0...4096))),
-        ("options", options),
+        ("options", options), ("federated", FederatedIdentity.schema),
     ]
 
     var userEndpoints: [Endpoint] {
@@ -91,7 +92,8 @@ extension Identity {
 
     static let userFilters = FilterColumns([
         "name": ("l.name", .text), "domain_id": ("u.domain_id", .text), "enabled": ("u.enabled", .flag),
-        "password_expires_at": ("l.password_expires_at", .text),
+        "password_expires_at": ("l.password_expires_at", .text), "idp_id": ("f.idp_id", .text),
+        "protocol_id": ("f.protocol_id", .text), "unique_id": ("f.unique_id", .text),
     ])
 
     private static let domainManager = "(\(Check.admin)) or (role:manager and token.domain.id:%(target.user.domain_id)s)"

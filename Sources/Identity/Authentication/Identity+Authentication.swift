@@ -86,17 +86,18 @@ extension Identity {
     }
 
     /// The projects in which a user has a role.
-    func projects(ofUser userID: String) async throws -> [Project] {
-        try await database.read { try ProjectRecords.all(AssignmentRecords.reachableIDs(user: userID, "project", $0), $0) }
+    /// - Parameter groups: groups that count beside those the user is a member of.
+    func projects(ofUser userID: String, groups: [String] = []) async throws -> [Project] {
+        try await database.read { try ProjectRecords.all(AssignmentRecords.reachableIDs(user: userID, groups: groups, "project", $0), $0) }
     }
 
     /// The domains in which a user has a role.
-    func domains(ofUser userID: String) async throws -> [Project] {
-        try await database.read { try ProjectRecords.all(AssignmentRecords.reachableIDs(user: userID, "domain", $0), $0) }
+    func domains(ofUser userID: String, groups: [String] = []) async throws -> [Project] {
+        try await database.read { try ProjectRecords.all(AssignmentRecords.reachableIDs(user: userID, groups: groups, "domain", $0), $0) }
     }
 
     /// Whether a user has a role on the system.
-    func hasSystemRole(_ userID: String) async throws -> Bool {
-        try await database.read { try !AssignmentRecords.heldRoleIDs(user: userID, in: .system, $0).isEmpty }
+    func hasSystemRole(_ userID: String, groups: [String] = []) async throws -> Bool {
+        try await database.read { try !AssignmentRecords.heldRoleIDs(user: userID, groups: groups, in: .system, $0).isEmpty }
     }
 }

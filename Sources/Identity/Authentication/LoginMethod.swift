@@ -25,6 +25,7 @@ enum LoginMethods {
         OfferedMethod(TokenMethod.self),
         OfferedMethod(TOTPMethod.self),
         OfferedMethod(ExternalMethod.self),
+        OfferedMethod(MappedMethod.self),
     ]
 
     static func named(_ name: String) -> OfferedMethod? { all.first { $0.method.rawValue == name } }

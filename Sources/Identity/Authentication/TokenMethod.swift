@@ -17,6 +17,7 @@ struct TokenMethod: LoginMethod {
     func prove(_ login: Login, _ identity: Identity) async throws -> Proven {
         guard let token = try await identity.tokens.validate(text) else { throw IdentityError.tokenNotFound }
         try check(token, login.scope, identity.options)
+        if let federation = token.payload.federation { try await identity.checkStillOffered(federation) }
         return Proven(
             userID: token.payload.userID, methods: token.payload.methods.union([.token]), expiresAt: token.payload.expiresAt,
             chainID: token.payload.chainID, federation: token.payload.federation)

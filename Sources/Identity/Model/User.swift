@@ -12,6 +12,8 @@ struct User: Sendable, Hashable {
     var options = UserOptions()
     var password: Password?
     var failedLogins = FailedLogins()
+    /// What identity providers call the user; read for one user only, not for lists.
+    var federated: [FederatedIdentity] = []
     var createdAt: Timestamp
     /// The last login by password, noted only where inactive users are disabled.
     var lastActiveAt: Timestamp?
@@ -82,4 +84,6 @@ struct Group: Sendable, Hashable {
     var domainID: String
     var description: String?
     var extra: JSONObject = [:]
+    /// When the membership that a list is about ends; nil for one without end.
+    var membershipExpiresAt: Timestamp?
 }

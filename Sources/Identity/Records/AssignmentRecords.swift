@@ -1,3 +1,4 @@
+import CloudCore
 import CloudStore
 
 /// Role assignments in the database.
@@ -98,7 +99,8 @@ enum AssignmentRecords {
 
     /// The ids of the roles a user holds in a scope, directly, through groups and by inheritance, without the roles
     /// these imply.
-    static func heldRoleIDs(user userID: String, in scope: Scope, _ reader: any Reader) throws -> [String] {
+    /// - Parameter groups: groups that count beside those the user is a member of.
+    static func heldRoleIDs(user userID: String, groups: [String] = [], in scope: Scope, _ reader: any Reader) throws -> [String] {
         let condition: SQL
         switch scope {
         case .unscoped: return []
@@ -115,18 +117,24 @@ enum AssignmentRecords {
                 """
         }
         let sql: SQL = """
-            SELECT DISTINCT a.role_id FROM identity_assignments a WHERE (a.user_id = \(userID) OR a.group_id IN
-                (SELECT group_id FROM identity_group_members WHERE user_id = \(userID))) AND (\(condition))
+            SELECT DISTINCT a.role_id FROM identity_assignments a WHERE \(mine(userID, groups)) AND (\(condition))
             ORDER BY a.role_id
             """
         return try reader.all(sql) { try $0[0] }
     }
 
-    /// The projects or domains on which a user holds a role, with those below where it is inherited.
-    static func reachableIDs(user userID: String, _ kind: String, _ reader: any Reader) throws -> [String] {
-        let mine: SQL = """
-            (a.user_id = \(userID) OR a.group_id IN (SELECT group_id FROM identity_group_members WHERE user_id = \(userID)))
+    /// The assignments `a` of a user, of the user's groups for good or for a while, and of further groups.
+    private static func mine(_ userID: String, _ groups: [String]) -> SQL {
+        let more: SQL = groups.isEmpty ? "" : " OR a.group_id IN \(in: groups)"
+        return """
+            (a.user_id = \(userID) OR a.group_id IN (SELECT group_id FROM identity_group_members WHERE user_id = \(userID)
+                UNION \(ExpiringMembershipRecords.groupIDs(of: userID, at: .now)))\(more))
             """
+    }
+
+    /// The projects or domains on which a user holds a role, with those below where it is inherited.
+    static func reachableIDs(user userID: String, groups: [String] = [], _ kind: String, _ reader: any Reader) throws -> [String] {
+        let mine = mine(userID, groups)
         let direct: SQL = "SELECT a.project_id FROM identity_assignments a WHERE a.target = \(kind) AND a.inherited = 0 AND \(mine)"
         guard kind == "project" else { return try reader.all(direct) { try $0[0] } }
         let sql: SQL = """

@@ -41,7 +41,7 @@ enum FederatedUserRecords {
         try transaction.execute("UPDATE identity_federated_users SET display_name = \(name) WHERE user_id = \(userID)")
     }
 
-    static func deleteAll(of userID: String, _ transaction: any Transaction) throws {
+    private static func deleteAll(of userID: String, _ transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM identity_federated_users WHERE user_id = \(userID)")
     }
 
@@ -68,14 +68,40 @@ enum FederatedUserRecords {
             """)
     }
 
-    /// A condition on users `u` by what identity providers call them.
-    static func condition(_ attribute: String, _ value: String) -> SQL {
-        let column: SQL = switch attribute {
-        case "idp_id": "f.idp_id"
-        case "protocol_id": "f.protocol_id"
-        default: "f.unique_id"
+    /// Takes out of a query what it asks about identity providers, and whole names, which may be there or here.
+    static func conditions(_ query: inout ListQuery) -> [SQL] {
+        var matches: [SQL] = []
+        if let provider = query.take("idp_id") { matches.append("f.idp_id = \(provider.value)") }
+        if let name = query.take("protocol_id") { matches.append("f.protocol_id = \(name.value)") }
+        if let unique = query.take("unique_id") { matches.append("f.unique_id = \(unique.value)") }
+        var conditions: [SQL] = []
+        if !matches.isEmpty {
+            conditions.append("u.id IN (SELECT f.user_id FROM identity_federated_users f WHERE \(matches.joined(separator: " AND ")))")
         }
-        return "u.id IN (SELECT f.user_id FROM identity_federated_users f WHERE \(column) = \(value))"
+        if let name = query["name"], query.filters.count(where: { $0.attribute == "name" }) == 1 {
+            _ = query.take("name")
+            conditions.append(
+                """
+                u.id IN (SELECT user_id FROM identity_local_users WHERE name = \(name)
+                    UNION SELECT user_id FROM identity_federated_users WHERE display_name = \(name))
+                """)
+        }
+        return conditions
+    }
+
+    /// Names users anew where identity providers know them.
+    static func replace(_ identities: [FederatedIdentity], of user: User, _ transaction: any Transaction) throws {
+        for identity in identities {
+            guard try IdentityProviderRecords.exists(identity.identityProviderID, transaction) else {
+                throw IdentityError.invalid("Could not find Identity Provider: \(identity.identityProviderID)")
+            }
+            guard try FederationProtocolRecords.find(identity.protocolID, of: identity.identityProviderID, transaction) != nil else {
+                throw IdentityError.invalid(
+                    "Could not find federated protocol \(identity.protocolID) for Identity Provider: \(identity.identityProviderID).")
+            }
+        }
+        try deleteAll(of: user.id, transaction)
+        for identity in identities { try insert(identity, of: user.id, name: user.name, transaction) }
     }
 }
 
@@ -92,10 +118,20 @@ enum ExpiringMembershipRecords {
         "SELECT m.group_id FROM identity_expiring_group_members m WHERE m.user_id = \(userID) AND \(end) > \(moment)"
     }
 
-    /// Until when a user is in groups by way of logins, by the groups' ids.
+    /// Whether some of these users are in a group for a while.
+    static func exist(of userIDs: Set<String>, at moment: Timestamp, _ reader: any Reader) throws -> Bool {
+        try reader.scalar(
+            "SELECT 1 FROM identity_expiring_group_members m WHERE m.user_id IN \(in: userIDs) AND \(end) > \(moment) LIMIT 1",
+            as: Int.self) != nil
+    }
+
+    /// Until when a user is in groups by way of logins alone, by the groups' ids.
     static func ends(of userID: String, at moment: Timestamp, _ reader: any Reader) throws -> [String: Timestamp] {
         var ends: [String: Timestamp] = [:]
-        let sql: SQL = "SELECT m.group_id, \(end) FROM identity_expiring_group_members m WHERE m.user_id = \(userID)"
+        let sql: SQL = """
+            SELECT m.group_id, \(end) FROM identity_expiring_group_members m WHERE m.user_id = \(userID)
+                AND m.group_id NOT IN (SELECT group_id FROM identity_group_members WHERE user_id = \(userID))
+            """
         try reader.forEach(sql) { row in
             let (group, end): (String, Timestamp) = (try row[0], try row[1])
             if end > moment { ends[group] = max(end, ends[group] ?? end) }

@@ -17,6 +17,10 @@ enum GroupRecords {
         try reader.first("SELECT \(columns) FROM identity_groups g WHERE g.id = \(id)", group)
     }
 
+    static func find(name: String, domainID: String, _ reader: any Reader) throws -> Group? {
+        try reader.first("SELECT \(columns) FROM identity_groups g WHERE g.name = \(name) AND g.domain_id = \(domainID)", group)
+    }
+
     static func all(_ ids: some Sequence<String>, _ reader: any Reader) throws -> [Group] {
         try reader.all("SELECT \(columns) FROM identity_groups g WHERE g.id IN \(in: ids)", group)
     }
@@ -25,7 +29,12 @@ enum GroupRecords {
     /// - Parameter userID: only those a user is a member of.
     static func list(_ query: ListQuery, ofUser userID: String? = nil, _ reader: any Reader) throws -> [Group] {
         let membership: [SQL] = userID.map {
-            ["g.id IN (SELECT group_id FROM identity_group_members WHERE user_id = \($0))"]
+            [
+                """
+                g.id IN (SELECT group_id FROM identity_group_members WHERE user_id = \($0)
+                    UNION \(ExpiringMembershipRecords.groupIDs(of: $0, at: .now)))
+                """
+            ]
         } ?? []
         let matching = query.whereClause(filters, id: "g.id", and: membership)
         return try reader.all("SELECT \(columns) FROM identity_groups g\(matching)\(query.pageClause(id: "g.id"))", group)
@@ -53,7 +62,11 @@ enum GroupRecords {
 
     static func hasMember(_ userID: String, _ groupID: String, _ reader: any Reader) throws -> Bool {
         try reader.scalar(
-            "SELECT 1 FROM identity_group_members WHERE group_id = \(groupID) AND user_id = \(userID)", as: Int.self) != nil
+            """
+            SELECT 1 FROM identity_groups WHERE id = \(groupID) AND id IN (
+                SELECT group_id FROM identity_group_members WHERE user_id = \(userID)
+                UNION \(ExpiringMembershipRecords.groupIDs(of: userID, at: .now)))
+            """, as: Int.self) != nil
     }
 
     static func addMember(_ userID: String, _ groupID: String, _ transaction: any Transaction) throws {

@@ -13,17 +13,26 @@ enum TokenRecords {
         let tokenUser = TokenUser(
             id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name),
             passwordExpiresAt: user.password?.expiresAt)
-        return Token(payload: payload, user: tokenUser, scope: scope, rights: rights)
+        var token = Token(payload: payload, user: tokenUser, scope: scope, rights: rights)
+        token.isPassing = try ExpiringMembershipRecords.exist(of: token.dependencies, at: .now, reader)
+        return token
     }
 
     /// The rights of a token; nil when what lent them is gone. Each delegation has its own way to find them.
     private static func rights(_ payload: TokenPayload, _ reader: any Reader) throws -> TokenRights? {
         switch payload.delegation {
-        case nil: TokenRights(roles: try effectiveRoles(user: payload.userID, in: payload.scope, reader))
+        case nil: try login(payload, reader)
         case .trust: nil
         case .applicationCredential: nil
         case .accessToken: nil
         }
+    }
+
+    /// The rights of whoever logged in, with those of the groups that an identity provider named.
+    private static func login(_ payload: TokenPayload, _ reader: any Reader) throws -> TokenRights? {
+        if let provider = payload.federation?.identityProviderID, try !IdentityProviderRecords.exists(provider, reader) { return nil }
+        let groups = payload.federation?.groupIDs ?? []
+        return TokenRights(roles: try effectiveRoles(user: payload.userID, groups: groups, in: payload.scope, reader))
     }
 
     private static func scope(_ scope: Scope, _ reader: any Reader) throws -> TokenScope? {
@@ -48,8 +57,9 @@ enum TokenRecords {
     }
 
     /// The roles a user has in a scope with those they imply. Domains' own roles only imply; they never show.
-    static func effectiveRoles(user userID: String, in scope: Scope, _ reader: any Reader) throws -> [TokenRole] {
-        let held = try AssignmentRecords.heldRoleIDs(user: userID, in: scope, reader)
+    /// - Parameter groups: groups that count beside those the user is a member of.
+    static func effectiveRoles(user userID: String, groups: [String] = [], in scope: Scope, _ reader: any Reader) throws -> [TokenRole] {
+        let held = try AssignmentRecords.heldRoleIDs(user: userID, groups: groups, in: scope, reader)
         guard !held.isEmpty else { return [] }
         let all = RoleInference(try RoleRecords.implications(reader)).closure(of: held)
         let roles = Dictionary(uniqueKeysWithValues: try RoleRecords.all(all, reader).map { ($0.id, $0) })

@@ -4,16 +4,18 @@ import CloudStore
 /// Users and their passwords in the database.
 enum UserRecords {
     static let filters = FilterColumns([
-        "name": ("l.name", .text), "domain_id": ("u.domain_id", .text), "enabled": ("u.enabled", .flag),
+        "name": (name, .text), "domain_id": ("u.domain_id", .text), "enabled": ("u.enabled", .flag),
         "default_project_id": ("u.default_project_id", .text),
     ])
 
+    /// The name here, or the one an identity provider gave.
+    private static let name: SQL = "COALESCE(l.name, \(FederatedUserRecords.name), u.id)"
     private static let columns: SQL = """
-        u.id, l.name, u.domain_id, u.enabled, u.default_project_id, u.extra, u.options, u.created_at, l.password_hash,
-        l.password_created_at, l.password_expires_at, l.failed_auth_count, l.failed_auth_at, u.last_active_at,
+        u.id, \(name), u.domain_id, u.enabled, u.default_project_id, u.extra, u.options, u.created_at, l.password_hash,
+        l.password_created_at, l.password_expires_at, COALESCE(l.failed_auth_count, 0), l.failed_auth_at, u.last_active_at,
         l.password_self_service
         """
-    private static let tables: SQL = " FROM identity_users u JOIN identity_local_users l ON l.user_id = u.id"
+    private static let tables: SQL = " FROM identity_users u LEFT JOIN identity_local_users l ON l.user_id = u.id"
 
     private static func user(_ row: borrowing Row) throws -> User {
         let passwordCreatedAt: Timestamp? = try row[9]
@@ -43,7 +45,7 @@ enum UserRecords {
     /// - Parameter groupID: only the members of a group.
     static func list(_ query: ListQuery, inGroup groupID: String? = nil, _ reader: any Reader) throws -> [User] {
         var query = query
-        var conditions: [SQL] = []
+        var conditions = FederatedUserRecords.conditions(&query)
         if let expiry = query.take("password_expires_at") { conditions.append(try expiryCondition(expiry.value)) }
         if let groupID {
             conditions.append("u.id IN (SELECT user_id FROM identity_group_members WHERE group_id = \(groupID))")
@@ -117,12 +119,13 @@ enum UserRecords {
                 (SELECT created_at FROM identity_password_history WHERE user_id = \(userID)
                  ORDER BY created_at DESC LIMIT \(max(0, previous)))
             """)
-        try transaction.execute(
+        let count = try transaction.execute(
             """
             UPDATE identity_local_users SET password_hash = \(password.hash), password_created_at = \(password.createdAt),
                 password_expires_at = \(password.expiresAt), password_self_service = \(password.isSelfService)
             WHERE user_id = \(userID)
             """)
+        guard count > 0 else { throw IdentityError.invalid("The user \(userID) logs in at an identity provider and has no password here.") }
     }
 
     /// Replaces the hash of the same password, unless it changed meanwhile.

@@ -12,6 +12,8 @@ struct Token: Sendable {
     let roles: [TokenRole]
     /// What narrows it to a part of its user's rights.
     let delegation: (any DelegationView)?
+    /// Whether time alone may change it, because memberships end: then it is not remembered.
+    var isPassing = false
     /// The token as every service sees it, made once since every request needs it.
     let context: TokenContext
     /// The counts of changes it was read under, if it is remembered: what is made of it holds while they stay.

@@ -54,7 +54,7 @@ final class TokenProvider: Sendable {
         let before = generations.changes
         guard var token = try await database.read(read) else { return nil }
         let mark = generations.mark(for: token.dependencies)
-        guard generations.changes == before else { return token }
+        guard generations.changes == before, !token.isPassing else { return token }
         token.mark = mark
         cache.insert(Remembered(token: token, mark: mark), for: text)
         return token
