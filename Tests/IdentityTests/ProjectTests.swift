@@ -69,6 +69,12 @@ import Testing
             let role = try await cloud.roleID("reader", admin)
             let me = try #require(await cloud.call(.get, "/users?name=admin", admin).json["users"]?[0]?["id"]?.string)
             #expect(await cloud.call(.put, "/projects/\(middle)/users/\(me)/roles/\(role)", admin).status == .noContent)
+            let limits = await cloud.call(.get, "/projects/\(bottom)?parents_as_list&include_limits", admin).json["project"]?["parents"]
+            #expect(limits?[0]?["project"]?["limits"] == [])
+            #expect(limits?[0]?["project"]?["links"]?["self"]?.string?.hasSuffix("/projects/\(middle)") == true)
+            let whole = await cloud.call(.get, "/projects/\(top)?parents_as_ids&subtree_as_list", admin).json["project"]
+            #expect(whole?["parents"] == ["default": nil])
+            #expect(whole?["subtree"]?.array?.compactMap { $0["project"]?["id"]?.string } == [middle])
             let parents = await cloud.call(.get, "/projects/\(bottom)?parents_as_list", admin).json["project"]?["parents"]
             #expect(parents?.array?.compactMap { $0["project"]?["id"]?.string } == [middle])
 
@@ -109,6 +115,8 @@ import Testing
             #expect(await names("not-tags-any=") == ["admin", "blue", "grey", "orange", "red"])
             #expect(await names("name=red&domain_id=default") == ["red"])
             #expect(await cloud.call(.get, "/projects?marker=nothing", admin).status == .notFound)
+            #expect(await cloud.call(.get, "/projects?enabled=maybe", admin).status == .badRequest)
+            #expect(await names("enabled=off") == [])
             #expect(await names("parent_id=default&name__contains=r") == ["grey", "orange", "red"])
             let page = await cloud.call(.get, "/projects?limit=2", admin).json
             #expect(page["projects"]?.array?.count == 2, "tags do not count as rows")

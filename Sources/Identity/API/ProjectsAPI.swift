@@ -162,6 +162,8 @@ extension Identity {
     }
 
     private func hierarchy(of project: Project, _ request: APIRequest) async throws -> [(String, JSON)] {
+        let branches = ["parents_as_list", "parents_as_ids", "subtree_as_list", "subtree_as_ids"]
+        guard branches.contains(where: { request.has(flag: $0) }) else { return [] }
         let links = Links(request)
         let isMine = try await Set(projects(ofUser: request.callerID).map(\.id)).contains
         func wrapped(_ projects: [Project]) async throws -> JSON {

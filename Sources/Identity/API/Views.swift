@@ -101,8 +101,12 @@ extension APIRequest {
     }
 
     /// Reads the query's filters and page.
+    /// - Throws: `IdentityError.invalid` for values that their filters cannot have.
     func listQuery(_ columns: FilterColumns, _ options: IdentityOptions) throws -> ListQuery {
-        try ListQuery(query.items, attributes: columns.names, maximumPageSize: options.maximumPageSize)
+        for item in query.items where columns.isFlag(item.name) && !ListQuery.isTruth(item.value) {
+            throw IdentityError.invalid("Invalid input for field '\(item.name)': '\(item.value)' is not one of true and false.")
+        }
+        return try ListQuery(query.items, attributes: columns.names, maximumPageSize: options.maximumPageSize)
     }
 
     /// Checks the filters of a query that may not have just any value.

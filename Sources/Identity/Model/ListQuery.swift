@@ -70,6 +70,11 @@ struct ListQuery: Sendable {
         return query
     }
 
+    /// Whether a text is one of the words for a truth value, in any case, or nothing at all, which stands for true.
+    static func isTruth(_ text: String) -> Bool {
+        ["", "1", "0", "true", "false", "t", "f", "y", "n", "yes", "no", "on", "off"].contains(text.lowercased())
+    }
+
     /// A filter's truth value: everything but oslo's words for false is true, even nothing.
     static func truth(_ text: String) -> Bool {
         !["0", "false", "f", "off", "no", "n"].contains(text.lowercased().trimmed)

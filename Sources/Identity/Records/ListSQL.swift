@@ -13,6 +13,9 @@ struct FilterColumns {
     /// The names a query string may use.
     var names: Set<String> { Set(columns.keys) }
 
+    /// Whether an attribute is a truth value.
+    func isFlag(_ name: String) -> Bool { columns[name].map { $0.kind == .flag } ?? false }
+
     /// The conditions of a query, without its page.
     func conditions(_ query: ListQuery) -> [SQL] {
         query.filters.compactMap { filter in columns[filter.attribute].map { condition(filter, $0.sql, $0.kind) } }
@@ -21,7 +24,8 @@ struct FilterColumns {
     private func condition(_ filter: ListQuery.Filter, _ column: SQL, _ kind: Kind) -> SQL {
         guard kind == .text else { return "\(column) = \(ListQuery.truth(filter.value))" }
         let (column, value): (SQL, String) = filter.ignoresCase ? ("lower(\(column))", filter.value.lowercased()) : (column, filter.value)
-        let length = value.unicodeScalars.count
+        // PostgreSQL's substr takes no 64-bit numbers, which bound ones are.
+        let length: SQL = "CAST(\(value.unicodeScalars.count) AS INTEGER)"
         // These forms compare the same way in both databases, and need no escaping as LIKE would.
         switch filter.comparison {
         case .equals: return "\(column) = \(value)"
