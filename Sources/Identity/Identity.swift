@@ -82,6 +82,9 @@ public struct Identity: Sendable {
             credentialEndpoints,
             ec2CredentialEndpoints,
             signatureTokenEndpoints,
+            consumerEndpoints,
+            oauthTokenEndpoints,
+            accessTokenEndpoints,
             policyEndpoints,
             policyAssociationEndpoints,
         ]
@@ -119,6 +122,8 @@ public struct Identity: Sendable {
             credentialRules,
             ec2CredentialRules,
             signatureTokenRules,
+            consumerRules,
+            oauthTokenRules,
             policyRules,
             policyAssociationRules,
         ]

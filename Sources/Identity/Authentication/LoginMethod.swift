@@ -26,6 +26,7 @@ enum LoginMethods {
         OfferedMethod(TOTPMethod.self),
         OfferedMethod(ExternalMethod.self),
         OfferedMethod(MappedMethod.self),
+        OfferedMethod(OAuthMethod.self),
     ]
 
     static func named(_ name: String) -> OfferedMethod? { all.first { $0.method.rawValue == name } }

@@ -24,7 +24,7 @@ enum TokenRecords {
         case nil: try login(payload, reader)
         case .trust: nil
         case .applicationCredential: nil
-        case .accessToken: nil
+        case .accessToken(let id): try OAuthAccessTokenRecords.rights(id, payload, reader)
         }
     }
 
