@@ -44,12 +44,12 @@ extension Identity {
 }
 
 extension EC2Keys {
-    /// What the keys' rights are narrowed to. That it is the keys' user to whom this was lent is checked with the token.
+    /// What the keys' rights are narrowed to. That it was lent to the keys' user, and in their project, is checked with
+    /// the token. Keys that name a trust are of no use: nobody can make any with what a trust lends.
     fileprivate var delegation: Delegation? {
         get throws {
-            for (binding, make) in [
-                ("trust_id", Delegation.trust), ("app_cred_id", Delegation.applicationCredential), ("access_token_id", Delegation.accessToken),
-            ] {
+            guard self["trust_id"] == nil else { throw IdentityError.unauthorized }
+            for (binding, make) in [("app_cred_id", Delegation.applicationCredential), ("access_token_id", Delegation.accessToken)] {
                 guard let value = self[binding] else { continue }
                 guard let id = value.string else { throw IdentityError.unauthorized }
                 return make(id)

@@ -185,6 +185,18 @@ private enum Vectors {
         }
     }
 
+    /// What a user writes into the content of keys lends nothing that nobody lent.
+    @Test(arguments: ["trust_id", "app_cred_id", "access_token_id"]) func boundKeysNeedWhatBindsThem(binding: String) async throws {
+        try await Service.run { service in
+            let blob = JSON.object(["access": "bound", "secret": .string(Vectors.secret), binding: "nothing"]).text
+            _ = try await service.cloud.create(
+                "credentials", "credential",
+                ["type": "ec2", "blob": .string(blob), "user_id": .string(service.user), "project_id": .string(service.project)], service.admin)
+            let signed = Vectors.change(Vectors.s3Version1, "access", "bound")
+            #expect(await service.ask("/s3tokens", signed).status == .unauthorized)
+        }
+    }
+
     @Test func oldSignaturesAreRefused() async throws {
         try await Service.run(lifetime: .seconds(900)) { service in
             #expect(await service.ask("/ec2tokens", Vectors.version2Post).status == .unauthorized)

@@ -1,6 +1,6 @@
 import CloudAPI
 import CloudCore
-import CloudCrypto
+import CloudPolicy
 
 /// `/v3/OS-OAUTH1`: how a consumer comes to roles (RFC 5849 section 2).
 extension Identity {
@@ -91,25 +91,25 @@ extension APIResponse {
 
 /// `/v3/users/{user_id}/OS-OAUTH1/access_tokens`: what a user lent.
 extension Identity {
-    private static let path = "/users/{user_id}/OS-OAUTH1/access_tokens"
+    private static let accessTokenPath = "/users/{user_id}/OS-OAUTH1/access_tokens"
 
     private static let delegateRefusal = IdentityError.refused("Cannot manage OAuth access tokens with a token issued via delegation.")
 
     var accessTokenEndpoints: [Endpoint] {
         [
-            .guarded(.get, Self.path, "List what a user lent to consumers", rule: "identity:list_access_tokens") { request, gate in
+            .guarded(.get, Self.accessTokenPath, "List what a user lent to consumers", rule: "identity:list_access_tokens") { request, gate in
                 try gate.open()
                 try await refuseDelegates(request, Self.delegateRefusal)
                 let views = try await accessTokens(ofUser: request["user_id"]).map { AccessTokenView(token: $0, links: Links(request)) }
                 return .list("access_tokens", views, request)
             },
-            .guarded(.get, Self.path + "/{access_token_id}", "Show what was lent", rule: "identity:get_access_token") { request, gate in
+            .guarded(.get, Self.accessTokenPath + "/{access_token_id}", "Show what was lent", rule: "identity:get_access_token") { request, gate in
                 try gate.open()
                 try await refuseDelegates(request, Self.delegateRefusal)
                 return .json("access_token", AccessTokenView(token: try await accessToken(request), links: Links(request)))
             },
             .guarded(
-                .delete, Self.path + "/{access_token_id}", "Take back what was lent", rule: "identity:delete_access_token",
+                .delete, Self.accessTokenPath + "/{access_token_id}", "Take back what was lent", rule: "identity:delete_access_token",
                 success: .noContent
             ) { request, gate in
                 try gate.open()
@@ -120,14 +120,14 @@ extension Identity {
                 return .empty()
             },
             .guarded(
-                .get, Self.path + "/{access_token_id}/roles", "List the roles that were lent", rule: "identity:list_access_token_roles"
+                .get, Self.accessTokenPath + "/{access_token_id}/roles", "List the roles that were lent", rule: "identity:list_access_token_roles"
             ) { request, gate in
                 try gate.open()
                 let views = try await roles(of: accessToken(request)).map { LentRoleView(role: $0, links: Links(request)) }
                 return .list("roles", views, request)
             },
             .guarded(
-                .get, Self.path + "/{access_token_id}/roles/{role_id}", "Show a role that was lent",
+                .get, Self.accessTokenPath + "/{access_token_id}/roles/{role_id}", "Show a role that was lent",
                 rule: "identity:get_access_token_role"
             ) { request, gate in
                 try gate.open()
