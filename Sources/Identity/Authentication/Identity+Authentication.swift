@@ -29,7 +29,7 @@ extension Identity {
             proven = try proven?.combined(with: next) ?? next
         }
         guard var proven else { throw IdentityError.unauthorized }
-        if let receipt { proven.methods.formUnion(try openReceipt(receipt, of: proven.userID)) }
+        if let receipt, !receipt.isEmpty { proven.methods.formUnion(try openReceipt(receipt, of: proven.userID)) }
         return try await logIn(as: proven, scope: request.scope)
     }
 
