@@ -25,6 +25,8 @@ public struct TokenContext: Sendable {
     public var expiresAt: Timestamp
     /// The attributes as policy checks see them.
     public var credentials: PolicyCredentials
+    /// The only requests the token is good for; nil for a token without such limits.
+    public var accessRules: [AccessRule]?
 
     /// Whether the token holds the admin role in its scope.
     public var isAdmin: Bool { credentials.roles.contains("admin") }
@@ -45,6 +47,18 @@ public struct TokenContext: Sendable {
         let scope: PolicyScope? = isSystemScoped ? .system : domainID != nil ? .domain : projectID != nil ? .project : nil
         credentials = PolicyCredentials(
             attributes: attributes.compactMapValues { $0.map { JSON.string($0) } }, roles: Set(roles), scope: scope)
+    }
+}
+
+extension TokenContext {
+    /// Whether the token is good for a request. Rules may name the path with or without the service's own prefix.
+    func admits(_ method: String, _ path: RequestPath, of service: ServiceAPI) -> Bool {
+        guard let accessRules else { return true }
+        let whole = "/" + path.raw.split(separator: "/").joined(separator: "/")
+        let paths = whole.hasPrefix(service.path + "/") ? [whole, String(whole.dropFirst(service.path.count))] : [whole]
+        return accessRules.contains { rule in
+            paths.contains { rule.admits(service: service.type, method: method, path: $0) }
+        }
     }
 }
 

@@ -59,6 +59,7 @@ extension Identity {
         try await database.write { [generations = tokens.generations] transaction in
             guard let role = try RoleRecords.find(id, transaction) else { throw IdentityError.notFound("role", id: id) }
             if role.isImmutable { throw IdentityError.immutable("role", id: id, verb: "delete") }
+            try ApplicationCredentialRecords.deleteAll(withRole: id, transaction)
             try RoleRecords.delete(id, transaction)
             transaction.onCommit { generations.advanceEveryone() }
         }

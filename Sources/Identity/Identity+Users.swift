@@ -86,6 +86,7 @@ extension Identity {
                 try UserRecords.setPassword(password, of: id, keeping: rules.uniqueLastPasswordCount - 1, transaction)
                 new.password = password
             }
+            if old.isEnabled, !new.isEnabled { try ApplicationCredentialRecords.deleteAll(ofUser: id, transaction) }
             if password?.hash != nil || (old.isEnabled && !new.isEnabled) {
                 try RevocationRecords.insert(.user(id), at: .now, usefulFor: lifetime, transaction)
             }

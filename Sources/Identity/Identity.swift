@@ -87,6 +87,9 @@ public struct Identity: Sendable {
             accessTokenEndpoints,
             policyEndpoints,
             policyAssociationEndpoints,
+            trustEndpoints,
+            applicationCredentialEndpoints,
+            accessRuleEndpoints,
         ]
         return groups.flatMap { $0 }
     }
@@ -126,6 +129,9 @@ public struct Identity: Sendable {
             oauthTokenRules,
             policyRules,
             policyAssociationRules,
+            trustRules,
+            applicationCredentialRules,
+            accessRuleRules,
         ]
         return groups.flatMap { $0 }
     }

@@ -37,6 +37,8 @@ import Testing
             ]
             for endpoint in EndpointAudit(cloud.server).entries {
                 guard case .ruleOnResource(let rule) = endpoint.access, !free.contains(rule) else { continue }
+                // As upstream, whoever asks for a trust that does not exist is told so.
+                if endpoint.template.contains("{trust_id}") { continue }
                 let path = endpoint.template.replacing(/\{(\w+)\}/) { ids[String($0.output.1)] ?? "x" }
                 var headers = endpoint.headers
                 headers[.authToken] = token

@@ -92,7 +92,7 @@ final class RequestPipeline: Sendable {
         _ route: Router.Route, _ values: [String], _ path: RequestPath, _ exchange: inout Exchange
     ) async throws -> APIResponse {
         let endpoint = route.endpoint
-        exchange.token = try await authenticate(exchange.head, endpoint.access)
+        exchange.token = try await authenticate(exchange.head, path, route)
         let authorizer = Authorizer(
             engine: policies[route.service], token: exchange.token, declaredRule: endpoint.access.rule,
             envelope: services[route.service].api.envelope)
@@ -119,10 +119,12 @@ final class RequestPipeline: Sendable {
         return response
     }
 
-    private func authenticate(_ head: HTTPRequest, _ access: Access) async throws -> TokenContext? {
+    private func authenticate(_ head: HTTPRequest, _ path: RequestPath, _ route: Router.Route) async throws -> TokenContext? {
         let text = head.headerFields[.authToken] ?? ""
-        let token = text.isEmpty ? nil : try await authenticator.authenticate(Secret(text))
-        if case .open = access { return token }
+        var token = text.isEmpty ? nil : try await authenticator.authenticate(Secret(text))
+        // As in keystonemiddleware, a token that is limited to other requests is none here.
+        if token?.admits(head.method.rawValue, path, of: services[route.service].api) == false { token = nil }
+        if case .open = route.endpoint.access { return token }
         guard let token else { throw Refusal.unauthenticated }
         return token
     }

@@ -65,6 +65,7 @@ struct ChangedView<Resource: ResourceView & Sendable>: ResourceView, Sendable {
     let resource: Resource
     let extra: JSONObject
     var id: String { resource.id }
+    var linkedPaths: [(name: String, path: String)] { resource.linkedPaths }
 
     func writeMembers(to json: inout JSONWriter) {
         resource.writeMembers(to: &json)

@@ -180,7 +180,7 @@ struct CatalogView: JSONWritable {
     let token: Token
 
     func write(to json: inout JSONWriter) {
-        var values = ["user_id": token.user.id]
+        var values = ["user_id": token.catalogUserID]
         if let project = token.scope.project?.id { (values["project_id"], values["tenant_id"]) = (project, project) }
         json.array { json in
             for entry in catalog.entries {

@@ -9,6 +9,7 @@ extension Identity {
         Migration(4, "regions, services and endpoints", catalogTables),
         Migration(5, "revocation events", revocationTables),
         Migration(6, "one-time passwords that were tried", PasscodeRecords.tables),
+        Migration(7, "trusts, application credentials and access rules", trustTables),
         Migration(8, "credentials, OAuth and policies", CredentialMigration.tables),
         Migration(9, "limits, domains' configuration and filters of the catalog", limitTables),
         Migration(10, "federation", FederationMigration.statements),

@@ -21,6 +21,11 @@ enum RoleRecords {
         try reader.first("SELECT \(columns) FROM identity_roles r WHERE r.name = \(name) AND r.domain_id IS NULL", role)
     }
 
+    /// The ids of the roles of a name, global ones and domains' own.
+    static func ids(named name: String, _ reader: any Reader) throws -> [String] {
+        try reader.all("SELECT r.id FROM identity_roles r WHERE r.name = \(name) ORDER BY r.id") { try $0[0] }
+    }
+
     /// Roles in order of their ids: a domain's when the query names one, else the global ones.
     static func list(_ query: ListQuery, _ reader: any Reader) throws -> [Role] {
         let global: [SQL] = query["domain_id"] == nil ? ["r.domain_id IS NULL"] : []

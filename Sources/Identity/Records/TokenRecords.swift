@@ -5,25 +5,29 @@ import CloudStore
 enum TokenRecords {
     /// The token with names and roles; nil when user or scope are gone or disabled, or no role is left in the scope.
     static func resolve(_ payload: TokenPayload, _ reader: any Reader) throws -> Token? {
-        guard let user = try UserRecords.find(payload.userID, reader), user.isEnabled,
-            let domain = try ProjectRecords.find(user.domainID, reader), domain.isEnabled,
-            let scope = try scope(payload.scope, reader)
+        guard let user = try user(payload.userID, reader), let scope = try scope(payload.scope, reader),
+            let rights = try rights(payload, reader), payload.scope == .unscoped || !rights.roles.isEmpty
         else { return nil }
-        guard let rights = try rights(payload, reader), payload.scope == .unscoped || !rights.roles.isEmpty else { return nil }
-        let tokenUser = TokenUser(
-            id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name),
-            passwordExpiresAt: user.password?.expiresAt)
-        var token = Token(payload: payload, user: tokenUser, scope: scope, rights: rights)
+        var token = Token(payload: payload, user: user, scope: scope, rights: rights)
         token.isPassing = try ExpiringMembershipRecords.exist(of: token.dependencies, at: .now, reader)
         return token
+    }
+
+    /// A user that is enabled, in a domain that is.
+    static func user(_ id: String, _ reader: any Reader) throws -> TokenUser? {
+        guard let user = try UserRecords.find(id, reader), user.isEnabled,
+            let domain = try ProjectRecords.find(user.domainID, reader), domain.isEnabled
+        else { return nil }
+        return TokenUser(
+            id: user.id, name: user.name, domain: Named(id: domain.id, name: domain.name), passwordExpiresAt: user.password?.expiresAt)
     }
 
     /// The rights of a token; nil when what lent them is gone. Each delegation has its own way to find them.
     private static func rights(_ payload: TokenPayload, _ reader: any Reader) throws -> TokenRights? {
         switch payload.delegation {
         case nil: try login(payload, reader)
-        case .trust: nil
-        case .applicationCredential: nil
+        case .trust(let id): try rights(ofTrust: id, payload, reader)
+        case .applicationCredential(let id): try rights(ofApplicationCredential: id, payload, reader)
         case .accessToken(let id): try OAuthAccessTokenRecords.rights(id, payload, reader)
         }
     }
@@ -116,6 +120,12 @@ enum RevocationRecords {
             RevocationEvent(
                 auditID: try row[0], chainID: try row[1], userID: try row[2], issuedBefore: try row[3], revokedAt: try row[4])
         }
+    }
+
+    /// Whether an event ends what a user did before a moment.
+    static func isRevoked(user userID: String, issuedAt: Timestamp, _ reader: any Reader) throws -> Bool {
+        let sql: SQL = "SELECT 1 FROM identity_revocation_events WHERE user_id = \(userID) AND issued_before >= \(issuedAt)"
+        return try reader.scalar(sql, as: Int.self) != nil
     }
 
     /// Whether an event matches a token.

@@ -1,3 +1,4 @@
+import CloudAPI
 import CloudCore
 
 /// The rights a token was found to have.
@@ -15,6 +16,8 @@ protocol DelegationView: Sendable {
     var lenders: Set<String> { get }
     /// What policy checks see of it among the caller's attributes, such as `trust_id`.
     var attributes: [String: JSON] { get }
+    /// The only requests the token is good for; nil for no such limit.
+    var accessRules: [AccessRule]? { get }
     /// Writes its members into `{"token": {…}}`.
     func writeMembers(to json: inout JSONWriter)
 }
@@ -23,4 +26,5 @@ extension DelegationView {
     var impersonated: TokenUser? { nil }
     var lenders: Set<String> { [] }
     var attributes: [String: JSON] { [:] }
+    var accessRules: [AccessRule]? { nil }
 }

@@ -32,6 +32,7 @@ struct Token: Sendable {
         context.credentials.attributes["token"] = Self.policyView(user, scope)
         if scope.domain == nil { context.credentials.attributes["domain_id"] = "None" }
         context.credentials.attributes.merge(delegation?.attributes ?? [:]) { $1 }
+        context.accessRules = delegation?.accessRules
         self.context = context
     }
 

@@ -25,12 +25,25 @@ final class TokenProvider: Sendable {
     /// - Throws: `IdentityError.unauthorized` when user, scope or roles do not allow it.
     func issue(_ payload: TokenPayload, verified: Password?) async throws -> IssuedToken {
         let text = try formats.seal(payload)
-        let found = try await remembering(text) { reader in
-            if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil }
-            return try TokenRecords.resolve(payload, reader)
+        let found: Token?
+        if case .trust(let id) = payload.delegation {
+            // The use counts together with the token it is for, or not at all.
+            found = try await database.write { transaction in
+                guard try TrustRecords.consume(id, transaction), let token = try Self.resolve(payload, verified, transaction) else {
+                    throw IdentityError.unauthorized
+                }
+                return token
+            }
+        } else {
+            found = try await remembering(text) { try Self.resolve(payload, verified, $0) }
         }
         guard let token = found else { throw IdentityError.unauthorized }
         return (Secret(text), token)
+    }
+
+    private static func resolve(_ payload: TokenPayload, _ verified: Password?, _ reader: any Reader) throws -> Token? {
+        if let verified, try UserRecords.find(payload.userID, reader)?.password?.createdAt != verified.createdAt { return nil }
+        return try TokenRecords.resolve(payload, reader)
     }
 
     /// Opens a token and checks that it still holds.
