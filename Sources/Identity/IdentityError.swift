@@ -13,6 +13,8 @@ enum IdentityError: Error, Equatable {
     case passwordExpired(userID: String)
     /// 401: no receipt of this cloud's for this user, or its time is over.
     case receiptNotFound(String)
+    /// 401 for a reason that tells nobody who exists.
+    case refusedLogin(String)
     /// 401 naming the methods there are.
     case unsupportedMethod
     /// 403 from policy.
@@ -55,6 +57,7 @@ extension IdentityError: FaultConvertible {
         case .passwordExpired(let user):
             Fault(.unauthorized, "The password is expired and needs to be changed for user: \(user).", code: Keystone.explained)
         case .receiptNotFound(let id): Fault(.unauthorized, "Could not find auth receipt: \(id).", code: Keystone.explained)
+        case .refusedLogin(let message): Fault(.unauthorized, message, code: Keystone.explained)
         case .unsupportedMethod:
             Fault(.unauthorized, "Attempted to authenticate with an unsupported method.", code: Keystone.unsupportedMethod)
         case .forbidden(let action):

@@ -50,7 +50,9 @@ extension Identity {
             throw IdentityError.tokenNotFound
         }
         // Nobody guesses a token, so that it does not hold is no secret.
-        guard let token = try await tokens.validate(text, window: window) else { throw IdentityError.tokenNotFound }
+        guard let token = try await tokens.validate(text, window: window), request.understands(token.context.accessRules) else {
+            throw IdentityError.tokenNotFound
+        }
         try gate.open([
             "target.token.user_id": .string(token.user.id), "target.token.user.domain.id": .string(token.user.domain.id),
         ])

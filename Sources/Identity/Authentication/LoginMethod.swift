@@ -27,6 +27,7 @@ enum LoginMethods {
         OfferedMethod(ExternalMethod.self),
         OfferedMethod(MappedMethod.self),
         OfferedMethod(OAuthMethod.self),
+        OfferedMethod(ApplicationCredentialMethod.self),
     ]
 
     static func named(_ name: String) -> OfferedMethod? { all.first { $0.method.rawValue == name } }

@@ -38,8 +38,22 @@ struct ScopeGrant: Sendable {
     }
 
     /// The project or none that a trust lends its trustee.
+    /// - Throws: `IdentityError.refused` with the reason for the trustee, who knows of the trust anyway.
     private static func trust(_ id: String, for user: User, _ proven: Proven, _ reader: any Reader) throws -> ScopeGrant {
-        throw IdentityError.unauthorized
+        let now = Timestamp.now
+        guard proven.delegation == nil, let trust = try TrustRecords.find(id, reader), trust.isUsable(at: now),
+            let ancestors = try TrustRecords.ancestors(of: trust, at: now, reader)
+        else { throw IdentityError.unauthorized }
+        guard trust.trusteeID == user.id else { throw IdentityError.refused("User is not a trustee.") }
+        guard try TokenRecords.user(trust.trustorID, reader) != nil else { throw IdentityError.refused("Trustor is disabled.") }
+        guard try ancestors.allSatisfy({ try TokenRecords.user($0.trusteeID, reader) != nil }) else {
+            throw IdentityError.refused("One of the trust agents is disabled or deleted")
+        }
+        guard try TrustRecords.lentRoles(trust, by: ancestors.last?.trustorID ?? trust.trustorID, reader) != nil else {
+            throw IdentityError.refused("Trustee has no delegated roles.")
+        }
+        let scope: Scope = trust.projectID.map { .project($0) } ?? .unscoped
+        return ScopeGrant(scope, delegation: .trust(id), expiresAt: trust.expiresAt)
     }
 
     /// Domains are no scope of this kind, though they are projects too.

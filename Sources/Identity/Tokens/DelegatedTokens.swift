@@ -86,6 +86,18 @@ extension Token {
     }
 }
 
+extension APIRequest {
+    private static let accessRulesVersion = HTTPField.Name("OpenStack-Identity-Access-Rules")
+
+    /// Whether the service that asks about a token enforces its access rules, as keystonemiddleware says it does. To
+    /// others such a token does not exist. Anyone may end it.
+    func understands(_ accessRules: [AccessRule]?) -> Bool {
+        guard accessRules != nil, head.method != .delete else { return true }
+        let version = Self.accessRulesVersion.flatMap { head.headerFields[$0] }.flatMap { Double($0) }
+        return (version ?? 0) >= 1
+    }
+}
+
 extension Identity {
     /// The caller's token with all it carries.
     /// - Throws: `IdentityError.unauthorized` when it ended meanwhile.
