@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudCrypto
 import CloudStore
 
 /// `{"id" | "name" and "user", "secret"}`: an application credential, which brings its own scope.
