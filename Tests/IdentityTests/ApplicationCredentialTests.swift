@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import Testing
 
 @testable import Identity
@@ -65,7 +66,8 @@ struct CredentialOwner: Sendable {
 
     @Test func rolesAreThoseOfTheTokenOrLess() async throws {
         try await CredentialOwner.run { owner in
-            #expect(try await owner.create(["name": "a", "roles": [["name": "reader"]]])["roles"]?.names == ["reader"])
+            let readers = try await owner.create(["name": "a", "roles": [["name": "reader"]]])
+            #expect(readers["roles"]?.names == ["reader"])
             #expect(try await owner.create(["name": "b", "roles": [["name": "member"]]])["roles"]?.names == ["member", "reader"])
             #expect(await owner.call(["name": "c", "roles": [["name": "admin"]]]).status == .badRequest)
             #expect(await owner.call(["name": "c", "roles": [["id": "unknown"]]]).status == .badRequest)

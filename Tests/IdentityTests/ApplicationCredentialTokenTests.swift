@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import Testing
 
 @testable import Identity
