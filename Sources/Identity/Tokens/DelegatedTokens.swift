@@ -60,21 +60,21 @@ extension Token {
 
 /// What tokens narrower than a login may not do (keystone/api/_shared/delegation.py).
 extension Token {
-    /// Whether the token was got with something a user made for others to use, and not by the user's own login. What
-    /// a new method is nobody has thought about yet counts as that.
-    var isDelegated: Bool { payload.methods.isEmpty || !payload.methods.allSatisfy(\.isPrimary) }
+    /// Whether something a user made for others proved who asks, and not the user's own login. A trust alone is not that:
+    /// its trustee logged in.
+    private var isByDelegatedMethod: Bool { payload.methods.isEmpty || !payload.methods.allSatisfy(\.isPrimary) }
 
     /// Refuses to manage trusts with a delegated token: it could lend more than it was given. The tokens of trusts may,
     /// that is how they are handed on.
     func checkMayManageTrusts() throws {
-        guard !isDelegated else { throw IdentityError.forbidden(action: "Delegated tokens cannot manage trusts.") }
+        guard !isByDelegatedMethod else { throw IdentityError.forbidden(action: "Delegated tokens cannot manage trusts.") }
     }
 
     /// Refuses to see or manage application credentials with a delegated token, which they could outlive. Those of
     /// application credentials may see them, and manage them too when they are unrestricted.
     func checkMayUseApplicationCredentials(changing: Bool) throws {
         guard payload.methods.contains(.applicationCredential) else {
-            guard trust == nil, !isDelegated else {
+            guard trust == nil, !payload.isDelegated else {
                 throw IdentityError.refused("Cannot manage application credentials with a token issued via delegation.")
             }
             return
@@ -95,16 +95,5 @@ extension APIRequest {
         guard accessRules != nil, head.method != .delete else { return true }
         let version = Self.accessRulesVersion.flatMap { head.headerFields[$0] }.flatMap { Double($0) }
         return (version ?? 0) >= 1
-    }
-}
-
-extension Identity {
-    /// The caller's token with all it carries.
-    /// - Throws: `IdentityError.unauthorized` when it ended meanwhile.
-    func callerToken(_ request: APIRequest) async throws -> Token {
-        guard let text = request.head.headerFields[.authToken], let token = try await tokens.validate(Secret(text)) else {
-            throw IdentityError.unauthorized
-        }
-        return token
     }
 }
