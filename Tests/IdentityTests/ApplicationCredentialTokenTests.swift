@@ -85,7 +85,7 @@ extension CredentialOwner {
                 try transaction.execute("UPDATE identity_application_credentials SET expires_at = \(Timestamp(seconds: 1)) WHERE id = \(id)")
             }
             #expect(await owner.login(["id": .string(id), "secret": "beep"]).status == .unauthorized)
-            let cold = TokenProvider(database: owner.cloud.identity.database, keys: owner.cloud.identity.keys, cacheSize: 4)
+            let cold = TokenProvider(database: owner.cloud.identity.database, formats: owner.cloud.identity.formats, cacheSize: 4)
             #expect(try await cold.validate(Secret(token)) == nil)
         }
     }
