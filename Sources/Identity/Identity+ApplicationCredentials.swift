@@ -39,7 +39,7 @@ extension Identity {
     ///   - roles: what it is for; none for all of `holding`.
     ///   - holding: the roles of the caller's token, beyond which no credential goes.
     func createApplicationCredential(
-        _ credential: ApplicationCredential, secret: Secret<String>, roles: [RoleReference], rules: [AccessRuleReference],
+        _ credential: ApplicationCredential, secret: Secret<String>, roles: [DelegatedRole], rules: [AccessRuleReference],
         holding: [TokenRole]
     ) async throws -> DetailedCredential {
         var hashed = credential
@@ -64,7 +64,7 @@ extension Identity {
     }
 
     /// The roles asked for with those they imply, or all the caller has.
-    private static func roleIDs(_ wanted: [RoleReference], holding held: [String], _ reader: any Reader) throws -> [String] {
+    private static func roleIDs(_ wanted: [DelegatedRole], holding held: [String], _ reader: any Reader) throws -> [String] {
         guard !wanted.isEmpty else { return held }
         let ids = try RoleInference(RoleRecords.implications(reader)).closure(of: wanted.map { try $0.id(reader) })
         guard Set(ids).isSubset(of: held) else { throw unassignedRole }

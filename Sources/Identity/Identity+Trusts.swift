@@ -3,8 +3,8 @@ import CloudStore
 
 /// Trusts: lending roles to other users.
 extension Identity {
-    /// How a role is named in a request.
-    enum RoleReference: Sendable, Hashable {
+    /// How a role to be lent is named in a request.
+    enum DelegatedRole: Sendable, Hashable {
         case id(String)
         case name(String)
 
@@ -53,7 +53,7 @@ extension Identity {
     ///   - roles: what it lends.
     ///   - parentID: the trust that the caller's token was made by, which the new one is then handed on from.
     func createTrust(
-        _ trust: Trust, roles: [RoleReference], _ wish: TrustRules.Wish, from parentID: String?
+        _ trust: Trust, roles: [DelegatedRole], _ wish: TrustRules.Wish, from parentID: String?
     ) async throws -> Trust {
         let now = Timestamp.now
         return try await writing(conflict: .conflict("trust", "there is one between these users already")) { transaction in

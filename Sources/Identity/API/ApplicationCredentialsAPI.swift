@@ -97,7 +97,7 @@ extension Identity {
             userID: request.callerID, projectID: projectID, expiresAt: try Timestamp(expiry: body["expires_at"]),
             isUnrestricted: body["unrestricted"]?.bool ?? false)
         let created = try await createApplicationCredential(
-            credential, secret: secret, roles: (body["roles"]?.array ?? []).compactMap(RoleReference.init),
+            credential, secret: secret, roles: (body["roles"]?.array ?? []).compactMap(DelegatedRole.init),
             rules: (body["access_rules"]?.array ?? []).map(AccessRuleReference.init), holding: token.roles)
         return .showing(ApplicationCredentialView(created, secret: secret), request)
     }

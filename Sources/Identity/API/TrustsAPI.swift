@@ -103,7 +103,7 @@ extension Identity {
         let token = try await callerToken(request)
         try token.checkMayManageTrusts()
         let body = request.body["trust"]?.object ?? [:]
-        let references = (body["roles"]?.array ?? []).compactMap(RoleReference.init)
+        let references = (body["roles"]?.array ?? []).compactMap(DelegatedRole.init)
         var trust = Trust(
             id: Identifier.hex(), trustorID: body["trustor_user_id"]?.string ?? "", trusteeID: body["trustee_user_id"]?.string ?? "",
             projectID: body["project_id"]?.string.flatMap { $0.isEmpty ? nil : $0 },
@@ -123,7 +123,7 @@ extension Identity {
     }
 }
 
-extension Identity.RoleReference {
+extension Identity.DelegatedRole {
     /// `{"id": …}` or `{"name": …}`.
     init?(_ body: JSON) {
         if let id = body["id"]?.string {
