@@ -50,31 +50,27 @@ struct PathGlob {
     }
 
     func matches(_ text: String) -> Bool {
-        var positions = closure(of: [0])
+        var reached = [Bool](repeating: false, count: pieces.count + 1)
+        reached[0] = true
+        passEmpty(&reached)
         for byte in text.utf8 {
-            var next: Set<Int> = []
-            for position in positions where position < pieces.count {
+            var next = [Bool](repeating: false, count: pieces.count + 1)
+            for position in pieces.indices where reached[position] {
                 switch pieces[position] {
-                case .literal(let wanted): if byte == wanted { next.insert(position + 1) }
-                case .segment: if byte != UInt8(ascii: "/") { next.formUnion([position, position + 1]) }
-                case .anything: next.insert(position)
+                case .literal(let wanted): if byte == wanted { next[position + 1] = true }
+                case .segment: if byte != UInt8(ascii: "/") { (next[position], next[position + 1]) = (true, true) }
+                case .anything: next[position] = true
                 }
             }
-            guard !next.isEmpty else { return false }
-            positions = closure(of: next)
+            passEmpty(&next)
+            guard next.contains(true) else { return false }
+            reached = next
         }
-        return positions.contains(pieces.count)
+        return reached[pieces.count]
     }
 
-    /// The positions with those behind pieces that may match nothing.
-    private func closure(of positions: Set<Int>) -> Set<Int> {
-        var closed = positions
-        for var position in positions {
-            while position < pieces.count, pieces[position] == .anything {
-                position += 1
-                closed.insert(position)
-            }
-        }
-        return closed
+    /// Goes on behind pieces that may match nothing.
+    private func passEmpty(_ reached: inout [Bool]) {
+        for position in pieces.indices where reached[position] && pieces[position] == .anything { reached[position + 1] = true }
     }
 }

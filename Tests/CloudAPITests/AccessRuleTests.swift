@@ -20,7 +20,7 @@ import Testing
 
     /// Following every position at once takes time in proportion to pattern and path.
     @Test func noPatternIsCostly() {
-        let pattern = "/" + String(repeating: "*a**", count: 50)
+        let pattern = "/" + String(repeating: "*a**", count: 50) + "c"
         #expect(!PathGlob(pattern).matches("/" + String(repeating: "a", count: 2000) + "b/"))
     }
 
