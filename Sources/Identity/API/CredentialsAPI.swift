@@ -18,7 +18,26 @@ extension Identity {
 
     /// Whose a credential is, where it counts and what it is for never change.
     private static let changedCredential: RequestBody = .json(
-        .object([("credential", .object([("blob", blob)], required: ["blob"]))], required: ["credential"]))
+        .object(
+            [
+                (
+                    "credential",
+                    .object(
+                        [("blob", blob), ("type", .string()), ("user_id", .string()), ("project_id", .nullable(.string()))],
+                        required: ["blob"])
+                )
+            ], required: ["credential"]))
+
+    /// Only the content may change; the client repeats the rest.
+    private static func checkUnchanged(_ credential: Credential, _ body: JSON?) throws {
+        let rest: [(name: String, value: String?)] = [
+            ("type", credential.type), ("user_id", credential.userID), ("project_id", credential.projectID),
+        ]
+        for (name, value) in rest {
+            guard let asked = body?[name], asked.string != value else { continue }
+            throw IdentityError.invalid("The \(name) of a credential cannot be changed. Create a new credential instead.")
+        }
+    }
 
     var credentialEndpoints: [Endpoint] {
         [
@@ -35,6 +54,7 @@ extension Identity {
                 body: Self.changedCredential
             ) { request, gate in
                 let credential = try await openCredential(request, gate)
+                try Self.checkUnchanged(credential, request.body["credential"])
                 let blob = Secret(request.body["credential"]?["blob"]?.string ?? "")
                 return .showing(try CredentialView(try await updateCredential(credential.id, blob), vault), request)
             },

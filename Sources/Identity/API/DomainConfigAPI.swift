@@ -4,7 +4,7 @@ import CloudPolicy
 
 /// `/v3/domains/{domain_id}/config`: a domain's own options, all of them, a group, or one.
 extension Identity {
-    private static let configBody = RequestBody.json(.object([("config", .map(names: "(?s).*", values: .any))], additional: .any))
+    private static let configBody = RequestBody.json(.object([("config", .map(names: #"[\s\S]*"#, values: .any))], additional: .any))
 
     var domainConfigEndpoints: [Endpoint] {
         let path = "/domains/{domain_id}/config"

@@ -6,13 +6,17 @@ import CloudPolicy
 extension Identity {
     private static let fields: [(name: String, schema: Schema)] = [
         ("name", Shape.name()), ("description", Shape.text),
-        (
-            "filters",
-            .object([
-                ("interface", .oneOf(["admin", "internal", "public"])), ("service_id", .string(length: 1...255)),
-                ("region_id", .nullable(.string(length: 0...255))),
-            ])
-        ),
+        ("filters", filters),
+    ]
+
+    private static let filters: Schema = .object([
+        ("interface", .oneOf(["admin", "internal", "public"])), ("service_id", .string(length: 1...255)),
+        ("region_id", .nullable(.string(length: 0...255))),
+    ])
+
+    /// In a change, what is null stays: clients send all they know of.
+    private static let changes: [(name: String, schema: Schema)] = [
+        ("name", .nullable(Shape.name())), ("description", Shape.text), ("filters", .nullable(filters)),
     ]
 
     private static let groups = endpointFilterPath + "/endpoint_groups"
@@ -44,7 +48,7 @@ extension Identity {
             },
             .guarded(
                 .patch, Self.groups + "/{endpoint_group_id}", "Change an endpoint group", rule: "identity:update_endpoint_group",
-                body: .json(.object([("endpoint_group", .object(Self.fields))], required: ["endpoint_group"]))
+                body: .json(.object([("endpoint_group", .object(Self.changes))], required: ["endpoint_group"]))
             ) { request, gate in
                 try gate.open()
                 let body = request.body["endpoint_group"]?.object ?? [:]

@@ -16,7 +16,7 @@ extension Identity.ServiceProviderFields {
 /// `/v3/OS-FEDERATION/service_providers`.
 extension Identity {
     private static let serviceProviderPath = "/OS-FEDERATION/service_providers/{service_provider_id}"
-    private static let address: Schema = .string(length: 0...225, pattern: "(?s)[a-zA-Z0-9+.-]+:.+")
+    private static let address: Schema = .string(length: 0...225, pattern: #"[a-zA-Z0-9+.-]+:[\s\S]+"#)
     private static let serviceProviderFields: [(name: String, schema: Schema)] = [
         ("auth_url", address), ("sp_url", address), ("description", Shape.text), ("enabled", Shape.flag),
         ("relay_state_prefix", .nullable(.string(length: 0...256))),
