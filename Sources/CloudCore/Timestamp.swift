@@ -58,14 +58,38 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
         var seconds = seconds
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func padded(_ number: Int32, _ width: Int = 2) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        Self.append(Int(parts.tm_year) + 1900, 4, to: &bytes)
+        for (separator, number) in [("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour)] as [(Unicode.Scalar, Int32)] {
+            bytes.append(UInt8(ascii: separator))
+            Self.append(Int(number), 2, to: &bytes)
         }
-        let date = "\(padded(parts.tm_year + 1900, 4))-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))"
-        let time = "\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))"
-        guard fraction else { return "\(date)T\(time)" }
-        return "\(date)T\(time).\(padded(Int32(microseconds - seconds * 1_000_000), 6))"
+        for number in [parts.tm_min, parts.tm_sec] {
+            bytes.append(UInt8(ascii: ":"))
+            Self.append(Int(number), 2, to: &bytes)
+        }
+        if fraction {
+            bytes.append(UInt8(ascii: "."))
+            Self.append(microseconds - seconds * 1_000_000, 6, to: &bytes)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Decimal digits, with zeros before them up to the width.
+    private static func append(_ number: Int, _ width: Int, to bytes: inout [UInt8]) {
+        guard number >= 0 else {
+            bytes.append(UInt8(ascii: "-"))
+            return append(-number, width, to: &bytes)
+        }
+        var (divisor, rest) = (1, number)
+        for _ in 1..<width { divisor *= 10 }
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(rest / divisor))
+            rest %= divisor
+            divisor /= 10
+        }
     }
 
     /// Parses ISO 8601 as OpenStack's clients write it: `T` or a space, an optional fraction, an optional zone

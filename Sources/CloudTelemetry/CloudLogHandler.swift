@@ -74,6 +74,7 @@ public struct CloudLogHandler: LogHandler {
 public enum LogText {
     /// The text with control characters escaped.
     public static func oneLine(_ text: String) -> String {
+        if text.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return text }
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         return text.unicodeScalars.map { isControl($0) ? $0.escaped(asASCII: true) : String($0) }.joined()
     }

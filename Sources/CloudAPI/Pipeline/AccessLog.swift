@@ -20,11 +20,25 @@ public struct AccessLog: Sendable {
     }
 
     private func text(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
-        var line = "\(Timestamp.now.iso8601Microseconds) ACCESS \(record.clientAddress ?? "-")"
-        line += " \"\(record.method.rawValue) \(Self.visible(record.target))\" status=\(record.status) bytes=\(bytes)"
-        line += " duration_ms=\(Self.milliseconds(duration)) service=\(service) request_id=\(record.requestID)"
-        if let id = record.globalRequestID { line += " global_request_id=\(id)" }
-        return line + " user_id=\(record.userID ?? "-") project_id=\(record.projectID ?? "-")"
+        var line = ""
+        line.reserveCapacity(384)
+        func add(_ name: String, _ value: String) {
+            line += name
+            line += value
+        }
+        add("", Timestamp.now.iso8601Microseconds)
+        add(" ACCESS ", record.clientAddress ?? "-")
+        add(" \"", record.method.rawValue)
+        add(" ", Self.visible(record.target))
+        add("\" status=", String(record.status))
+        add(" bytes=", String(bytes))
+        add(" duration_ms=", Self.milliseconds(duration))
+        add(" service=", service)
+        add(" request_id=", record.requestID)
+        if let id = record.globalRequestID { add(" global_request_id=", id) }
+        add(" user_id=", record.userID ?? "-")
+        add(" project_id=", record.projectID ?? "-")
+        return line
     }
 
     private func json(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
@@ -63,7 +77,7 @@ public struct AccessLog: Sendable {
 
     /// The target as it may stand in a log: without the values of parameters that carry credentials.
     static func visible(_ target: String) -> String {
-        guard let mark = target.firstIndex(of: "?") else { return LogText.oneLine(target) }
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return LogText.oneLine(target) }
         let items = target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false)
         let shown = items.map { item in
             let name = item.prefix { $0 != "=" }
