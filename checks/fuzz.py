@@ -92,7 +92,7 @@ def schemathesis(program, venv, token, options):
                "-H", f"X-Auth-Token: {token}", "--report-dir", str(program.directory / "schemathesis"), "--no-color"]
     if options.seed is not None:
         command += ["--seed", str(options.seed)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=options.timeout, check=False)
+    done = subprocess.run(command, cwd=program.directory, capture_output=True, text=True, timeout=options.timeout, check=False)
     tail = "\n".join(done.stdout.splitlines()[-150:])
     expect(done.returncode == 0, f"schemathesis found what must not be:\n{tail}\n{done.stderr[-2000:]}")
     print("  " + next((line.strip() for line in reversed(done.stdout.splitlines()) if "generated" in line or "passed" in line), ""))
