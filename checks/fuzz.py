@@ -85,7 +85,7 @@ class WrongBodies:
 
 
 def schemathesis(program, venv, token, options):
-    command = [str(pathlib.Path(venv) / "bin" / "schemathesis"), "run", f"{program.url}/openapi.json", "--url", program.url,
+    command = [str(pathlib.Path(venv).absolute() / "bin" / "schemathesis"), "run", f"{program.url}/openapi.json", "--url", program.url,
                "--include-path-regex", f"^{options.prefix}/", "--checks", "not_a_server_error", "--phases",
                "coverage,fuzzing", "--max-examples", str(options.examples), "--workers", "2", "--no-shrink",
                "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "20",
