@@ -67,7 +67,8 @@ enum AllocationRecords {
     }
 
     static func delete(consumers: [String], in transaction: any Transaction) throws -> Int {
-        try transaction.execute("DELETE FROM placement_allocations WHERE consumer_uuid IN \(in: consumers)")
+        try ChangeRecords.noteAllocations(of: consumers, in: transaction)
+        return try transaction.execute("DELETE FROM placement_allocations WHERE consumer_uuid IN \(in: consumers)")
     }
 
     // MARK: Usages

@@ -30,6 +30,7 @@ enum ResourceClassRecords {
         try transaction.execute("""
             UPDATE placement_resource_classes SET name = \(newName), updated_at = \(now) WHERE name = \(name)
             """)
+        try ChangeRecords.noteAll(in: transaction)
     }
 
     static func isInUse(_ name: String, in reader: any Reader) throws -> Bool {
@@ -103,6 +104,7 @@ enum TraitRecords {
 
     static func set(_ traits: Set<String>, provider: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM placement_provider_traits WHERE provider_uuid = \(provider)")
+        try ChangeRecords.note([provider], in: transaction)
         for trait in traits.sorted() {
             try transaction.execute("INSERT INTO placement_provider_traits (provider_uuid, trait) VALUES (\(provider), \(trait))")
         }

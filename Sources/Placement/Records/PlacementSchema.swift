@@ -56,6 +56,7 @@ enum PlacementSchema {
         ]),
         // Names that a later release of os-traits brings come by a migration of their own.
         Migration(2, "standard resource classes and traits", [standardClasses, standardTraits]),
+        Migration(3, "counters of changes", ["CREATE TABLE placement_changes (shard TEXT PRIMARY KEY, number BIGINT NOT NULL)"]),
     ])
 
     /// Standard names have no change of their own; they count as old as the first release.

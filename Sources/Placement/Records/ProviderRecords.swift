@@ -38,6 +38,7 @@ enum ProviderRecords {
             VALUES (\(provider.uuid), \(provider.name), \(provider.generation), \(provider.parentUUID),
                 \(provider.rootUUID), \(provider.createdAt), \(provider.updatedAt))
             """)
+        try ChangeRecords.note([provider.uuid], in: transaction)
     }
 
     static func update(_ provider: ResourceProvider, in transaction: any Transaction) throws {
@@ -45,11 +46,13 @@ enum ProviderRecords {
             UPDATE placement_providers SET name = \(provider.name), parent_uuid = \(provider.parentUUID),
                 root_uuid = \(provider.rootUUID), updated_at = \(provider.updatedAt) WHERE uuid = \(provider.uuid)
             """)
+        try ChangeRecords.note([provider.uuid], in: transaction)
     }
 
     /// Gives a subtree another root.
     static func setRoot(_ root: String, of uuids: some Sequence<String>, in transaction: any Transaction) throws {
         try transaction.execute("UPDATE placement_providers SET root_uuid = \(root) WHERE uuid IN \(in: Array(uuids))")
+        try ChangeRecords.note(uuids, in: transaction)
     }
 
     /// Counts a change of what the providers offer or have given.
@@ -58,6 +61,7 @@ enum ProviderRecords {
             UPDATE placement_providers SET generation = generation + 1, updated_at = \(now)
             WHERE uuid IN \(in: uuids.sorted())
             """)
+        try ChangeRecords.note(uuids, in: transaction)
     }
 
     /// The providers of a tree: each with its parent.
@@ -75,6 +79,7 @@ enum ProviderRecords {
 
     static func delete(_ uuid: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM placement_providers WHERE uuid = \(uuid)")
+        try ChangeRecords.note([uuid], in: transaction)
     }
 
     // MARK: Aggregates
@@ -87,6 +92,7 @@ enum ProviderRecords {
 
     static func setAggregates(_ aggregates: [String], of uuid: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM placement_provider_aggregates WHERE provider_uuid = \(uuid)")
+        try ChangeRecords.note([uuid], in: transaction)
         for aggregate in Set(aggregates).sorted() {
             try transaction.execute("""
                 INSERT INTO placement_provider_aggregates (provider_uuid, aggregate_uuid) VALUES (\(uuid), \(aggregate))
