@@ -113,8 +113,8 @@ final class Gallery: Sendable {
         return await server.respond(.put, "/image/v2/images/\(id)/file", headers: headers, body: bytes)
     }
 
-    func patch(_ id: String, _ operations: JSON, token: String = Gallery.member) async -> TestResponse {
-        let headers: HTTPFields = [.contentType: "application/openstack-images-v2.1-json-patch", .authToken: token]
+    func patch(_ id: String, _ operations: JSON, token: String = Gallery.member, form: String = "v2.1") async -> TestResponse {
+        let headers: HTTPFields = [.contentType: "application/openstack-images-\(form)-json-patch", .authToken: token]
         return await server.respond(.patch, "/image/v2/images/\(id)", headers: headers, body: operations.bytes)
     }
 

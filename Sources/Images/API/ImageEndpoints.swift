@@ -3,7 +3,7 @@ import CloudCore
 import CloudPolicy
 import CloudStore
 
-/// Images: describe, list, show, change, delete.
+/// Images one by one: describe, show, change, delete.
 struct ImageEndpoints: Sendable {
     let images: Images.Parts
 
@@ -12,31 +12,26 @@ struct ImageEndpoints: Sendable {
             Endpoint(
                 .post, "/v2/images", "Create an image", access: .ruleOnResource("add_image"), body: .json(ImageSchemas.create),
                 success: .created, handler: create),
-            Endpoint(.get, "/v2/images", "List images", access: .rule("get_images"), handler: list),
             Endpoint(.get, "/v2/images/{image_id}", "Show an image", access: .ruleOnResource("get_image"), handler: show),
             Endpoint(
                 .patch, "/v2/images/{image_id}", "Change an image", access: .ruleOnResource("modify_image"),
-                body: .document(mediaTypes: [ImageSchemas.patchMediaType], ImageSchemas.patch), handler: patch),
+                body: .document(mediaTypes: [ImagePatch.secondForm, ImagePatch.firstForm], ImagePatch.schema), handler: patch),
             Endpoint(
                 .delete, "/v2/images/{image_id}", "Delete an image", access: .ruleOnResource("delete_image"),
                 success: .noContent, handler: delete),
         ]
     }
 
+    private func answer(_ image: Image, _ request: APIRequest) -> APIResponse {
+        .json { images.view(image, request).write(to: &$0) }
+    }
+
     // MARK: Create
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
-        let now = Timestamp.now
-        let projectID = request.token?.projectID
-        let blank = Image(
-            id: request.body["id"]?.string ?? Identifier.uuid(), name: nil, owner: projectID, status: .queued,
-            visibility: .shared, diskFormat: nil, containerFormat: nil, minimumDiskGiB: 0, minimumMemoryMiB: 0, size: nil,
-            virtualSize: nil, md5: nil, sha512: nil, isProtected: false, isHidden: false, tags: [], properties: [:],
-            location: nil, createdAt: now, updatedAt: now)
-        var edit = ImageEdit(image: blank, isAdmin: request.token?.isAdmin ?? false)
-        for member in request.body.object ?? [:] where member.name != "id" { try edit.set(member.name, member.value) }
-        let image = edit.image
-        try request.authorize(target(image, request))
+        let image = try described(request)
+        let target = images.target(image, request)
+        try request.authorize(target, orThrow: image.owner == request.token?.projectID ? nil : ImageError.notOwner(image).fault)
         try checkVisibility(image, request)
         try await images.database.write { transaction in
             guard try ImageRecords.find(image.id, in: transaction) == nil else {
@@ -45,93 +40,57 @@ struct ImageEndpoints: Sendable {
             try ImageRecords.insert(image, in: transaction)
         }
         return .json(status: .created, headers: [.location: "\(request.serviceURL)/v2/images/\(image.id)"]) {
-            ImageView(image: image).write(to: &$0)
+            images.view(image, request).write(to: &$0)
         }
+    }
+
+    /// The image that a request describes.
+    private func described(_ request: APIRequest) throws -> Image {
+        let (now, body) = (Timestamp.now, request.body.object ?? [:])
+        let blank = Image(
+            id: body["id"]?.string ?? Identifier.uuid(), name: nil, owner: body["owner"]?.string ?? request.token?.projectID,
+            status: .queued, visibility: .shared, diskFormat: nil, containerFormat: nil, minimumDiskGiB: 0, minimumMemoryMiB: 0,
+            size: nil, virtualSize: nil, md5: nil, sha512: nil, isProtected: false, isHidden: false, tags: [], properties: [:],
+            location: nil, createdAt: now, updatedAt: now)
+        var edit = ImageEdit(image: blank, isAdmin: request.isImageAdmin, limits: images.options.limits)
+        for (name, value) in body where name != "id" && name != "owner" {
+            guard name != "locations" else { throw ImageError.forbidden("Attribute 'locations' is reserved.") }
+            try ImageSchemas.checkMayChange(name)
+            try ImageSchemas.check(name, value)
+            try edit.set(name, value)
+        }
+        try edit.checkProperties()
+        return edit.image
     }
 
     private func checkVisibility(_ image: Image, _ request: APIRequest) throws {
         switch image.visibility {
-        case .public: try request.require("publicize_image", target(image, request))
-        case .community: try request.require("communitize_image", target(image, request))
+        case .public: try request.require("publicize_image", images.target(image, request))
+        case .community: try request.require("communitize_image", images.target(image, request))
         case .private, .shared: break
         }
     }
 
-    private func target(_ image: Image, _ request: APIRequest) -> PolicyTarget { images.target(image, request) }
-
-    // MARK: Lists
-
-    @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let page = try request.page(ImageOrder.rules(images.options))
-        let filter = try filter(request, page)
-        let found = try await images.database.read { reader -> [Image] in
-            var filter = filter
-            if let marker = page.marker {
-                guard let image = try ImageRecords.find(marker, in: reader) else {
-                    throw ImageError.badRequest("Invalid marker: image \(marker) could not be found.")
-                }
-                filter.marker = image
-            }
-            return try ImageRecords.list(filter, in: reader)
-        }
-        let (rows, hasMore) = page.cut(found)
-        let links = PageLinks(request, page, ids: rows.map(\.id), hasMore: hasMore)
-        return .json {
-            $0.object { json in
-                json.member("images") { json in
-                    json.array { json in for image in rows { ImageView(image: image).write(to: &json) } }
-                }
-                links.writeFirstNextSchema(schema: "/v2/schemas/images", to: &json)
-            }
-        }
-    }
-
-    private func filter(_ request: APIRequest, _ page: PageRequest) throws -> ImageFilter {
-        var filter = ImageFilter(limit: page.fetchCount)
-        filter.order = ImageOrder.of(page)
-        filter.viewer = request.token?.projectID
-        filter.seesAll = request.token?.isAdmin ?? false
-        filter.name = request.query["name"]
-        filter.status = request.query["status"]
-        filter.owner = request.query["owner"]
-        filter.diskFormat = request.query["disk_format"]
-        filter.containerFormat = request.query["container_format"]
-        filter.isHidden = request.query["os_hidden"]?.lowercased() == "true"
-        filter.tags = request.query.all("tag")
-        if let id = request.query["id"] { filter.ids = id.hasPrefix("in:") ? id.dropFirst(3).split(separator: ",").map(String.init) : [id] }
-        if let text = request.query["visibility"], text != "all" {
-            guard let visibility = Image.Visibility(rawValue: text) else {
-                throw ImageError.badRequest("Invalid visibility value: \(text)")
-            }
-            filter.visibility = visibility
-        }
-        return filter
-    }
-
     // MARK: One image
 
-    private func answer(_ image: Image) -> APIResponse {
-        .json { ImageView(image: image).write(to: &$0) }
-    }
-
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
-        answer(try await images.find(request))
+        answer(try await images.find(request), request)
     }
 
     @Sendable private func patch(_ request: APIRequest) async throws -> APIResponse {
+        let changes = try ImagePatch.parse(request)
         let found = try await images.find(request)
-        let isAdmin = request.token?.isAdmin ?? false
-        let operations = request.body.array ?? []
-        let changed = try await images.database.write { transaction -> Image in
-            guard let current = try ImageRecords.find(found.id, in: transaction) else { throw ImageError.notFound(found.id) }
-            var edit = ImageEdit(image: current, isAdmin: isAdmin)
-            for operation in operations { try edit.apply(operation) }
-            edit.image.updatedAt = .now
-            if edit.image.visibility != current.visibility { try checkVisibility(edit.image, request) }
-            try ImageRecords.update(edit.image, in: transaction)
-            return edit.image
+        let isAdmin = request.isImageAdmin
+        let changed = try await images.change(found.id) { image, _ in
+            var edit = ImageEdit(image: image, isAdmin: isAdmin, limits: images.options.limits)
+            for change in changes {
+                try edit.apply(change)
+                // The rule is about the visibility that is asked for, even if the image has it already.
+                if change.name == "visibility" { try checkVisibility(edit.image, request) }
+            }
+            image = edit.image
         }
-        return answer(changed)
+        return answer(changed, request)
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
@@ -144,5 +103,23 @@ struct ImageEndpoints: Sendable {
             transaction.onCommit(collect)
         }
         return .empty()
+    }
+}
+
+extension Images.Parts {
+    /// Changes an image as it stands when the change is written.
+    /// - Throws: 404 when it is gone by then.
+    @discardableResult func change(
+        _ id: String, _ body: @escaping @Sendable (inout Image, any Transaction) throws -> Void
+    ) async throws -> Image {
+        try await database.write { transaction in
+            guard let before = try ImageRecords.find(id, in: transaction) else { throw ImageError.notFound(id) }
+            var image = before
+            try body(&image, transaction)
+            guard image != before else { return image }
+            image.updatedAt = .now
+            try ImageRecords.update(image, in: transaction)
+            return image
+        }
     }
 }

@@ -8,6 +8,13 @@ enum ImageError: FaultConvertible {
     case conflict(String)
     case forbidden(String)
     case storeFull
+    case missing(String)
+    case tooMany(String, attempted: Int, maximum: Int)
+
+    /// For those who would give their image to another project.
+    static func notOwner(_ image: Image) -> ImageError {
+        .forbidden("You are not permitted to create images owned by '\(image.owner ?? "")'.")
+    }
 
     var fault: Fault {
         switch self {
@@ -15,7 +22,12 @@ enum ImageError: FaultConvertible {
         case .badRequest(let message): Fault(.badRequest, message)
         case .conflict(let message): Fault(.conflict, message)
         case .forbidden(let message): Fault(.forbidden, message)
+        case .missing(let message): Fault(.notFound, message)
         case .storeFull: Fault(.contentTooLarge, "The image store is full.")
+        case .tooMany(let what, let attempted, let maximum):
+            Fault(
+                .contentTooLarge,
+                "The limit has been exceeded on the number of allowed image \(what). Attempted: \(attempted), Maximum: \(maximum)")
         }
     }
 }

@@ -12,38 +12,7 @@ enum ImageVersions {
         Endpoint(
             .get, "/", "List API versions", access: .open(because: "discovery"), success: .multipleChoices, handler: list),
         Endpoint(.get, "/versions", "List API versions", access: .open(because: "discovery"), handler: list),
-        Endpoint(
-            .get, "/v2/schemas/image", "Show the schema of an image",
-            access: .authenticated(because: "upstream registers no rule"), handler: imageSchema),
-        Endpoint(
-            .get, "/v2/schemas/images", "Show the schema of a list of images",
-            access: .authenticated(because: "upstream registers no rule"), handler: listSchema),
     ]
-
-    @Sendable private static func imageSchema(_ request: APIRequest) async throws -> APIResponse {
-        try schema("image", ImageSchemas.image)
-    }
-
-    @Sendable private static func listSchema(_ request: APIRequest) async throws -> APIResponse {
-        try schema(
-            "images",
-            .object([
-                ("images", .array(ImageSchemas.image)), ("first", .string()), ("next", .string()), ("schema", .string()),
-            ]))
-    }
-
-    /// A schema with its name as Glance's documents have it: beside the members of the schema itself.
-    private static func schema(_ name: String, _ schema: Schema) throws -> APIResponse {
-        var writer = JSONWriter()
-        schema.write(to: &writer)
-        let members = try JSON(parsing: writer.bytes).object ?? [:]
-        return .json {
-            $0.object { json in
-                json.member("name", name)
-                for member in members { json.member(member.name, member.value) }
-            }
-        }
-    }
 
     @Sendable private static func list(_ request: APIRequest) async throws -> APIResponse {
         .json {

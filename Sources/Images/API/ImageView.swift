@@ -29,7 +29,14 @@ struct ImageView: JSONWritable {
             json.member("self", "/v2/images/\(image.id)")
             json.member("file", "/v2/images/\(image.id)/file")
             json.member("schema", "/v2/schemas/image")
-            for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
+            for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) where !ImageSchemas.hidden.contains(name) {
+                json.member(name, value)
+            }
         }
     }
+}
+
+extension Images.Parts {
+    /// An image as a request's caller is shown it.
+    func view(_ image: Image, _ request: APIRequest) -> ImageView { ImageView(image: image) }
 }

@@ -45,11 +45,15 @@ struct ImageOrder: Sendable, Hashable {
 
     static let newestFirst = [ImageOrder(key: .createdAt, isAscending: false), ImageOrder(key: .id, isAscending: false)]
 
-    /// The order of a page.
+    /// The order of a page: what is asked for, then by age, then by id.
     static func of(_ page: PageRequest) -> [ImageOrder] {
-        page.fetchSort.compactMap { sort in
+        var order = page.fetchSort.compactMap { sort in
             Key(rawValue: sort.name).map { ImageOrder(key: $0, isAscending: sort.direction == .ascending) }
         }
+        if let last = order.last, !order.contains(where: { $0.key == .createdAt }) {
+            order.insert(ImageOrder(key: .createdAt, isAscending: last.isAscending), at: order.count - 1)
+        }
+        return order
     }
 
     /// How lists of images are cut and sorted.

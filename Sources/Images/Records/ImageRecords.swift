@@ -16,7 +16,15 @@ enum ImageSchema {
             "CREATE INDEX images_by_time ON images (created_at, id)",
             // Bytes to remove: written in the transaction that lets go of them, gone when the store has removed them.
             "CREATE TABLE image_garbage (location TEXT PRIMARY KEY)",
-        ])
+        ]),
+        Migration(2, "image members", [
+            """
+            CREATE TABLE image_members (
+                image_id TEXT NOT NULL REFERENCES images (id) ON DELETE CASCADE, member_id TEXT NOT NULL,
+                status TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (image_id, member_id))
+            """,
+            "CREATE INDEX image_members_by_project ON image_members (member_id, status)",
+        ]),
     ])
 }
 
@@ -103,66 +111,5 @@ enum ImageRecords {
     /// The locations that images refer to.
     static func locations(in reader: any Reader) throws -> [String] {
         try reader.all("SELECT location FROM images WHERE location IS NOT NULL") { try $0[0] }
-    }
-}
-
-/// Which images a list holds.
-struct ImageFilter: Sendable {
-    /// The project that asks; its own and the public ones are seen.
-    var viewer: String?
-    /// Whether every project's images are seen.
-    var seesAll = false
-    var name: String?
-    var status: String?
-    var visibility: Image.Visibility?
-    var owner: String?
-    var diskFormat: String?
-    var containerFormat: String?
-    var isHidden = false
-    var ids: [String]?
-    var tags: [String] = []
-    var marker: Image?
-    /// The order, which always ends with the id so that it is total.
-    var order = ImageOrder.newestFirst
-    var limit: Int
-
-    init(limit: Int) { self.limit = limit }
-
-    var clause: SQL {
-        var conditions: [SQL] = ["hidden = \(isHidden)"]
-        if !seesAll { conditions.append("(owner = \(viewer) OR visibility = \(Image.Visibility.public)\(community))") }
-        if let name { conditions.append("name = \(name)") }
-        if let status { conditions.append("status = \(status)") }
-        if let visibility { conditions.append("visibility = \(visibility)") }
-        if let owner { conditions.append("owner = \(owner)") }
-        if let diskFormat { conditions.append("disk_format = \(diskFormat)") }
-        if let containerFormat { conditions.append("container_format = \(containerFormat)") }
-        if let ids { conditions.append("id IN \(in: ids)") }
-        for tag in tags { conditions.append("tags LIKE \(Self.pattern(tag: tag)) ESCAPE '\\'") }
-        if let marker { conditions.append(after(marker)) }
-        let columns = order.map { order -> SQL in "\(order.key.column) \(order.isAscending ? "ASC" as SQL : "DESC")" }
-        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private func after(_ marker: Image) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { order -> SQL in "\(order.key.column) = \(order.key.value(of: marker))" }
-            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
-            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return "(\(cases.joined(separator: " OR ")))"
-    }
-
-    /// Community images are listed only where they are asked for.
-    private var community: SQL {
-        visibility == .community ? " OR visibility = \(Image.Visibility.community)" : ""
-    }
-
-    /// A LIKE pattern for a JSON list of texts that holds this one.
-    private static func pattern(tag: String) -> String {
-        let escaped = JSON.string(tag).text.map { "%_\\".contains($0) ? "\\\($0)" : "\($0)" }.joined()
-        return "%\(escaped)%"
     }
 }
