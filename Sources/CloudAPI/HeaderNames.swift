@@ -21,3 +21,12 @@ extension HTTPField.Name {
     static let forwardedFor = name("X-Forwarded-For")
     static let host = name("Host")
 }
+
+extension HTTPFields {
+    /// The value of a header that comes once, the first where it comes more often. Cheaper than the subscript, which
+    /// joins the values of all.
+    func first(_ name: HTTPField.Name) -> String? {
+        for field in self where field.name == name { return field.value }
+        return nil
+    }
+}

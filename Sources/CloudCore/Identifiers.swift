@@ -3,10 +3,31 @@ import Foundation
 /// Identifiers as OpenStack's services write them.
 public enum Identifier {
     /// A random UUID in lower case with hyphens: most services' resources.
-    public static func uuid() -> String { UUID().uuidString.lowercased() }
+    public static func uuid() -> String { text(hyphens: true) }
 
     /// A random UUID as 32 hexadecimal digits: Keystone's resources.
-    public static func hex() -> String { uuid().filter { $0 != "-" } }
+    public static func hex() -> String { text(hyphens: false) }
+
+    /// A version 4 UUID (RFC 9562, section 5.4). Foundation's opens the random device for each.
+    private static func text(hyphens: Bool) -> String {
+        var random = SystemRandomNumberGenerator()
+        let high = random.next() & ~0xf000 | 0x4000
+        let low = random.next() & ~(0b11 << 62) | (0b10 << 62)
+        return String(unsafeUninitializedCapacity: 36) { bytes in
+            var count = 0
+            for position in 0..<32 {
+                if hyphens, position == 8 || position == 12 || position == 16 || position == 20 {
+                    bytes[count] = UInt8(ascii: "-")
+                    count += 1
+                }
+                let half = position < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: half >> UInt64(60 - position % 16 * 4)) & 0xf
+                bytes[count] = digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+                count += 1
+            }
+            return count
+        }
+    }
 
     /// Whether the text is a UUID in either form, in whatever case.
     public static func isUUID(_ text: String) -> Bool {

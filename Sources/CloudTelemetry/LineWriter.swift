@@ -3,13 +3,18 @@ import Synchronization
 
 /// Writes whole lines, so that lines of concurrent tasks never mix.
 public struct LineWriter: Sendable {
-    private let write: @Sendable (String) -> Void
+    private let write: @Sendable ([UInt8]) -> Void
 
     /// A writer that hands each line, without its end, to a closure.
-    public init(_ write: @escaping @Sendable (String) -> Void) { self.write = write }
+    public init(_ write: @escaping @Sendable (String) -> Void) {
+        self.write = { write(String(decoding: $0, as: UTF8.self)) }
+    }
 
     /// Writes one line.
-    public func callAsFunction(_ line: String) { write(line) }
+    public func callAsFunction(_ line: String) { write(Array(line.utf8)) }
+
+    /// Writes one line of UTF-8.
+    public func callAsFunction(_ line: [UInt8]) { write(line) }
 
     /// The process's standard error.
     public static let standardError = LineWriter(descriptor: STDERR_FILENO)
@@ -38,10 +43,10 @@ private final class LineQueue: Sendable {
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
-    func append(_ line: String) {
+    func append(_ line: [UInt8]) {
         let isMine = state.withLock { state in
             guard state.pending.count < Self.limit else { return false }
-            state.pending.append(contentsOf: line.utf8)
+            state.pending.append(contentsOf: line)
             state.pending.append(UInt8(ascii: "\n"))
             defer { state.isWriting = true }
             return !state.isWriting

@@ -1,4 +1,4 @@
-import Foundation
+import CloudCore
 
 /// What is known about the request that the running task works for. Task locals carry it, so log lines, messages and
 /// workflows written on behalf of a request name it without passing it along.
@@ -9,7 +9,7 @@ public enum RequestContext {
     @TaskLocal public static var globalRequestID: String?
 
     /// A new request id in oslo's form: `req-` and a UUID in lower case.
-    public static func makeRequestID() -> String { "req-" + UUID().uuidString.lowercased() }
+    public static func makeRequestID() -> String { "req-" + Identifier.uuid() }
 
     /// Whether a text has the form of a request id, the only form in which a client's own id is taken over.
     public static func isRequestID(_ text: String) -> Bool {

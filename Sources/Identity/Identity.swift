@@ -17,6 +17,7 @@ public struct Identity: Sendable {
     let formats: TokenFormats
     let tokens: TokenProvider
     let renderedTokens = BoundedCache<RenderedToken>(capacity: 2_000)
+    let tokensWithoutCatalog = BoundedCache<RenderedToken>(capacity: 2_000)
     let catalogCache = CatalogCache()
     /// The keys of what domains' options must not show. They stay as they are: nothing seals those values anew.
     let domainConfigKeys: KeyRepository

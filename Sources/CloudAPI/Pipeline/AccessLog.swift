@@ -19,12 +19,12 @@ public struct AccessLog: Sendable {
         }
     }
 
-    private func text(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
-        var line = ""
+    private func text(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> [UInt8] {
+        var line: [UInt8] = []
         line.reserveCapacity(384)
-        func add(_ name: String, _ value: String) {
-            line += name
-            line += value
+        func add(_ name: StaticString, _ value: String) {
+            name.withUTF8Buffer { line.append(contentsOf: $0) }
+            line.append(contentsOf: value.utf8)
         }
         add("", Timestamp.now.iso8601Microseconds)
         add(" ACCESS ", record.clientAddress ?? "-")
@@ -41,7 +41,7 @@ public struct AccessLog: Sendable {
         return line
     }
 
-    private func json(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> String {
+    private func json(_ record: ExchangeRecord, _ service: String, _ bytes: Int, _ duration: Duration) -> [UInt8] {
         var writer = JSONWriter()
         writer.object {
             $0.member("time", Timestamp.now.iso8601Microseconds)
@@ -58,7 +58,7 @@ public struct AccessLog: Sendable {
             $0.member("user_id", record.userID)
             $0.member("project_id", record.projectID)
         }
-        return String(decoding: writer.bytes, as: UTF8.self)
+        return writer.bytes
     }
 
     /// Milliseconds with three decimals.

@@ -52,7 +52,7 @@ struct Exchange: Sendable {
         self.request = request
         self.service = service
         requestID = RequestContext.makeRequestID()
-        globalRequestID = request.head.headerFields[.openStackRequestID].flatMap {
+        globalRequestID = request.head.headerFields.first(.openStackRequestID).flatMap {
             RequestContext.isRequestID($0) ? $0 : nil
         }
         start = ContinuousClock.now

@@ -2,6 +2,7 @@ import CloudCore
 import CloudPolicy
 import CloudTelemetry
 import HTTPTypes
+import Instrumentation
 import Logging
 
 /// What happens to every request between the transport and its handler. Immutable; one value serves the whole server.
@@ -15,6 +16,8 @@ final class RequestPipeline: Sendable {
     private let authenticator: any TokenAuthenticator
     private let finisher: ResponseFinisher
     private let platform: Int
+    /// Whether there is a tracer; one that is bootstrapped later is not noticed.
+    let isTraced = !(InstrumentationSystem.instrument is NoOpInstrument)
 
     /// Prepares the tables.
     /// - Throws: `ServerConfigurationError` for tables that contradict themselves or the policy.
@@ -120,7 +123,7 @@ final class RequestPipeline: Sendable {
     }
 
     private func authenticate(_ head: HTTPRequest, _ path: RequestPath, _ route: Router.Route) async throws -> TokenContext? {
-        let text = head.headerFields[.authToken] ?? ""
+        let text = head.headerFields.first(.authToken) ?? ""
         var token = text.isEmpty ? nil : try await authenticator.authenticate(Secret(text))
         // As in keystonemiddleware, a token that is limited to other requests is none here.
         if token?.admits(head.method.rawValue, path, of: services[route.service].api) == false { token = nil }

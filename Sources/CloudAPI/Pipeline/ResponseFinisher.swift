@@ -10,9 +10,9 @@ struct ResponseFinisher: Sendable {
     func finish(_ response: APIResponse, _ exchange: Exchange, _ front: ServiceFront) -> OutgoingResponse {
         let status = response.status ?? exchange.route?.endpoint.success ?? .ok
         var (headers, body) = (response.headers, response.body)
-        headers[.openStackRequestID] = exchange.requestID
-        if let name = front.api.requestIDHeader { headers[name] = exchange.requestID }
-        headers[.date] = DateHeader.now
+        headers.append(HTTPField(name: .openStackRequestID, value: exchange.requestID))
+        if let name = front.api.requestIDHeader { headers.append(HTTPField(name: name, value: exchange.requestID)) }
+        headers.append(HTTPField(name: .date, value: DateHeader.now))
         addVersion(&headers, exchange, front)
         if compresses { compress(&body, &headers, exchange.head) }
         addLength(&headers, body, status)
@@ -33,16 +33,17 @@ struct ResponseFinisher: Sendable {
     }
 
     private func append(_ headers: inout HTTPFields, _ name: HTTPField.Name, _ value: String) {
-        headers[name] = headers[name].map { $0 + ", " + value } ?? value
+        guard let known = headers.first(name) else { return headers.append(HTTPField(name: name, value: value)) }
+        headers[name] = known + ", " + value
     }
 
     private func compress(_ body: inout APIResponse.Body, _ headers: inout HTTPFields, _ head: HTTPRequest) {
         guard case .bytes(let bytes) = body, bytes.count >= Self.compressionThreshold,
-            headers[.contentType]?.hasPrefix("application/json") == true,
+            headers.first(.contentType)?.hasPrefix("application/json") == true,
             !headers.contains(.contentEncoding), !headers.contains(.eTag)
         else { return }
         append(&headers, .vary, "Accept-Encoding")
-        guard Gzip.isAccepted(by: head.headerFields[.acceptEncoding]), let smaller = Gzip.compress(bytes),
+        guard Gzip.isAccepted(by: head.headerFields.first(.acceptEncoding)), let smaller = Gzip.compress(bytes),
             smaller.count < bytes.count
         else { return }
         headers[.contentEncoding] = "gzip"

@@ -8,6 +8,7 @@ extension RequestPipeline {
     func traced<Result: Sendable>(
         _ route: Router.Route, _ exchange: Exchange, _ handle: () async throws -> Result
     ) async throws -> Result {
+        guard isTraced else { return try await handle() }
         var context = ServiceContext.current ?? .topLevel
         InstrumentationSystem.instrument.extract(exchange.head.headerFields, into: &context, using: HeaderExtractor())
         return try await withSpan(

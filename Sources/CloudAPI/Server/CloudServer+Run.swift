@@ -2,7 +2,6 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
-import NIOHTTPTypes
 import NIOPosix
 
 /// Where a server listens.
@@ -28,7 +27,7 @@ extension CloudServer {
         let group = MultiThreadedEventLoopGroup.singleton
         let bound = OneShotValue<SocketAddress?>()
         let server = Server(
-            childChannelSetup: channelSetup(), configuration: serverConfiguration(),
+            childChannelSetup: ExchangeChannel(server: self), configuration: serverConfiguration(),
             onServerRunning: { channel in bound.set(channel.localAddress) }, eventLoopGroup: group,
             logger: Logger(label: "http"))
         let ended = OneShotValue<Result<Void, any Error>>()
@@ -56,16 +55,6 @@ extension CloudServer {
         }
     }
 
-    private func channelSetup() -> LoopBoundChannel {
-        let stall = TimeAmount(options.stallTimeout)
-        let channel = HTTP1Channel(
-            responder: { [self] request, writer, channel in try await serve(request, writer, channel) },
-            configuration: .init(
-                additionalChannelHandlers: [ConnectionHandler(stallTimeout: stall)],
-                idleTimeout: TimeAmount(options.idleTimeout)))
-        return LoopBoundChannel(base: channel)
-    }
-
     private func serverConfiguration() -> ServerConfiguration {
         ServerConfiguration(
             address: .hostname(options.host, port: options.port), backlog: 1024,
@@ -75,7 +64,7 @@ extension CloudServer {
     /// Once told to stop: lets requests in flight end, cancels them at the deadline, and gives up on those that do not
     /// heed that a second later.
     private func drain(
-        _ server: Server<LoopBoundChannel>, _ serving: Task<Void, Never>, _ ended: OneShotValue<Result<Void, any Error>>
+        _ server: Server<ExchangeChannel>, _ serving: Task<Void, Never>, _ ended: OneShotValue<Result<Void, any Error>>
     ) async {
         await stopping.wait()
         guard !Task.isCancelled else { return }

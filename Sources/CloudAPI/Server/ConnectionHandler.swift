@@ -6,8 +6,7 @@ import NIOHTTPTypes
 /// answer reach the system, closes the sending half, and reads on for a moment so that the peer takes the answer
 /// before the socket goes. It also cuts clients that refuse to take bytes.
 ///
-/// It stands before Hummingbird's own connection handler and keeps the quiescing event to itself: that one closes the
-/// channel right behind the last write, which drops what the socket had not taken yet.
+/// It keeps the quiescing event to itself: only it knows when the last answer has left.
 final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -38,7 +37,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard !isLingering else { return }
         if case .head(let head) = unwrapInboundIn(data) {
             requestsInProgress += 1
-            if head.headerFields[.connection]?.lowercased() == "close" { endsAfterRequests = true }
+            if head.headerFields.first(.connection)?.lowercased() == "close" { endsAfterRequests = true }
         }
         context.fireChannelRead(data)
     }
@@ -51,7 +50,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head) where head.status.kind != .informational:
-            if head.headerFields[.connection] == "close" || (endsAfterRequests && requestsInProgress == 1) {
+            if head.headerFields.first(.connection) == "close" || (endsAfterRequests && requestsInProgress == 1) {
                 endsAfterResponse = true
                 head.headerFields[.connection] = "close"
             }

@@ -61,10 +61,11 @@ extension Identity {
 
     /// Services look at the same tokens again and again: what is shown of one is kept while nothing changes.
     private func rememberedResponse(_ token: Token, _ text: Secret<String>, _ request: APIRequest) async throws -> APIResponse {
-        guard let mark = token.mark, request.query["nocatalog"] == nil else { return try await tokenResponse(token, text, request) }
-        if let known = renderedTokens[text.reveal()], known.mark == mark { return known.response }
+        guard let mark = token.mark else { return try await tokenResponse(token, text, request) }
+        let rendered = request.query["nocatalog"] == nil ? renderedTokens : tokensWithoutCatalog
+        if let known = rendered[text.reveal()], known.mark == mark { return known.response }
         let response = try await tokenResponse(token, text, request)
-        renderedTokens.insert(RenderedToken(mark: mark, response: response), for: text.reveal())
+        rendered.insert(RenderedToken(mark: mark, response: response), for: text.reveal())
         return response
     }
 

@@ -5,9 +5,12 @@ import CloudStore
 /// Makes, opens and remembers tokens. Tokens are not stored: all they say is in them, under the cloud's keys; the
 /// database says whether it still holds.
 final class TokenProvider: Sendable {
-    private struct Remembered: Sendable {
+    private final class Remembered: Sendable {
         let token: Token
         let mark: Generations.Mark
+        let dependencies: Set<String>
+
+        init(token: Token, mark: Generations.Mark) { (self.token, self.mark, dependencies) = (token, mark, token.dependencies) }
     }
 
     private let database: any Database
@@ -53,7 +56,7 @@ final class TokenProvider: Sendable {
         let text = text.reveal()
         if let remembered = cache[text] {
             guard now < remembered.token.payload.expiresAt + window else { return nil }
-            if remembered.mark == generations.mark(for: remembered.token.dependencies) { return remembered.token }
+            if remembered.mark == generations.mark(for: remembered.dependencies) { return remembered.token }
             cache.remove(text)
         }
         guard let payload = formats.open(text), now < payload.expiresAt + window else { return nil }
