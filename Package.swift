@@ -76,6 +76,7 @@ let package = Package(
             "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
+        module("ImageInspection"),
         module("ImageStores", ["CloudCore", "CloudCrypto", "CloudTelemetry", logging]),
 
         // Services: none imports another.
@@ -111,6 +112,7 @@ let package = Package(
         tests("CloudAPI", ["CloudPolicy"]),
         tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
+        tests("ImageInspection"),
         tests("ImageStores"),
         tests("Identity", service),
         tests("Images", service + ["CloudWorkflow", "ImageStores"]),
