@@ -47,6 +47,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CTLS"),
         .systemLibrary(name: "CCrypt"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CLibvirt"),
@@ -77,7 +78,10 @@ let package = Package(
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
         module("ImageInspection"),
-        module("ImageStores", ["CloudCore", "CloudCrypto", "CloudTelemetry", logging]),
+        module("ImageStores", [
+            "CloudCore", "CloudCrypto", "CloudTelemetry", "CTLS", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+        ] + nio),
 
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
@@ -113,7 +117,7 @@ let package = Package(
         tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ImageInspection"),
-        tests("ImageStores"),
+        tests("ImageStores", ["CloudCore", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
         tests("Images", service + ["CloudWorkflow", "ImageStores"]),
         tests("Placement", service),
