@@ -34,9 +34,9 @@ final class Authorizer: Sendable {
 extension APIRequest {
     /// Puts the endpoint's declared rule to this resource.
     /// - Throws: a fault with status 403, or the given one where upstream hides what the caller may not see.
-    public func authorize(_ target: PolicyTarget, orThrow denial: Fault? = nil) throws {
+    public func authorize(_ target: PolicyTarget, orThrow denial: @autoclosure () -> Fault? = nil) throws {
         guard !authorizer.allowsDeclared(target) else { return }
-        throw denial ?? authorizer.denial()
+        throw denial() ?? authorizer.denial()
     }
 
     /// Whether a further rule admits the caller, such as an attribute's (`create_network:shared`).

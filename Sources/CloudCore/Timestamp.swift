@@ -55,25 +55,32 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     public var iso8601Naive: String { text(fraction: true) }
 
     private func text(fraction: Bool) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        append(to: &bytes, fraction: fraction)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Writes the form of `iso8601Microseconds`, or of `iso8601` without the fraction, but for the zone.
+    public func append(to bytes: inout [UInt8], fraction: Bool) {
         var seconds = seconds
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(32)
         Self.append(Int(parts.tm_year) + 1900, 4, to: &bytes)
-        for (separator, number) in [("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour)] as [(Unicode.Scalar, Int32)] {
-            bytes.append(UInt8(ascii: separator))
-            Self.append(Int(number), 2, to: &bytes)
-        }
-        for number in [parts.tm_min, parts.tm_sec] {
-            bytes.append(UInt8(ascii: ":"))
-            Self.append(Int(number), 2, to: &bytes)
-        }
-        if fraction {
-            bytes.append(UInt8(ascii: "."))
-            Self.append(microseconds - seconds * 1_000_000, 6, to: &bytes)
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        Self.append("-", parts.tm_mon + 1, to: &bytes)
+        Self.append("-", parts.tm_mday, to: &bytes)
+        Self.append("T", parts.tm_hour, to: &bytes)
+        Self.append(":", parts.tm_min, to: &bytes)
+        Self.append(":", parts.tm_sec, to: &bytes)
+        guard fraction else { return }
+        bytes.append(UInt8(ascii: "."))
+        Self.append(microseconds - seconds * 1_000_000, 6, to: &bytes)
+    }
+
+    private static func append(_ separator: Unicode.Scalar, _ number: Int32, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: separator))
+        bytes.append(UInt8(ascii: "0") + UInt8(number / 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 
     /// Decimal digits, with zeros before them up to the width.

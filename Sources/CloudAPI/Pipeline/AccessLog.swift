@@ -26,8 +26,8 @@ public struct AccessLog: Sendable {
             name.withUTF8Buffer { line.append(contentsOf: $0) }
             line.append(contentsOf: value.utf8)
         }
-        add("", Timestamp.now.iso8601Microseconds)
-        add(" ACCESS ", record.clientAddress ?? "-")
+        Timestamp.now.append(to: &line, fraction: true)
+        add("Z ACCESS ", record.clientAddress ?? "-")
         add(" \"", record.method.rawValue)
         add(" ", Self.visible(record.target))
         add("\" status=", String(record.status))
@@ -65,8 +65,8 @@ public struct AccessLog: Sendable {
     private static func milliseconds(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let microseconds = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
-        let fraction = String(microseconds % 1000)
-        return "\(microseconds / 1000).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)"
+        let fraction = String(microseconds % 1000 + 1000).dropFirst()
+        return "\(microseconds / 1000).\(fraction)"
     }
 
     /// Query parameters that carry credentials: Swift's temporary URLs, AWS signatures, console tokens.
