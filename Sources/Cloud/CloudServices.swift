@@ -42,7 +42,7 @@ final class CloudServices: Sendable {
         images = Images(
             database: database, store: try FileImageStore(folder: URL(filePath: directory.images)),
             collectGarbage: { bells.ring("images.garbage") })
-        placement = Placement(database: database)
+        placement = Placement(database: database, candidates: options.candidates)
         networking = Networking(database: database, bus: bus, options: options.networking)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),

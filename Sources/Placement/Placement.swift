@@ -10,9 +10,13 @@ import CloudStore
 /// API.
 public final class Placement: Sendable {
     let database: any Database
+    let candidateOptions: CandidateOptions
+    let snapshots = SnapshotCache()
 
     /// The service over its database, whose migrations have run.
-    public init(database: any Database) { self.database = database }
+    public init(database: any Database, candidates: CandidateOptions = CandidateOptions()) {
+        (self.database, candidateOptions) = (database, candidates)
+    }
 
     /// The service's tables.
     public static var migrations: MigrationSet { PlacementSchema.migrations }

@@ -286,24 +286,6 @@ import Testing
             await site.expect(.notFound, .get, query, version: "1.9")
         }
     }
-
-    @Test func whatIsNotThereYetSaysSo() async throws {
-        try await Site.with { site in
-            let root = try await site.host("one")
-            await site.expect(.notImplemented, .get, "/allocation_candidates?resources=VCPU:1&resources1=VGPU:1")
-            await site.expect(.notImplemented, .get, "/allocation_candidates?resources=VCPU:1&root_required=HW_CPU_X86_VMX")
-            await site.expect(.badRequest, .get, "/allocation_candidates?resources=VCPU:1&root_required=X", version: "1.34")
-            await site.expect(.badRequest, .get, "/allocation_candidates?resources=VCPU:1&nonsense=1")
-            await site.expect(.badRequest, .get, "/allocation_candidates?required=HW_CPU_X86_VMX")
-            await site.expect(.badRequest, .get, "/allocation_candidates?resources=VCPU:1&limit=0")
-            await site.expect(.badRequest, .get, "/allocation_candidates?resources=VCPU:1&required=HW_CPU_X86_VMX,!HW_CPU_X86_VMX")
-            let child = await site.expect(.ok, .post, "/resource_providers", ["name": "numa", "parent_provider_uuid": .string(root)])
-            let uuid = try #require(child.json["uuid"]?.string)
-            await site.expect(.created, .post, "/resource_providers/\(uuid)/inventories", ["resource_class": "VGPU", "total": 1])
-            await site.expect(.notImplemented, .get, "/allocation_candidates?resources=VGPU:1")
-            await site.expect(.ok, .get, "/allocation_candidates?resources=VCPU:1")
-        }
-    }
 }
 
 @Suite struct AccessTests {

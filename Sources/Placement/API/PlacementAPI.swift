@@ -26,6 +26,6 @@ struct PlacementAPI: Sendable {
             + ProviderTraitEndpoints(database: database).table
             + AllocationEndpoints(database: database).table
             + UsageEndpoints(database: database).table
-            + CandidateEndpoints(database: database).table
+            + CandidateEndpoints(database: database, cache: placement.snapshots, options: placement.candidateOptions).table
     }
 }

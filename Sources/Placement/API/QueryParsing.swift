@@ -40,7 +40,7 @@ enum QueryParsing {
         return filter
     }
 
-    private static let prefix = "Invalid query string parameters: "
+    static let prefix = "Invalid query string parameters: "
 
     private static func anyTraits(_ value: String, _ request: APIRequest) throws -> Set<String> {
         guard request.isAtLeast(39) else {
@@ -60,7 +60,7 @@ enum QueryParsing {
         return Set(names)
     }
 
-    private static func addTraits(_ value: String, _ request: APIRequest, to filter: inout TraitFilter) throws {
+    static func addTraits(_ value: String, _ request: APIRequest, to filter: inout TraitFilter) throws {
         let mayForbid = request.isAtLeast(22)
         let form = prefix + "Expected 'required' parameter value of the form: "
         let example = mayForbid ? "HW_CPU_X86_VMX,!CUSTOM_MAGIC" : "HW_CPU_X86_VMX,CUSTOM_MAGIC"
@@ -78,7 +78,7 @@ enum QueryParsing {
         }
     }
 
-    private static func parts(_ text: String) -> [String] {
+    static func parts(_ text: String) -> [String] {
         text.split(separator: ",", omittingEmptySubsequences: false).map {
             String($0.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
         }

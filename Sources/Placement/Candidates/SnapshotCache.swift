@@ -1,0 +1,46 @@
+import CloudStore
+import Synchronization
+
+/// Keeps the last snapshot of the providers in memory. Each request asks the store whether something has changed, one
+/// row for all providers, and then reads again only the shards that have: an answer is never older than what was
+/// committed when it was asked for, whichever process wrote it.
+final class SnapshotCache: Sendable {
+    private struct State {
+        var total = -1
+        var numbers: [String: Int] = [:]
+        var shards: [String: [ProviderState]] = [:]
+        var snapshot = ProviderSnapshot([])
+    }
+
+    /// With more changed shards than this, everything is read again.
+    private static let maximumRanges = 32
+    private let state = Mutex(State())
+
+    /// The providers as they are.
+    /// - Parameter reader: a snapshot of the store. Not a transaction: what it has not committed must not be kept.
+    func snapshot(in reader: any Reader) throws -> ProviderSnapshot {
+        let total = try ChangeRecords.total(in: reader)
+        let known = state.withLock { $0 }
+        // More than the reader sees was committed later: as true an answer.
+        if known.total >= total { return known.snapshot }
+        let fresh = try Self.state(total, after: known, in: reader)
+        state.withLock { state in
+            // Another request may have seen more in the meantime.
+            if state.total < total { state = fresh }
+        }
+        return fresh.snapshot
+    }
+
+    private static func state(_ total: Int, after known: State, in reader: any Reader) throws -> State {
+        let numbers = try ChangeRecords.numbers(in: reader)
+        let changed = Set(numbers.filter { known.numbers[$0.key] != $0.value }.keys)
+        let isPart = known.total >= 0 && changed.count <= maximumRanges && !changed.contains(ChangeRecords.everything)
+        var shards = isPart ? known.shards : [:]
+        for shard in changed { shards[shard] = nil }
+        for provider in try SnapshotRecords.load(isPart ? changed : nil, in: reader) {
+            shards[ChangeRecords.shard(of: provider.uuid), default: []].append(provider)
+        }
+        let providers = shards.sorted { $0.key < $1.key }.flatMap(\.value)
+        return State(total: total, numbers: numbers, shards: shards, snapshot: ProviderSnapshot(providers))
+    }
+}
