@@ -66,7 +66,7 @@ struct ProviderSnapshot: Sendable {
     let classesOfProviders: [[Int]]
     private let classNumbers: [String: Int]
     let columns: [Column]
-    /// The traits of each provider, sorted.
+    /// The traits of each provider: the standard ones before operators' own, as upstream has them.
     let traitsOfProviders: [[String]]
     private let traits: [String: ProviderSet]
     private let aggregates: [String: ProviderSet]
@@ -97,7 +97,10 @@ struct ProviderSnapshot: Sendable {
         (classNames, classNumbers) = (classes.names, classes.numbers)
         (columns, classesOfProviders) = (classes.columns, classes.ofProviders)
 
-        traitsOfProviders = providers.map { $0.traits.sorted() }
+        traitsOfProviders = providers.map {
+            $0.traits.map { (isCustom: $0.isCustom, name: $0) }.sorted { ($0.isCustom ? 1 : 0, $0.name) < ($1.isCustom ? 1 : 0, $1.name) }
+                .map(\.name)
+        }
         traits = Self.index(providers, \.traits)
         aggregates = Self.index(providers, \.aggregates)
         let sharing = traits[Self.sharingTrait] ?? ProviderSet(capacity: providers.count)
