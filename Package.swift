@@ -86,6 +86,7 @@ let package = Package(
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
         module("Images", service + ["CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
+        module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
         module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", logging]),
@@ -94,7 +95,7 @@ let package = Package(
         module("Cloud", service + [
             "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
             "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ImageStores",
-            "Identity", "Images", "Placement", "Networking", "Compute", logging,
+            "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute", logging,
         ]),
         .executableTarget(
             name: "altostack",
@@ -120,6 +121,7 @@ let package = Package(
         tests("ImageStores", ["CloudCore", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
         tests("Images", service + ["CloudWorkflow", "ImageStores"]),
+        tests("MetadataDefinitions", service),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),
         tests("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages"]),

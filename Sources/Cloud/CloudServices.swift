@@ -10,6 +10,7 @@ import Foundation
 import Identity
 import ImageStores
 import Images
+import MetadataDefinitions
 import NetworkMessages
 import Networking
 import Placement
@@ -20,6 +21,7 @@ import Synchronization
 final class CloudServices: Sendable {
     let identity: Identity
     let images: Images
+    let metadataDefinitions: MetadataDefinitions
     let placement: Placement
     let networking: Networking
     let compute: Compute
@@ -32,8 +34,8 @@ final class CloudServices: Sendable {
     init(database: any Database, bus: any Bus, directory: DataDirectory, settings: Settings, simulate: Bool) async throws {
         (self.database, self.bus) = (database, bus)
         for set in [
-            WorkflowSchema.migrations, Identity.migrations, Images.migrations, Placement.migrations, Networking.migrations,
-            Compute.migrations,
+            WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
+            Placement.migrations, Networking.migrations, Compute.migrations,
         ] { try await database.migrate(set) }
         let options = ServiceOptions(settings: settings, directory: directory, simulate: simulate)
         let bells = ReconcilerBells()
@@ -42,6 +44,7 @@ final class CloudServices: Sendable {
         images = Images(
             database: database, store: try FileImageStore(folder: URL(filePath: directory.images)),
             collectGarbage: { bells.ring("images.garbage") })
+        metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
         networking = Networking(database: database, bus: bus, options: options.networking)
         compute = Compute(
@@ -57,7 +60,12 @@ final class CloudServices: Sendable {
     }
 
     /// The fronts, for the server.
-    var apis: [ServiceAPI] { [identity.api, images.api, placement.api, networking.api, compute.api] }
+    var apis: [ServiceAPI] { [identity.api, imageAPI, placement.api, networking.api, compute.api] }
+
+    /// The image service's front with the catalogue of metadata definitions, which is a part of it.
+    private var imageAPI: ServiceAPI {
+        images.api.adding(metadataDefinitions.endpoints, rules: MetadataDefinitions.rules)
+    }
 
     /// Hears what hosts report, and answers guests' questions about themselves.
     func listen() async throws -> [BusSubscription] {

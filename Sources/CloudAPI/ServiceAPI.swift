@@ -30,4 +30,12 @@ public struct ServiceAPI: Sendable {
         (self.microversions, self.endpoints, self.rules) = (microversions, endpoints, rules)
         self.requestIDHeader = requestIDHeader
     }
+
+    /// The same front with a further module's part of the service: its operations behind the service's own, and its
+    /// rules. For services whose API is spread over modules that don't know each other.
+    public func adding(_ endpoints: [Endpoint], rules: [PolicyRule]) -> ServiceAPI {
+        ServiceAPI(
+            type: type, name: name, path: path, envelope: envelope, microversions: microversions,
+            endpoints: self.endpoints + endpoints, rules: self.rules + rules, requestIDHeader: requestIDHeader)
+    }
 }

@@ -174,7 +174,7 @@ enum House {
     /// The project's root folder.
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    static let services: Set = ["Identity", "Images", "Placement", "Compute", "Networking"]
+    static let services: Set = ["Identity", "Images", "MetadataDefinitions", "Placement", "Compute", "Networking"]
     static let hosts: Set = ["ComputeAgent", "NetworkAgent", "ImageStores"]
     static let contracts: Set = ["ComputeMessages", "NetworkMessages"]
     static let composition: Set = ["Cloud", "altostack"]

@@ -4,6 +4,7 @@ import Compute
 import Foundation
 import Identity
 import Images
+import MetadataDefinitions
 import Networking
 import Placement
 
@@ -17,7 +18,7 @@ public struct PolicyBook: Sendable {
     /// - Throws: `PolicyError` with file, line and rule for a rule that is wrong.
     public init(directory: DataDirectory) throws {
         let services: [(String, [PolicyRule], [PolicyCheckKind])] = [
-            ("identity", Identity.rules, []), ("image", Images.rules, []), ("placement", Placement.rules, []),
+            ("identity", Identity.rules, []), ("image", Images.rules + MetadataDefinitions.rules, []), ("placement", Placement.rules, []),
             ("network", Networking.rules, Networking.policyChecks), ("compute", Compute.rules, []),
         ]
         var engines: [String: PolicyEngine] = [:]
