@@ -5,5 +5,7 @@ import ArgumentParser
 struct Altostack: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "altostack", abstract: "A private cloud that speaks OpenStack's APIs, in one program.",
-        subcommands: [Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self, IdentityKeys.self])
+        subcommands: [
+            Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self, IdentityKeys.self, ImageCatalogue.self,
+        ])
 }

@@ -19,7 +19,7 @@ import Testing
         try await Catalogue.with { catalogue in
             let made = await catalogue.send(.post, "/namespaces", .object(["namespace": "OS::Watchdog"]))
             #expect(made.status == .created)
-            #expect(made.headers[.location] == "http://127.0.0.1:0/image/v2/metadefs/namespaces/OS%3A%3AWatchdog")
+            #expect(made.headers[.location] == "http://127.0.0.1:9000/image/v2/metadefs/namespaces/OS%3A%3AWatchdog")
             #expect(made.json["visibility"] == "private")
             #expect(made.json["protected"] == false)
             #expect(made.json["owner"] == "ops")

@@ -147,15 +147,16 @@ extension NamespaceDetail {
     }
 
     /// Stores a namespace with everything in it, or nothing of it.
+    /// - Parameter typesAreProtected: whether resource types that are made are the cloud's own.
     /// - Throws: `MetadataError` when there is one of that name, or when a name stands in it twice.
-    func insert(in transaction: any Transaction) throws {
+    func insert(typesAreProtected: Bool = false, in transaction: any Transaction) throws {
         guard try NamespaceRecords.insert(namespace, in: transaction) else {
             throw MetadataError.duplicateNamespace(namespace.name)
         }
         for association in associations {
-            guard try AssociationRecords.insert(association, to: namespace.id, in: transaction) else {
-                throw MetadataError.duplicateAssociation(association.name, namespace: namespace.name)
-            }
+            let isNew = try AssociationRecords.insert(
+                association, to: namespace.id, typeIsProtected: typesAreProtected, in: transaction)
+            guard isNew else { throw MetadataError.duplicateAssociation(association.name, namespace: namespace.name) }
         }
         for item in objects + properties + tags {
             guard try ItemRecords.insert(item, to: namespace.id, in: transaction) else {
