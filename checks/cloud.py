@@ -1,6 +1,7 @@
 """Drives a cloud from the outside: starts the program, speaks to it with the real openstack client, and looks at what
 is left on the machine."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -35,6 +37,14 @@ def wait_for(what, probe, deadline, interval=0.2):
         time.sleep(interval)
 
 
+def parsed(text):
+    """An answer's JSON; None for an empty one, the bytes for another."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text
+
+
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -51,6 +61,7 @@ class Program:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="altostack-check-"))
         self.port = free_port()
         self.process = None
+        self.ready_after = None
         self.log = open(self.directory / "check.log", "ab")
         self.admin_password = "check-secret"
 
@@ -72,10 +83,44 @@ class Program:
         limit = began + deadline
         for line in iter(self.process.stdout.readline, b""):
             if line.strip() == b"ready":
-                return time.monotonic() - began
+                self.ready_after = time.monotonic() - began
+                return self.ready_after
             if time.monotonic() > limit:
                 break
         raise CheckFailed(f"the program did not become ready:\n{self.tail()}")
+
+    def restart(self, settings=None, between=None):
+        """Stops the program and starts it again, with other settings if there are any; `between` runs meanwhile."""
+        self.stop()
+        if settings is not None:
+            self.settings = list(settings)
+        if between:
+            between()
+        return self.start()
+
+    def command(self, *arguments):
+        """Runs one of the program's other commands on the same data folder; returns what it printed."""
+        command = [self.binary, *arguments, "--data-dir", str(self.directory)]
+        for setting in self.settings:
+            command += ["--set", setting]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        expect(done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def http(self, method, path, body=None, token=None, headers=None):
+        """One HTTP request; returns status, headers and JSON. A body of bytes is sent as it is, others as JSON."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        if token:
+            request.add_header("X-Auth-Token", token)
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.headers, parsed(response.read())
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, parsed(error.read())
 
     def tail(self, lines=40):
         self.log.flush()
@@ -144,23 +189,7 @@ class Client:
         """One HTTP request with the administrator's token; returns status, headers and JSON."""
         if self.token is None and "auth/tokens" not in path:
             self.login()
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.program.url + path, data=data, method=method)
-        request.add_header("Content-Type", "application/json")
-        if self.token:
-            request.add_header("X-Auth-Token", self.token)
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                text = response.read()
-                return response.status, response.headers, json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            try:
-                return error.code, error.headers, json.loads(text) if text else None
-            except ValueError:
-                return error.code, error.headers, None
+        return self.program.http(method, path, body, self.token, headers)
 
     def login(self):
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
@@ -169,3 +198,54 @@ class Client:
         status, headers, answer = self.http("POST", "/identity/v3/auth/tokens", body)
         expect(status == 201, f"login: {status} {answer}")
         self.token = headers["X-Subject-Token"]
+
+
+def use_tools(venv):
+    """Goes on under the Python of the tools from PyPI, so that what they bring can be imported."""
+    if pathlib.Path(sys.prefix).resolve() != pathlib.Path(venv).resolve():
+        python = str(pathlib.Path(venv).absolute() / "bin" / "python")
+        os.execv(python, [python, *sys.argv])
+
+
+def run_check(body, settings=(), add_options=None, needs_tools=False):
+    """A check's `main`: reads its options, starts a program of its own, runs `body(program, options)` on it, and looks
+    whether the program stops as it should. With `--simulate` among the check's options that decides about the hosts;
+    else they are simulated. `settings` may be a function of the options; `needs_tools` is for checks that import what
+    the tools from PyPI bring."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--venv", required=True)
+    if add_options:
+        add_options(parser)
+    options = parser.parse_args()
+    if needs_tools:
+        use_tools(options.venv)
+    chosen = settings(options) if callable(settings) else settings
+    program = Program(options.program, getattr(options, "simulate", True), chosen)
+    try:
+        program.start()
+        body(program, options)
+        if program.process.poll() is None:
+            program.stop()
+    except (CheckFailed, subprocess.TimeoutExpired) as failure:
+        print(f"{program.tail(15)}\nerror: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except Exception:
+        print(program.tail(60), file=sys.stderr)
+        raise
+    finally:
+        program.remove()
+
+
+def run_parts(parts, only=None):
+    """Runs the parts of a check one after the other, all of them even when some fail; or only the one of a name."""
+    failures = 0
+    for part in [part for part in parts if only in (None, part.__name__)]:
+        began = time.monotonic()
+        try:
+            part()
+            print(f"  {part.__name__:<42} {time.monotonic() - began:6.1f} s", flush=True)
+        except CheckFailed as failure:
+            failures += 1
+            print(f"error: {part.__name__}: {failure}", file=sys.stderr, flush=True)
+    expect(not failures, f"{failures} of {len(parts)} parts failed")

@@ -3,13 +3,11 @@
 server must become ACTIVE, or be gone, and nothing may be left over. With --simulate the hosts are slow on purpose, so
 that each step can be met; without, real guests are built and killed."""
 
-import argparse
 import pathlib
 import subprocess
-import sys
 import time
 
-from cloud import Client, Program, expect, wait_for
+from cloud import Client, expect, run_check, wait_for
 
 BUILD_MOMENTS = ["accepted", "scheduling", "networking", "spawning", "active"]
 DELETE_MOMENTS = [0.0, 0.01, 0.03, 0.06, 0.1, 0.2, 0.35]
@@ -123,27 +121,16 @@ class Crashes:
             print(f"  deleted at {moment} and killed: gone, nothing left", flush=True)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
+def add_options(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True)
     parser.add_argument("--simulate", action="store_true")
-    options = parser.parse_args()
-    slow = ["simulation.latency=0.15"] if options.simulate else []
-    program = Program(options.program, options.simulate, slow)
-    try:
-        program.start()
-        crashes = Crashes(program, Client(program, options.venv), options.image)
-        crashes.prepare()
-        crashes.run()
-        program.stop()
-    except Exception:
-        print(program.tail(80), file=sys.stderr)
-        raise
-    finally:
-        program.remove()
+
+
+def check(program, options):
+    crashes = Crashes(program, Client(program, options.venv), options.image)
+    crashes.prepare()
+    crashes.run()
 
 
 if __name__ == "__main__":
-    main()
+    run_check(check, settings=lambda options: ["simulation.latency=0.15"] if options.simulate else [], add_options=add_options)

@@ -2,14 +2,12 @@
 """Sends what no client would: schemathesis over the OpenAPI document of a service, and bodies that are no JSON, no UTF-8,
 too large or of the wrong type. No answer may be a 5xx, and every refusal is in Keystone's envelope."""
 
-import argparse
 import http.client
 import json
 import pathlib
 import subprocess
-import sys
 
-from cloud import CheckFailed, Client, Program, expect
+from cloud import Client, expect, run_check
 
 WRONG_BODIES = {
     "not JSON": b"{",
@@ -98,32 +96,22 @@ def schemathesis(program, venv, token, options):
     print("  " + next((line.strip() for line in reversed(done.stdout.splitlines()) if "generated" in line or "passed" in line), ""))
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
+def add_options(parser):
     parser.add_argument("--prefix", default="/identity")
     parser.add_argument("--examples", type=int, default=10)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--timeout", type=int, default=900)
-    options = parser.parse_args()
-    program = Program(options.program, simulate=True)
-    try:
-        program.start()
-        client = Client(program, options.venv)
-        client.login()
-        print(f"  {WrongBodies(program, client.token).run(options.prefix)} wrong bodies refused", flush=True)
-        client.token = None
-        client.login()
-        schemathesis(program, options.venv, client.token, options)
-        expect(program.process.poll() is None, f"the program ended:\n{program.tail()}")
-        program.stop()
-    except (CheckFailed, subprocess.TimeoutExpired) as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(1)
-    finally:
-        program.remove()
+
+
+def check(program, options):
+    client = Client(program, options.venv)
+    client.login()
+    print(f"  {WrongBodies(program, client.token).run(options.prefix)} wrong bodies refused", flush=True)
+    client.token = None
+    client.login()
+    schemathesis(program, options.venv, client.token, options)
+    expect(program.process.poll() is None, f"the program ended:\n{program.tail()}")
 
 
 if __name__ == "__main__":
-    main()
+    run_check(check, add_options=add_options)

@@ -2,15 +2,12 @@
 """Administers a cloud with every identity command that the openstack client has, and looks at what each answers.
 A command of the client that is not driven here fails the check."""
 
-import argparse
 import json
 import os
 import pathlib
 import subprocess
-import sys
-import time
 
-from cloud import CheckFailed, Program, expect
+from cloud import expect, run_check, run_parts
 
 
 class Shell:
@@ -309,38 +306,15 @@ class IdentityCommands:
         self.run("domain", "delete", "shop")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
-    options = parser.parse_args()
-    program = Program(options.program, simulate=True)
-    try:
-        program.start()
-        shell = Shell(program, options.venv)
-        flow = IdentityCommands(shell, program)
-        steps = [flow.domains_and_projects, flow.users_and_groups, flow.roles, flow.tokens, flow.catalog, flow.credentials,
-                 flow.application_credentials, flow.trusts, flow.oauth, flow.policies, flow.federation, flow.clean]
-        failures = 0
-        for step in steps:
-            began = time.monotonic()
-            try:
-                step()
-                print(f"  {step.__name__:<42} {time.monotonic() - began:6.1f} s", flush=True)
-            except CheckFailed as failure:
-                failures += 1
-                print(f"error: {step.__name__}: {failure}", file=sys.stderr, flush=True)
-        missed = sorted(shell.known - shell.driven)
-        expect(not failures, f"{failures} of {len(steps)} parts failed")
-        expect(not missed, f"the client has commands that were not driven: {', '.join(missed)}")
-        print(f"  {len(shell.driven)} commands of the client, {shell.count} runs")
-        program.stop()
-    except CheckFailed as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(1)
-    finally:
-        program.remove()
+def check(program, options):
+    shell = Shell(program, options.venv)
+    flow = IdentityCommands(shell, program)
+    run_parts([flow.domains_and_projects, flow.users_and_groups, flow.roles, flow.tokens, flow.catalog, flow.credentials,
+               flow.application_credentials, flow.trusts, flow.oauth, flow.policies, flow.federation, flow.clean])
+    missed = sorted(shell.known - shell.driven)
+    expect(not missed, f"the client has commands that were not driven: {', '.join(missed)}")
+    print(f"  {len(shell.driven)} commands of the client, {shell.count} runs")
 
 
 if __name__ == "__main__":
-    main()
+    run_check(check)

@@ -3,13 +3,11 @@
 floating IP; then everything is deleted and nothing may be left. With --simulate no real guest boots; without, a real
 one does, its console and its ssh are read, and the machine is searched for leftovers."""
 
-import argparse
 import pathlib
 import subprocess
-import sys
 import time
 
-from cloud import Client, Program, expect, wait_for
+from cloud import Client, expect, run_check, wait_for
 
 
 def report(step, began):
@@ -171,27 +169,18 @@ def run(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
+def add_options(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True)
     parser.add_argument("--simulate", action="store_true")
-    options = parser.parse_args()
-    program = Program(options.program, options.simulate)
-    try:
-        print(f"  ready after {program.start():.2f} s")
-        MainFlow(program, Client(program, options.venv), options.image).run()
-        print(f"  stopped after {program.stop():.2f} s")
-        again = program.start()
-        print(f"  second start ready after {again:.2f} s, {program.resident_mib():.0f} MiB resident")
-        program.stop()
-    except Exception:
-        print(program.tail(60), file=sys.stderr)
-        raise
-    finally:
-        program.remove()
+
+
+def check(program, options):
+    print(f"  ready after {program.ready_after:.2f} s")
+    MainFlow(program, Client(program, options.venv), options.image).run()
+    print(f"  stopped after {program.stop():.2f} s")
+    again = program.start()
+    print(f"  second start ready after {again:.2f} s, {program.resident_mib():.0f} MiB resident")
 
 
 if __name__ == "__main__":
-    main()
+    run_check(check, add_options=add_options)

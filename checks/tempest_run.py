@@ -4,7 +4,6 @@
 
 `--slice K/N` runs one part of the selection's classes out of N; `--slice random/N` picks another part each time."""
 
-import argparse
 import collections
 import os
 import pathlib
@@ -15,7 +14,7 @@ import sys
 import time
 import zlib
 
-from cloud import CheckFailed, Program, expect
+from cloud import expect, run_check
 
 HERE = pathlib.Path(__file__).resolve().parent
 SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity.security_compliance.lockout_duration=10",
@@ -113,42 +112,32 @@ def judge(tests, results, known):
     return complaints, counts
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
+def add_options(parser):
     parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
     parser.add_argument("--slice", help="K/N or random/N")
     parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=1500)
     parser.add_argument("--keep", help="a folder for tempest's own log and results")
-    options = parser.parse_args()
-    program = Program(options.program, simulate=True, settings=SETTINGS)
-    try:
-        program.start()
-        tempest = Tempest(program, options.venv)
-        tempest.configure()
-        tests = tempest.tests(options.select)
-        if options.slice:
-            tests = part(tests, options.slice)
-        began = time.monotonic()
-        results = tempest.execute(tests, options.concurrency, options.timeout)
-        complaints, counts = judge(tests, results, known_failures(HERE / "tempest" / "known-failures.txt"))
-        for complaint in complaints:
-            print(f"error: {complaint}", file=sys.stderr)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        print(f"  {len(tests)} tests in {time.monotonic() - began:.0f} s: {told}")
-        if options.keep:
-            subprocess.run(["cp", "-r", str(tempest.directory), options.keep], check=True)
-            subprocess.run(["cp", str(program.directory / "check.log"), options.keep], check=True)
-        expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
-        program.stop()
-    except (CheckFailed, subprocess.TimeoutExpired) as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(1)
-    finally:
-        program.remove()
+
+
+def check(program, options):
+    tempest = Tempest(program, options.venv)
+    tempest.configure()
+    tests = tempest.tests(options.select)
+    if options.slice:
+        tests = part(tests, options.slice)
+    began = time.monotonic()
+    results = tempest.execute(tests, options.concurrency, options.timeout)
+    complaints, counts = judge(tests, results, known_failures(HERE / "tempest" / "known-failures.txt"))
+    for complaint in complaints:
+        print(f"error: {complaint}", file=sys.stderr)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"  {len(tests)} tests in {time.monotonic() - began:.0f} s: {told}")
+    if options.keep:
+        subprocess.run(["cp", "-r", str(tempest.directory), options.keep], check=True)
+        subprocess.run(["cp", str(program.directory / "check.log"), options.keep], check=True)
+    expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
 
 
 if __name__ == "__main__":
-    main()
+    run_check(check, settings=SETTINGS, add_options=add_options)

@@ -1,5 +1,7 @@
 import CloudAPI
 import CloudCore
+import CloudCrypto
+import Foundation
 import Testing
 
 @testable import Identity
@@ -267,6 +269,13 @@ private enum Vectors {
                 "links": ["self": .string("http://127.0.0.1:9000/identity/v3\(path)/\(access)")],
             ])
             #expect(await cloud.call(.get, path + "/" + access, own).json == created.json)
+            let text = Array("GET\n\n\n\n/bucket".utf8)
+            let code = MessageAuthentication.code(.sha1, key: Array(secret.utf8), message: text)
+            let signed: JSON = [
+                "access": .string(access), "signature": .string(Data(code).base64EncodedString()),
+                "token": .string(Data(text).base64EncodedString()),
+            ]
+            #expect(await service.ask("/s3tokens", signed).status == .ok, "keys that the cloud made sign like others")
             let listed = await cloud.call(.get, path, own).json["credentials"]?.array?.compactMap { $0["access"]?.string }
             #expect(listed.map(Set.init) == ["access", access])
             #expect(await cloud.call(.delete, path + "/" + access, own).status == .noContent)

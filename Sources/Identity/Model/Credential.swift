@@ -53,5 +53,8 @@ struct EC2Keys: Sendable {
     static func credentialID(access: String) -> String { Digest.of(access, .sha256).hexadecimal }
 
     /// A binding; nil when the keys are not bound that way.
-    subscript(binding: String) -> JSON? { members[binding].flatMap { $0.isNull ? nil : $0 } }
+    subscript(binding: String) -> JSON? {
+        guard let value = members[binding], !value.isNull else { return nil }
+        return value
+    }
 }
