@@ -2,6 +2,7 @@
 is left on the machine."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -210,7 +211,7 @@ def use_tools(venv):
 def run_check(body, settings=(), add_options=None, needs_tools=False):
     """A check's `main`: reads its options, starts a program of its own, runs `body(program, options)` on it, and looks
     whether the program stops as it should. With `--simulate` among the check's options that decides about the hosts;
-    else they are simulated. `settings` may be a function of the options; `needs_tools` is for checks that import what
+    else they are simulated. With `--postgresql` the store is in a PostgreSQL server of the check's own. `settings` may be a function of the options; `needs_tools` is for checks that import what
     the tools from PyPI bring."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
@@ -220,21 +221,25 @@ def run_check(body, settings=(), add_options=None, needs_tools=False):
     options = parser.parse_args()
     if needs_tools:
         use_tools(options.venv)
-    chosen = settings(options) if callable(settings) else settings
-    program = Program(options.program, getattr(options, "simulate", True), chosen)
-    try:
-        program.start()
-        body(program, options)
-        if program.process.poll() is None:
-            program.stop()
-    except (CheckFailed, subprocess.TimeoutExpired) as failure:
-        print(f"{program.tail(15)}\nerror: {failure}", file=sys.stderr)
-        sys.exit(1)
-    except Exception:
-        print(program.tail(60), file=sys.stderr)
-        raise
-    finally:
-        program.remove()
+    chosen = list(settings(options) if callable(settings) else settings)
+    with contextlib.ExitStack() as stack:
+        if getattr(options, "postgresql", False):
+            from postgres import PostgresServer
+
+            chosen.append(f"store.database={stack.enter_context(PostgresServer()).connection}")
+        program = Program(options.program, getattr(options, "simulate", True), chosen)
+        stack.callback(program.remove)
+        try:
+            program.start()
+            body(program, options)
+            if program.process.poll() is None:
+                program.stop()
+        except (CheckFailed, subprocess.TimeoutExpired) as failure:
+            print(f"{program.tail(15)}\nerror: {failure}", file=sys.stderr)
+            sys.exit(1)
+        except Exception:
+            print(program.tail(60), file=sys.stderr)
+            raise
 
 
 def run_parts(parts, only=None):

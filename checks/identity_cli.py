@@ -306,6 +306,10 @@ class IdentityCommands:
         self.run("domain", "delete", "shop")
 
 
+def add_options(parser):
+    parser.add_argument("--postgresql", action="store_true", help="keep the store in PostgreSQL")
+
+
 def check(program, options):
     shell = Shell(program, options.venv)
     flow = IdentityCommands(shell, program)
@@ -317,4 +321,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check)
+    run_check(check, add_options=add_options)

@@ -258,6 +258,30 @@ class Logins:
         site.ok("DELETE", f"/OS-TRUST/trusts/{trust}", None, own, 204)
         expect(site.holds(last) == 404, "a token outlived the trust it was handed on from")
 
+    def keys_of_trusts(self):
+        """EC2 keys whose user bound them to a trust lend what the trust does, and no stranger's keys do."""
+        site, sign = self.site, self.signatures.signed_version_4
+        lender, agent, stranger = (site.user(name) for name in ["lars", "amy", "sam"])
+        own = site.token(lender["id"])
+        for impersonates in [True, False]:
+            body = {"trustor_user_id": lender["id"], "trustee_user_id": agent["id"], "project_id": site.project,
+                    "impersonation": impersonates, "roles": [{"name": "reader"}]}
+            trust = site.ok("POST", "/OS-TRUST/trusts", {"trust": body}, own, 201)["trust"]["id"]
+            speaker = lender if impersonates else agent
+            for user, expected in [(agent, 200), (lender, 200 if impersonates else 401), (stranger, 401)]:
+                access, secret = secrets.token_hex(16), secrets.token_hex(16)
+                blob = json.dumps({"access": access, "secret": secret, "trust_id": trust})
+                made = {"type": "ec2", "blob": blob, "user_id": user["id"], "project_id": site.project}
+                site.ok("POST", "/credentials", {"credential": made}, status=201)
+                status, headers, answer = site.http("POST", "/ec2tokens", sign(access, secret))
+                expect(status == expected, f"keys of {user['name']} bound to a trust: {status} {answer}")
+                if status == 200:
+                    lent, token = headers["X-Subject-Token"], answer["token"]
+                    expect(token["user"]["id"] == speaker["id"] and token["OS-TRUST:trust"]["id"] == trust, f"whose token: {token}")
+                    expect([role["name"] for role in token["roles"]] == ["reader"], f"what was lent: {token['roles']}")
+            site.ok("DELETE", f"/OS-TRUST/trusts/{trust}", None, own, 204)
+            expect(site.holds(lent) == 404, "a token outlived the trust its keys were bound to")
+
     def by_trust(self, user, trust):
         return self.v3.Password(self.site.auth_url, user_id=user["id"], password=PASSWORD, trust_id=trust)
 
@@ -343,7 +367,7 @@ def check(program, options):
     logins = Logins(site)
     passwords = PasswordRules(site)
     run_parts([logins.totp, logins.ec2_and_s3, logins.oauth, logins.application_credentials, logins.federation, logins.limits,
-               logins.trusts, logins.allow_expired, logins.version_2, logins.key_rotation, logins.signed_tokens,
+               logins.trusts, logins.keys_of_trusts, logins.allow_expired, logins.version_2, logins.key_rotation, logins.signed_tokens,
                *passwords.parts], options.only)
 
 

@@ -28,27 +28,51 @@ extension Identity {
         guard let credential = try await database.read({ try CredentialRecords.find(id, $0) }), credential.type == Credential.ec2
         else { throw IdentityError.missing("EC2 access key not found.") }
         let keys = try EC2Keys(try vault.open(credential.sealedBlob))
-        guard let secret = keys.secret, isSigned(secret), let projectID = credential.projectID else { throw IdentityError.unauthorized }
+        guard let secret = keys.secret, isSigned(secret) else { throw IdentityError.unauthorized }
         if let date {
             // A presigned address is good for a while; nobody may keep one for ever.
             guard let moment = AWSSignature.date(date), Timestamp.now <= moment + options.signatureLifetime else {
                 throw IdentityError.unauthorized
             }
         }
+        let use = try await use(of: credential, keys)
         let now = Timestamp.now
+        let end = Timestamp(seconds: (now + options.tokenLifetime).seconds)
         let payload = TokenPayload(
-            userID: credential.userID, methods: [.ec2Credential], scope: .project(projectID), delegation: try keys.delegation,
-            auditID: TokenPayload.makeAuditID(), issuedAt: now, expiresAt: Timestamp(seconds: (now + options.tokenLifetime).seconds))
+            userID: use.userID, methods: [.ec2Credential], scope: .project(use.projectID), delegation: use.delegation,
+            auditID: TokenPayload.makeAuditID(), issuedAt: now, expiresAt: use.expiresAt.map { min($0, end) } ?? end)
         return try await tokens.issue(payload, verified: nil)
+    }
+
+    /// Whom a token for keys is for, and what narrows it.
+    private struct KeyUse: Sendable {
+        var userID: String
+        var projectID: String
+        var delegation: Delegation?
+        var expiresAt: Timestamp?
+    }
+
+    /// Keys bound to a trust lend what the trust does, where it does, and to its trustee: that must be whose keys they
+    /// are, or its trustor where the token speaks for the trustor anyway. A user writes the content of keys, so what it
+    /// names counts for no more than that; the rest is checked with the token.
+    private func use(of credential: Credential, _ keys: EC2Keys) async throws -> KeyUse {
+        guard let trustID = keys["trust_id"] else {
+            guard let projectID = credential.projectID else { throw IdentityError.unauthorized }
+            return KeyUse(userID: credential.userID, projectID: projectID, delegation: try keys.delegation)
+        }
+        let found = try await database.read { reader in try trustID.string.flatMap { try TrustRecords.find($0, reader) } }
+        guard let trust = found, let projectID = trust.projectID,
+            credential.userID == trust.trusteeID || (trust.impersonates && credential.userID == trust.trustorID)
+        else { throw IdentityError.unauthorized }
+        return KeyUse(userID: trust.trusteeID, projectID: projectID, delegation: .trust(trust.id), expiresAt: trust.expiresAt)
     }
 }
 
 extension EC2Keys {
-    /// What the keys' rights are narrowed to. That it was lent to the keys' user, and in their project, is checked with
-    /// the token. Keys that name a trust are of no use: nobody can make any with what a trust lends.
+    /// What the rights of keys without a trust are narrowed to. That it was lent to the keys' user, and in their project,
+    /// is checked with the token.
     fileprivate var delegation: Delegation? {
         get throws {
-            guard self["trust_id"] == nil else { throw IdentityError.unauthorized }
             for (binding, make) in [("app_cred_id", Delegation.applicationCredential), ("access_token_id", Delegation.accessToken)] {
                 guard let value = self[binding] else { continue }
                 guard let id = value.string else { throw IdentityError.unauthorized }

@@ -48,7 +48,7 @@ extension Identity {
         try await database.read { try RoleRecords.all(trust.roleIDs, $0) }
     }
 
-    /// Makes a trust.
+    /// Makes a trust, and forgets those that ended so long ago that no token by them can still be looked at.
     /// - Parameters:
     ///   - roles: what it lends.
     ///   - parentID: the trust that the caller's token was made by, which the new one is then handed on from.
@@ -56,6 +56,7 @@ extension Identity {
         _ trust: Trust, roles: [DelegatedRole], _ wish: TrustRules.Wish, from parentID: String?
     ) async throws -> Trust {
         let now = Timestamp.now
+        let forgotten = now + (.zero - longestTokenUse)
         return try await writing(conflict: .conflict("trust", "there is one between these users already")) { transaction in
             for user in [trust.trusteeID, trust.trustorID] where try UserRecords.find(user, transaction) == nil {
                 throw IdentityError.notFound("user", id: user)
@@ -74,6 +75,7 @@ extension Identity {
             new.roleIDs = try roles.map { try $0.id(transaction) }
             try Self.checkHeld(new, by: lineage.last?.trustorID ?? trust.trustorID, transaction)
             new = try TrustRules.settle(new, wish, from: lineage)
+            try TrustRecords.purge(before: forgotten, transaction)
             try TrustRecords.insert(new, transaction)
             return new
         }

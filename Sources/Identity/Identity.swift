@@ -36,7 +36,9 @@ public struct Identity: Sendable {
         passwords = try PasswordHasher(rounds: options.passwordHashRounds)
         keys = try KeyRepository(directory: options.keyDirectory, maximumActiveKeys: options.maximumActiveKeys)
         domainConfigKeys = try KeyRepository(directory: options.keyDirectory + "/domain-config", maximumActiveKeys: 2)
-        credentialKeys = try KeyRepository(directory: options.credentialKeyDirectory, maximumActiveKeys: options.maximumActiveKeys)
+        // A running program may seal under the older key until it notices a rotation, so that one must stay for the next.
+        credentialKeys = try KeyRepository(
+            directory: options.credentialKeyDirectory, maximumActiveKeys: max(3, options.maximumActiveKeys))
         vault = SecretVault(keys: credentialKeys)
         formats = try Self.formats(keys, options)
         tokens = TokenProvider(database: database, formats: formats, cacheSize: options.tokenCacheSize)

@@ -22,6 +22,13 @@ enum TokenSettingKeys {
         "The header in which a web server in front names the user it has authenticated; nothing if there is none. "
             + "Clients must not be able to reach the cloud past that server.")
 
+    static let requestTokenLifetime = SettingKey<Duration>(
+        "identity.oauth1.request_token_lifetime", default: .seconds(28_800), in: .zero...(.seconds(86400 * 365)),
+        "How long an OAuth request token waits for being authorised and used, in seconds; 0 for ever.")
+    static let accessTokenLifetime = SettingKey<Duration>(
+        "identity.oauth1.access_token_lifetime", default: .seconds(86_400), in: .zero...(.seconds(86400 * 365)),
+        "How long an OAuth access token can be used, in seconds; 0 for ever.")
+
     static let all: [any SettingDeclaration] = [
         tokenProvider,
         expiredTokenWindow,
@@ -29,6 +36,8 @@ enum TokenSettingKeys {
         receiptLifetime,
         previousPasscodes,
         externalUserHeader,
+        requestTokenLifetime,
+        accessTokenLifetime,
     ]
 
     static func apply(_ settings: Settings, to options: inout IdentityOptions) {
@@ -38,7 +47,12 @@ enum TokenSettingKeys {
         options.receiptLifetime = settings[receiptLifetime]
         options.previousPasscodes = settings[previousPasscodes]
         options.externalUserHeader = settings[externalUserHeader]
+        options.requestTokenLifetime = limited(settings[requestTokenLifetime])
+        options.accessTokenLifetime = limited(settings[accessTokenLifetime])
     }
+
+    /// A lifetime; nil where zero stands for no end.
+    private static func limited(_ lifetime: Duration) -> Duration? { lifetime == .zero ? nil : lifetime }
 }
 
 extension IdentityOptions.TokenFormat: SettingValue {}

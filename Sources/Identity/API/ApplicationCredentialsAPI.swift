@@ -49,15 +49,15 @@ extension Identity {
             .guarded(
                 .get, Self.member, "Show an application credential", rule: "identity:get_application_credential"
             ) { request, gate in
-                try await openApplicationCredential(request, gate, changing: false)
-                return .showing(ApplicationCredentialView(try await applicationCredential(id: request["application_credential_id"])), request)
+                let credential = try await openApplicationCredential(request, gate, changing: false)
+                return .showing(ApplicationCredentialView(credential), request)
             },
             .guarded(
                 .delete, Self.member, "Delete an application credential", rule: "identity:delete_application_credential",
                 success: .noContent
             ) { request, gate in
-                try await openApplicationCredential(request, gate, changing: true)
-                try await deleteApplicationCredential(request["application_credential_id"])
+                let credential = try await openApplicationCredential(request, gate, changing: true)
+                try await deleteApplicationCredential(credential.credential.id)
                 return .empty()
             },
         ]
@@ -73,10 +73,11 @@ extension Identity {
     ]
 
     /// Opens the gate for the credential in the path. Its own user counts, not the one the path claims.
-    private func openApplicationCredential(_ request: APIRequest, _ gate: Gate, changing: Bool) async throws {
-        let found = try? await applicationCredential(id: request["application_credential_id"])
-        try gate.open(found.map { ["user_id": .string($0.credential.userID)] } ?? [:])
+    private func openApplicationCredential(_ request: APIRequest, _ gate: Gate, changing: Bool) async throws -> DetailedCredential {
+        let sought = try await Sought { try await applicationCredential(id: request["application_credential_id"]) }
+        try gate.open(sought.found.map { ["user_id": .string($0.credential.userID)] } ?? [:])
         try await callerToken(request).checkMayUseApplicationCredentials(changing: changing)
+        return try sought.get()
     }
 
     private func createApplicationCredential(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {

@@ -80,10 +80,10 @@ extension Identity {
 
     /// Opens the gate for the credential in the path; whether it exists shows only to those let through.
     private func openCredential(_ request: APIRequest, _ gate: Gate) async throws -> Credential {
-        let found = try? await credential(id: request["credential_id"])
-        try gate.open(found?.target ?? [:])
+        let sought = try await Sought { try await credential(id: request["credential_id"]) }
+        try gate.open(sought.found?.target ?? [:])
         try await refuseDelegates(request, Self.credentialDelegateRefusal)
-        return try await credential(id: request["credential_id"])
+        return try sought.get()
     }
 
     /// Anybody may ask; the answer holds what the caller might also see one by one.

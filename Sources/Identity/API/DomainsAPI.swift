@@ -26,9 +26,9 @@ extension Identity {
                 return .showing(DomainView(try await createDomain(request.body["domain"]?.object ?? [:])), request)
             },
             .guarded(.get, "/domains/{domain_id}", "Show a domain", rule: "identity:get_domain") { request, gate in
-                let domain = try? await domain(id: request["domain_id"])
-                try gate.open(domain?.target(as: "domain") ?? [:])
-                return .showing(DomainView(try await self.domain(id: request["domain_id"])), request)
+                let sought = try await Sought { try await domain(id: request["domain_id"]) }
+                try gate.open(sought.found?.target(as: "domain") ?? [:])
+                return .showing(DomainView(try sought.get()), request)
             },
             .guarded(
                 .patch, "/domains/{domain_id}", "Change a domain", rule: "identity:update_domain",

@@ -124,13 +124,13 @@ extension Identity {
     ]
 
     private func openGroup(_ request: APIRequest, _ gate: Gate) async throws {
-        let group = try? await group(id: request["group_id"])
-        try gate.open(group?.target ?? [:])
+        try gate.open(try await Sought { try await group(id: request["group_id"]) }.found?.target ?? [:])
     }
 
     private func openMembership(_ request: APIRequest, _ gate: Gate) async throws {
-        let (group, user) = (try? await group(id: request["group_id"]), try? await user(id: request["user_id"]))
-        try gate.open((group?.target ?? [:]) + (user?.target ?? [:]))
+        let soughtGroup = try await Sought { try await group(id: request["group_id"]) }
+        let soughtUser = try await Sought { try await user(id: request["user_id"]) }
+        try gate.open((soughtGroup.found?.target ?? [:]) + (soughtUser.found?.target ?? [:]))
     }
 
     private func updateGroup(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {

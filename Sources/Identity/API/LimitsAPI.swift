@@ -5,33 +5,26 @@ import CloudStore
 
 /// `/v3/limits`.
 extension Identity {
-    private static let resourceFields: [(name: String, schema: Schema)] = [
-        ("service_id", .uuid), ("region_id", .nullable(.string(length: 1...255))), ("resource_name", Shape.name()),
-    ]
-    private static let valueFields: [(name: String, schema: Schema)] = [
-        ("resource_limit", .integer(RegisteredLimit.values)), ("description", .nullable(.string(length: 0...255))),
-    ]
+    private static let valueFields = LimitShape.value("resource_limit")
 
     /// A limit belongs to a project or to a domain, never to both.
     private static func limitSchema(of owner: String) -> Schema {
         .object(
-            [(owner, Shape.identifier)] + resourceFields + valueFields,
+            [(owner, Shape.identifier)] + LimitShape.resource + valueFields,
             required: [owner, "service_id", "resource_name", "resource_limit"])
     }
 
     var limitEndpoints: [Endpoint] {
         [
             .guarded(.get, "/limits", "List limits", rule: "identity:list_limits") { request, gate in
-                try request.check(query: [
-                    ("service_id", .uuid), ("resource_name", Shape.name()), ("project_id", Shape.identifier), ("domain_id", Shape.identifier),
-                ])
+                try request.check(query: LimitShape.filters + [("project_id", Shape.identifier), ("domain_id", Shape.identifier)])
                 try gate.open()
                 let query = try request.listQuery(LimitRecords.filters, options)
                 return .listing(try await listLimits(query, visible: request.visibleLimits), request, query)
             },
             .guarded(
                 .post, "/limits", "Create limits", rule: "identity:create_limits",
-                body: Shape.batch("limits", .anyOf([Self.limitSchema(of: "project_id"), Self.limitSchema(of: "domain_id")])),
+                body: LimitShape.batch("limits", .anyOf([Self.limitSchema(of: "project_id"), Self.limitSchema(of: "domain_id")])),
                 success: .created
             ) { request, gate in
                 try gate.open()
@@ -43,22 +36,23 @@ extension Identity {
                 return .json("model", ["name": model.rawValue, "description": model.summary])
             },
             .guarded(.get, "/limits/{limit_id}", "Show a limit", rule: "identity:get_limit") { request, gate in
-                try gate.open(await target((try? await limit(id: request["limit_id"]))))
-                return .showing(try await limit(id: request["limit_id"]), request)
+                let sought = try await Sought { try await limit(id: request["limit_id"]) }
+                try gate.open(try await target(sought.found))
+                return .showing(try sought.get(), request)
             },
             .guarded(
                 .patch, "/limits/{limit_id}", "Change a limit", rule: "identity:update_limit",
                 body: .json(.object([("limit", .object(Self.valueFields))], required: ["limit"]))
             ) { request, gate in
                 // As upstream: what does not exist is 404 to everybody here, and above, where a limit is shown, it is not.
-                try gate.open(await target(try await limit(id: request["limit_id"])))
+                try gate.open(try await target(limit(id: request["limit_id"])))
                 let body = request.body["limit"]?.object ?? [:]
                 let changed = try await updateLimit(
                     request["limit_id"], value: body["resource_limit"]?.int, description: body["description"].map(\.string))
                 return .showing(changed, request)
             },
             .guarded(.delete, "/limits/{limit_id}", "Delete a limit", rule: "identity:delete_limit", success: .noContent) { request, gate in
-                try gate.open(await target(try await limit(id: request["limit_id"])))
+                try gate.open(try await target(limit(id: request["limit_id"])))
                 try await deleteLimit(request["limit_id"])
                 return .empty()
             },
@@ -79,13 +73,13 @@ extension Identity {
     ]
 
     /// What rules can say about a limit. What a limit does not have is left out, so that it equals nothing.
-    private func target(_ limit: Limit?) async -> PolicyTarget {
+    private func target(_ limit: Limit?) async throws -> PolicyTarget {
         switch limit?.owner {
         case nil: return [:]
         case .domain(let id): return ["target.limit.domain.id": .string(id), "target.limit.domain_id": .string(id)]
         case .project(let id):
             var target: PolicyTarget = ["target.limit.project_id": .string(id)]
-            target["target.limit.project.domain_id"] = (try? await project(id: id)).map { .string($0.effectiveDomainID) }
+            target["target.limit.project.domain_id"] = try await Sought { try await project(id: id) }.found.map { .string($0.effectiveDomainID) }
             return target
         }
     }
@@ -118,9 +112,7 @@ extension Limit: ResourceView {
         json.member("id", id)
         json.member("project_id", owner.projectID)
         json.member("domain_id", owner.domainID)
-        json.member("service_id", resource.serviceID)
-        json.member("region_id", resource.regionID)
-        json.member("resource_name", resource.name)
+        resource.writeMembers(to: &json)
         json.member("resource_limit", value)
         json.member("description", description)
     }

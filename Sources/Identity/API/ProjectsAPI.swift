@@ -101,8 +101,8 @@ extension Identity {
 
     /// Opens the gate for the project in the path; whether it exists shows only to those let through.
     func openProject(_ request: APIRequest, _ gate: Gate) async throws {
-        let project = try? await project(id: request["project_id"])
-        try gate.open(project?.target(as: "project") ?? [:])
+        let sought = try await Sought { try await project(id: request["project_id"]) }
+        try gate.open(sought.found?.target(as: "project") ?? [:])
     }
 
     private func listProjects(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {

@@ -4,22 +4,19 @@ import CloudPolicy
 
 /// `/v3/registered_limits`.
 extension Identity {
-    private static let fields: [(name: String, schema: Schema)] = [
-        ("service_id", .uuid), ("region_id", .nullable(.string(length: 1...255))), ("resource_name", Shape.name()),
-        ("default_limit", .integer(RegisteredLimit.values)), ("description", .nullable(.string(length: 0...255))),
-    ]
+    private static let fields = LimitShape.resource + LimitShape.value("default_limit")
 
     var registeredLimitEndpoints: [Endpoint] {
         [
             .guarded(.get, "/registered_limits", "List registered limits", rule: "identity:list_registered_limits") { request, gate in
-                try request.check(query: [("service_id", .uuid), ("resource_name", Shape.name())])
+                try request.check(query: LimitShape.filters)
                 try gate.open()
                 let query = try request.listQuery(RegisteredLimitRecords.filters, options)
                 return .listing(try await listRegisteredLimits(query), request, query)
             },
             .guarded(
                 .post, "/registered_limits", "Register limits", rule: "identity:create_registered_limits",
-                body: Shape.batch("registered_limits", .object(Self.fields, required: ["service_id", "resource_name", "default_limit"])),
+                body: LimitShape.batch("registered_limits", .object(Self.fields, required: ["service_id", "resource_name", "default_limit"])),
                 success: .created
             ) { request, gate in
                 try gate.open()
@@ -61,36 +58,10 @@ extension Identity {
     ]
 }
 
-extension Shape {
-    /// `{"limits": [{…}, …]}`: several resources that are created together or not at all.
-    static func batch(_ name: String, _ element: Schema) -> RequestBody {
-        .json(.object([(name, .array(element, count: 1...RegisteredLimit.largestBatch))], required: [name]))
-    }
-}
-
-extension APIResponse {
-    /// `{"limits": […]}`: what a batch created.
-    static func created<Resource: ResourceView>(_ resources: [Resource], _ request: APIRequest) -> APIResponse {
-        let links = Links(request)
-        return .json { json in
-            json.object { $0.member(Resource.collection, array: resources.map { Linked(resource: $0, links: links) }) }
-        }
-    }
-}
-
 extension RegisteredLimit {
     fileprivate init(body: JSON) {
         self.init(id: Identifier.hex(), resource: LimitedResource(body: body), defaultLimit: body["default_limit"]?.int ?? 0)
         description = body["description"]?.string
-    }
-}
-
-extension LimitedResource {
-    /// The resource that a body which the schema admits names.
-    init(body: JSON) {
-        self.init(
-            serviceID: body["service_id"]?.string ?? "", regionID: body["region_id"]?.string,
-            name: body["resource_name"]?.string ?? "")
     }
 }
 
@@ -110,9 +81,7 @@ extension RegisteredLimit: ResourceView {
 
     func writeMembers(to json: inout JSONWriter) {
         json.member("id", id)
-        json.member("service_id", resource.serviceID)
-        json.member("region_id", resource.regionID)
-        json.member("resource_name", resource.name)
+        resource.writeMembers(to: &json)
         json.member("default_limit", defaultLimit)
         json.member("description", description)
     }

@@ -113,8 +113,7 @@ extension Identity {
 
     /// Opens the gate for the user in the path; whether it exists shows only to those let through.
     func openUser(_ request: APIRequest, _ gate: Gate) async throws {
-        let user = try? await user(id: request["user_id"])
-        try gate.open(user?.target ?? [:])
+        try gate.open(try await Sought { try await user(id: request["user_id"]) }.found?.target ?? [:])
     }
 
     private func updateUser(_ request: APIRequest, _ gate: Gate) async throws -> APIResponse {

@@ -113,10 +113,9 @@ private struct FederatedLoginAttempt {
             throw IdentityError.refused("Group \(missing) returned by mapping \(mapping.id) was not found.")
         }
         var ids = mapped.groupIDs
-        for group in mapped.groupNames {
-            let domain = try domainID(group.domain)
-            guard let id = try GroupRecords.find(name: group.name, domainID: domain, transaction)?.id, !ids.contains(id) else { continue }
-            ids.append(id)
+        for (domain, groups) in Dictionary(grouping: mapped.groupNames, by: \.domain) {
+            let known = try GroupRecords.all(named: Set(groups.map(\.name)), inDomain: domainID(domain), transaction)
+            ids += known.map(\.id).filter { !ids.contains($0) }
         }
         guard ids.count <= FederatedLogin.maximumGroups else {
             throw IdentityError.refused("The mapping \(mapping.id) names more than \(FederatedLogin.maximumGroups) groups.")

@@ -20,12 +20,14 @@ extension TokenRecords {
         return TokenRights(roles: roles, delegation: view)
     }
 
-    /// The credential's roles that its user still has. Nil when it is gone or has expired.
+    /// The credential's roles that its user still has. Nil when it is gone, or has expired before the token does: one that
+    /// ends with the token is still there for services that look at tokens after their end.
     static func rights(
         ofApplicationCredential id: String, _ payload: TokenPayload, _ reader: any Reader
     ) throws -> TokenRights? {
         guard let credential = try ApplicationCredentialRecords.find(id, reader), credential.userID == payload.userID,
-            payload.scope == .project(credential.projectID), !credential.isExpired(at: .now)
+            payload.scope == .project(credential.projectID),
+            credential.expiresAt.map({ $0 >= payload.expiresAt }) ?? true || !credential.isExpired(at: .now)
         else { return nil }
         let held = try effectiveRoles(user: payload.userID, in: payload.scope, reader)
         return TokenRights(

@@ -25,6 +25,12 @@ enum GroupRecords {
         try reader.all("SELECT \(columns) FROM identity_groups g WHERE g.id IN \(in: ids)", group)
     }
 
+    /// The groups of a domain that have one of these names, in order of their ids.
+    static func all(named names: some Sequence<String>, inDomain domainID: String, _ reader: any Reader) throws -> [Group] {
+        try reader.all(
+            "SELECT \(columns) FROM identity_groups g WHERE g.domain_id = \(domainID) AND g.name IN \(in: names) ORDER BY g.id", group)
+    }
+
     /// Groups in order of their ids.
     /// - Parameter userID: only those a user is a member of.
     static func list(_ query: ListQuery, ofUser userID: String? = nil, _ reader: any Reader) throws -> [Group] {

@@ -14,6 +14,7 @@ extension Identity {
         Migration(9, "limits, domains' configuration and filters of the catalog", limitTables),
         Migration(10, "federation", FederationMigration.statements),
         Migration(11, "who chose a password", complianceTables),
+        Migration(12, "when trusts ended", trustEndings),
     ])
 
     private static let projectTables: [SQL] = [

@@ -1,6 +1,12 @@
 import CloudStore
 
 extension Identity {
+    /// For purging trusts that ended.
+    static let trustEndings: [SQL] = [
+        "CREATE INDEX identity_trusts_by_deletion ON identity_trusts (deleted_at)",
+        "CREATE INDEX identity_trusts_by_expiry ON identity_trusts (expires_at)",
+    ]
+
     static let trustTables: [SQL] = [
         // Whoever deletes a trust only marks it; with its people or its project it goes for good. The roles of a trust
         // stay when a role is deleted: a trust of which a role is gone is of no use any more, not a smaller one.

@@ -1,7 +1,7 @@
 import CloudCore
 import CloudStore
 
-/// Trusts in the database. Deleted ones stay as rows that nobody sees.
+/// Trusts in the database. Deleted ones stay as rows that nobody sees until they are purged.
 enum TrustRecords {
     private static let columns: SQL = """
         t.id, t.trustor_user_id, t.trustee_user_id, t.project_id, t.impersonation, t.expires_at, t.remaining_uses,
@@ -68,6 +68,11 @@ enum TrustRecords {
                     UNION SELECT t.id FROM identity_trusts t JOIN below b ON t.redelegated_trust_id = b.id
                 ) SELECT id FROM below)
             """)
+    }
+
+    /// Removes the trusts that were deleted or expired before a moment, with all that were handed on from them.
+    static func purge(before moment: Timestamp, _ transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM identity_trusts WHERE deleted_at < \(moment) OR expires_at < \(moment)")
     }
 
     /// Takes one of a trust's uses, where they are counted. False when none was left.

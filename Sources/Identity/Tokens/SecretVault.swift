@@ -9,24 +9,15 @@ struct SecretVault: Sendable {
 
     let keys: KeyRepository
 
-    /// Seals under the primary key of this moment.
-    func seal(_ secret: Secret<String>) -> String {
-        refresh()
-        return keys.fernet.seal(Array(secret.reveal().utf8)).reveal()
-    }
+    /// Seals under the primary key.
+    func seal(_ secret: Secret<String>) -> String { keys.fernet.seal(Array(secret.reveal().utf8)).reveal() }
 
     /// Opens what any of the keys sealed.
     /// - Throws: `VaultError` when none did.
     func open(_ sealed: String) throws -> Secret<String> {
-        if let opened = keys.fernet.open(sealed, longest: Self.longest) { return Secret(String(decoding: opened.payload, as: UTF8.self)) }
-        refresh()
-        guard let opened = keys.fernet.open(sealed, longest: Self.longest) else { throw VaultError() }
+        guard let opened = keys.open(sealed, longest: Self.longest) else { throw VaultError() }
         return Secret(String(decoding: opened.payload, as: UTF8.self))
     }
-
-    /// Another process may have rotated the keys. While it does, a file may be missing for a moment; the keys in
-    /// memory then still serve, because a rotation keeps them.
-    private func refresh() { try? keys.reload() }
 }
 
 /// A secret in the database that no key opens: the key files are not those it was sealed under.

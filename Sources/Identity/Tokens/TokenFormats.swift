@@ -11,6 +11,9 @@ struct TokenFormats: Sendable {
     /// Whether new tokens are signed.
     var signs = false
 
+    /// A number that changes with the keys: what was opened under another one may not open any more.
+    var version: Int { keys.version &+ (signingKeys?.version ?? 0) }
+
     /// A new token's text.
     func seal(_ payload: TokenPayload) throws -> String {
         if signs, let signingKeys { return try SignedToken.text(payload, signingKeys.signing) }

@@ -9,8 +9,12 @@ final class TokenProvider: Sendable {
         let token: Token
         let mark: Generations.Mark
         let dependencies: Set<String>
+        /// The keys' version under which the token was opened.
+        let keys: Int
 
-        init(token: Token, mark: Generations.Mark) { (self.token, self.mark, dependencies) = (token, mark, token.dependencies) }
+        init(token: Token, mark: Generations.Mark, keys: Int) {
+            (self.token, self.mark, self.keys, dependencies) = (token, mark, keys, token.dependencies)
+        }
     }
 
     private let database: any Database
@@ -27,7 +31,7 @@ final class TokenProvider: Sendable {
     /// - Parameter verified: the password that was checked; when it was changed since, there is no token.
     /// - Throws: `IdentityError.unauthorized` when user, scope or roles do not allow it.
     func issue(_ payload: TokenPayload, verified: Password?) async throws -> IssuedToken {
-        let text = try formats.seal(payload)
+        let (keys, text) = (formats.version, try formats.seal(payload))
         let found: Token?
         if case .trust(let id) = payload.delegation {
             // The use counts together with the token it is for, or not at all.
@@ -38,7 +42,7 @@ final class TokenProvider: Sendable {
                 return token
             }
         } else {
-            found = try await remembering(text) { try Self.resolve(payload, verified, $0) }
+            found = try await remembering(text, keys) { try Self.resolve(payload, verified, $0) }
         }
         guard let token = found else { throw IdentityError.unauthorized }
         return (Secret(text), token)
@@ -53,26 +57,28 @@ final class TokenProvider: Sendable {
     /// - Parameter window: how long after its end a token is still good enough.
     /// - Throws: what the database throws. A token that does not hold is nil.
     func validate(_ text: Secret<String>, window: Duration = .zero, now: Timestamp = .now) async throws -> Token? {
-        let text = text.reveal()
+        let (keys, text) = (formats.version, text.reveal())
         if let remembered = cache[text] {
             guard now < remembered.token.payload.expiresAt + window else { return nil }
-            if remembered.mark == generations.mark(for: remembered.dependencies) { return remembered.token }
+            if remembered.keys == keys, remembered.mark == generations.mark(for: remembered.dependencies) { return remembered.token }
             cache.remove(text)
         }
         guard let payload = formats.open(text), now < payload.expiresAt + window else { return nil }
-        return try await remembering(text) { reader in
+        return try await remembering(text, keys) { reader in
             try RevocationRecords.isRevoked(payload, reader) ? nil : try TokenRecords.resolve(payload, reader)
         }
     }
 
     /// Remembers what was read, unless something changed meanwhile: whom it depends on is known only afterwards.
-    private func remembering(_ text: String, _ read: @escaping @Sendable (any Reader) throws -> Token?) async throws -> Token? {
+    private func remembering(
+        _ text: String, _ keys: Int, _ read: @escaping @Sendable (any Reader) throws -> Token?
+    ) async throws -> Token? {
         let before = generations.changes
         guard var token = try await database.read(read) else { return nil }
         let mark = generations.mark(for: token.dependencies)
         guard generations.changes == before, !token.isPassing else { return token }
         token.mark = mark
-        cache.insert(Remembered(token: token, mark: mark), for: text)
+        cache.insert(Remembered(token: token, mark: mark, keys: keys), for: text)
         return token
     }
 }
