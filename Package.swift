@@ -79,13 +79,13 @@ let package = Package(
         ] + nio),
         module("ImageInspection"),
         module("ImageStores", [
-            "CloudCore", "CloudCrypto", "CloudTelemetry", "CTLS", logging,
+            "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", "CTLS", logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
 
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
-        module("Images", service + ["CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
+        module("Images", service + ["CloudCrypto", "CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
         module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
@@ -120,7 +120,7 @@ let package = Package(
         tests("ImageInspection"),
         tests("ImageStores", ["CloudCore", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
-        tests("Images", service + ["CloudWorkflow", "ImageStores"]),
+        tests("Images", service + ["CloudWorkflow", "ImageStores", .product(name: "NIOCore", package: "swift-nio")]),
         tests("MetadataDefinitions", service),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),

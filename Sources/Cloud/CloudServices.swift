@@ -42,7 +42,7 @@ final class CloudServices: Sendable {
         runner = WorkflowRunner(database: database, owner: options.hostName)
         identity = try Identity(database: database, options: options.identity)
         images = Images(
-            database: database, store: try FileImageStore(folder: URL(filePath: directory.images)),
+            database: database, stores: try options.imageStores(), options: options.images,
             collectGarbage: { bells.ring("images.garbage") })
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)

@@ -1,18 +1,25 @@
 import CloudCore
-import CloudCrypto
 import Foundation
+import NIOCore
 
 /// Images as files in one folder. An upload is written beside it and renamed into place when it is complete and on
 /// disk, so that a crash leaves either the whole image or nothing but a leftover that the next start removes.
 public final class FileImageStore: ImageStore {
-    /// The store's name as users see it.
-    public let name: String
     private let folder: URL
     private let incoming: URL
 
+    /// `file`.
+    public var kind: String { "file" }
+    /// Files can be written.
+    public var isReadOnly: Bool { false }
+    /// Where the files are (glance_store's filesystem driver).
+    public var properties: JSONObject {
+        ["data_dir": .string(folder.path), "chunk_size": 65536, "thin_provisioning": false]
+    }
+
     /// A store over a folder, which is made if it is not there. Leftovers of uploads that a crash cut off are removed.
-    public init(name: String = "file", folder: URL) throws {
-        (self.name, self.folder) = (name, folder.appending(path: "data"))
+    public init(folder: URL) throws {
+        self.folder = folder.appending(path: "data")
         incoming = folder.appending(path: "incoming")
         let files = FileManager.default
         try files.createDirectory(at: self.folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
@@ -29,10 +36,12 @@ public final class FileImageStore: ImageStore {
     }
 
     /// An upload into a file beside the store.
-    public func beginUpload(id: String) async throws -> any ImageUpload {
+    public func beginUpload(id: String, expectedSize: Int?) async throws -> any ImageUpload {
         let location = Identifier.uuid()
-        return try FileImageUpload(
-            location: location, temporary: incoming.appending(path: location), final: try file(location))
+        let (temporary, final) = (incoming.appending(path: location), try file(location))
+        return try await BlockingWork.run {
+            try FileImageUpload(location: location, temporary: temporary, final: final, expectedSize: expectedSize)
+        }
     }
 
     /// The file behind a location.
@@ -43,12 +52,41 @@ public final class FileImageStore: ImageStore {
     /// Unlinks the file behind a location.
     public func remove(_ location: String) async throws {
         let path = try file(location).path
-        guard unlink(path) == 0 || errno == ENOENT else { throw ImageStoreError.io(operation: "unlink", errno: errno) }
+        // Unlinking a large file can take the file system a while.
+        try await BlockingWork.run {
+            guard unlink(path) == 0 || errno == ENOENT else { throw ImageStoreError.io(operation: "unlink", errno: errno) }
+        }
     }
 
     /// The names of the store's files.
     public func locations() async throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    }
+
+    /// `file://` and the path.
+    public func url(of location: String) -> String { "file://\(folder.path)/\(location)" }
+
+    /// The file's name, for files of this store.
+    public func location(of url: String) -> String? {
+        let prefix = "file://\(folder.path)/"
+        guard url.hasPrefix(prefix) else { return nil }
+        let name = String(url.dropFirst(prefix.count))
+        return Identifier.isUUID(name) ? name : nil
+    }
+
+    /// What the files take, and what they and the free part of the disk come to.
+    public func usage() async throws -> StoreUsage {
+        let folder = folder.path
+        return try await BlockingWork.run {
+            var used = 0
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                var status = stat()
+                if stat("\(folder)/\(name)", &status) == 0 { used += Int(status.st_size) }
+            }
+            var disk = statvfs()
+            guard statvfs(folder, &disk) == 0 else { return StoreUsage(used: used, capacity: nil) }
+            return StoreUsage(used: used, capacity: used + Int(disk.f_bavail) * Int(disk.f_frsize))
+        }
     }
 
     /// The file behind a location, for hosts that share this machine's disk.
@@ -57,85 +95,6 @@ public final class FileImageStore: ImageStore {
         let path = try file(location).path
         guard FileManager.default.fileExists(atPath: path) else { throw ImageStoreError.missing(location) }
         return path
-    }
-}
-
-/// A file descriptor that is closed with its owner.
-final class Descriptor: Sendable {
-    let number: Int32
-
-    init(opening path: String, _ flags: Int32, mode: mode_t = 0) throws {
-        number = Glibc.open(path, flags | O_CLOEXEC, mode)
-        guard number >= 0 else { throw ImageStoreError.io(operation: "open", errno: errno) }
-    }
-
-    deinit { close(number) }
-}
-
-/// Runs blocking file work off the threads that serve requests.
-enum BlockingWork {
-    private static let queue = DispatchQueue(label: "image-store", attributes: .concurrent)
-
-    static func run<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Swift.Result { try work() }) }
-        }
-    }
-}
-
-/// An upload into a file. The two digests and the disk take each chunk at the same time.
-final class FileImageUpload: ImageUpload {
-    private let location: String
-    private let temporary: URL
-    private let final: URL
-    private let descriptor: Descriptor
-    private let md5 = Digest(.md5)
-    private let sha512 = Digest(.sha512)
-
-    init(location: String, temporary: URL, final: URL) throws {
-        (self.location, self.temporary, self.final) = (location, temporary, final)
-        descriptor = try Descriptor(opening: temporary.path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
-    }
-
-    func write(_ bytes: [UInt8]) async throws {
-        let (descriptor, md5, sha512) = (descriptor, md5, sha512)
-        async let stored: Void = BlockingWork.run { try Self.writeAll(bytes, to: descriptor.number) }
-        async let weak: Void = BlockingWork.run { md5.update(bytes) }
-        async let strong: Void = BlockingWork.run { sha512.update(bytes) }
-        _ = try await (stored, weak, strong)
-    }
-
-    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws {
-        try bytes.withUnsafeBytes { buffer in
-            var rest = UnsafeRawBufferPointer(buffer)
-            while !rest.isEmpty {
-                let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                if count > 0 {
-                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-                } else if errno == ENOSPC || errno == EDQUOT {
-                    throw ImageStoreError.full
-                } else if errno != EINTR {
-                    throw ImageStoreError.io(operation: "write", errno: errno)
-                }
-            }
-        }
-    }
-
-    func commit() async throws -> StoredImage {
-        let (descriptor, temporary, final) = (descriptor, temporary, final)
-        let size = try await BlockingWork.run {
-            guard fsync(descriptor.number) == 0 else { throw ImageStoreError.io(operation: "fsync", errno: errno) }
-            guard rename(temporary.path, final.path) == 0 else { throw ImageStoreError.io(operation: "rename", errno: errno) }
-            let folder = try Descriptor(opening: final.deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY)
-            guard fsync(folder.number) == 0 else { throw ImageStoreError.io(operation: "fsync", errno: errno) }
-            return Int(lseek(descriptor.number, 0, SEEK_END))
-        }
-        return StoredImage(
-            location: location, size: size, md5: md5.finish().hexadecimal, sha512: sha512.finish().hexadecimal)
-    }
-
-    func abort() async {
-        unlink(temporary.path)
     }
 }
 
@@ -151,17 +110,19 @@ final class FileImageContent: ImageContent {
             throw ImageStoreError.missing(location)
         }
         size = Int(lseek(descriptor.number, 0, SEEK_END))
+        posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 
-    func read(at offset: Int, count: Int) async throws -> [UInt8] {
-        let descriptor = descriptor
+    func read(at offset: Int, count: Int) async throws -> ByteBuffer {
+        guard offset < size else { return ByteBuffer() }
+        let (descriptor, count) = (descriptor, min(count, size - offset))
         return try await BlockingWork.run {
-            var failure: Int32 = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var bytes = ByteBuffer()
+            try bytes.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { buffer in
                 let read = pread(descriptor.number, buffer.baseAddress, count, offset)
-                (filled, failure) = (max(0, read), read < 0 ? errno : 0)
+                guard read >= 0 else { throw ImageStoreError.io(operation: "read", errno: errno) }
+                return read
             }
-            guard failure == 0 else { throw ImageStoreError.io(operation: "read", errno: failure) }
             return bytes
         }
     }

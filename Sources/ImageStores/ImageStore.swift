@@ -1,51 +1,73 @@
+import CloudCore
+import NIOCore
+
 /// Where images' bytes are kept. A location names one image's bytes within a store and never changes meaning; what is
 /// at a location is complete, because an upload only gets one when it is committed.
+///
+/// Every store passes `StoreConformance` in its tests.
 public protocol ImageStore: Sendable {
-    /// The store's name as users see it.
-    var name: String { get }
+    /// The kind of store, under upstream's name: `file`, `http`.
+    var kind: String { get }
+
+    /// Whether nothing can be uploaded to it or removed from it.
+    var isReadOnly: Bool { get }
+
+    /// What administrators see of its configuration (`properties` of `GET /v2/info/stores/detail`). No secrets.
+    var properties: JSONObject { get }
 
     /// Begins an upload. Nothing is visible before it is committed.
-    func beginUpload(id: String) async throws -> any ImageUpload
+    /// - Parameters:
+    ///   - id: the image's.
+    ///   - expectedSize: the size in bytes, where it is known beforehand; a store that can tell that it has no such
+    ///     room says so at once.
+    /// - Throws: `ImageStoreError.readOnly`, `.full`, or what the store's medium says.
+    func beginUpload(id: String, expectedSize: Int?) async throws -> any ImageUpload
 
     /// Opens an image's bytes for reading.
-    /// - Throws: `ImageStoreError.missing`.
+    /// - Throws: `ImageStoreError.missing`, `.unavailable`.
     func open(_ location: String) async throws -> any ImageContent
 
     /// Removes an image's bytes; readers that have them open go on. Removing what is not there is success.
+    /// - Throws: `ImageStoreError.readOnly`, or what the store's medium says.
     func remove(_ location: String) async throws
 
-    /// The locations of everything that is kept, for the reconciler that looks for orphans.
+    /// The locations of everything that is kept, for the reconciler that looks for orphans. A store that holds what
+    /// others put there answers none.
     func locations() async throws -> [String]
+
+    /// How a location looks from outside: the `url` of an image's location.
+    func url(of location: String) -> String
+
+    /// The location that a URL names; nil when it is not one of this store's.
+    func location(of url: String) -> String?
+
+    /// How full the store is.
+    func usage() async throws -> StoreUsage
+}
+
+/// How full a store is, in bytes.
+public struct StoreUsage: Sendable, Hashable {
+    /// What images take.
+    public let used: Int
+    /// What there is room for in all; nil where the store can't tell.
+    public let capacity: Int?
+
+    /// A store's usage.
+    public init(used: Int, capacity: Int?) { (self.used, self.capacity) = (used, capacity) }
 }
 
 /// An upload under way.
 public protocol ImageUpload: Sendable {
     /// Appends bytes. Returns when they are taken, so that the sender keeps the store's pace.
     /// - Throws: `ImageStoreError.full`, or what the disk says.
-    func write(_ bytes: [UInt8]) async throws
+    func append(_ bytes: ByteBuffer) async throws
 
-    /// Makes the bytes durable and gives them their location.
-    func commit() async throws -> StoredImage
+    /// Makes the bytes durable and visible.
+    /// - Returns: their location.
+    func commit() async throws -> String
 
-    /// Forgets the upload. Safe after a failed write or commit.
+    /// Forgets the upload. Safe after a failed append or commit; never after a commit that succeeded.
     func abort() async
-}
-
-/// What a committed upload came to.
-public struct StoredImage: Sendable, Hashable {
-    /// Where the bytes are.
-    public let location: String
-    /// How many there are.
-    public let size: Int
-    /// Their MD5, in hexadecimal: Glance's `checksum`.
-    public let md5: String
-    /// Their SHA-512, in hexadecimal: Glance's `os_hash_value`.
-    public let sha512: String
-
-    /// A stored image.
-    public init(location: String, size: Int, md5: String, sha512: String) {
-        (self.location, self.size, self.md5, self.sha512) = (location, size, md5, sha512)
-    }
 }
 
 /// An image's bytes, open for reading.
@@ -53,7 +75,14 @@ public protocol ImageContent: Sendable {
     /// How many bytes there are.
     var size: Int { get }
     /// Reads at most so many bytes from a position; an empty answer is the end.
-    func read(at offset: Int, count: Int) async throws -> [UInt8]
+    func read(at offset: Int, count: Int) async throws -> ByteBuffer
+}
+
+extension ImageContent {
+    /// Reads at most so many bytes from a position, as an array; an empty answer is the end.
+    public func bytes(at offset: Int, count: Int) async throws -> [UInt8] {
+        Array(try await read(at: offset, count: count).readableBytesView)
+    }
 }
 
 /// Why a store can't do what it is asked for.
@@ -62,6 +91,10 @@ public enum ImageStoreError: Error, Sendable, Equatable {
     case missing(String)
     /// There is no room left.
     case full
+    /// Nothing can be put into this store, or removed from it.
+    case readOnly
+    /// The store can't be reached at the moment, or refuses; for the operator's log.
+    case unavailable(String)
     /// The disk refused, with the system's error number.
     case io(operation: String, errno: Int32)
 }

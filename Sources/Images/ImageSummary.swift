@@ -40,14 +40,13 @@ extension Images {
         return ImageSummary(
             id: image.id, name: image.name, status: image.status.rawValue, diskFormat: image.diskFormat,
             minimumDiskGiB: image.minimumDiskGiB, minimumMemoryMiB: image.minimumMemoryMiB, size: image.size,
-            sha512: image.sha512, properties: image.properties)
+            sha512: image.hashAlgorithm == "sha512" ? image.hash : nil, properties: image.properties)
     }
 
     /// Opens an active image's bytes for a host.
     /// - Returns: nil when there are none.
     public func content(_ id: String) async throws -> (any ImageContent)? {
-        guard let image = try await parts.database.read({ try ImageRecords.find(id, in: $0) }), let location = image.location
-        else { return nil }
-        return try await parts.store.open(location)
+        guard let image = try await parts.database.read({ try ImageRecords.find(id, in: $0) }) else { return nil }
+        return try await parts.open(image)
     }
 }

@@ -5,7 +5,7 @@ import CloudStore
 import CloudWorkflow
 import ImageStores
 
-/// The image service (Glance's image API v2): descriptions in the database, bytes in a store.
+/// The image service (Glance's image API v2): descriptions in the database, bytes in stores.
 ///
 /// An image becomes active in the transaction that follows the store's commit; bytes are let go of in the transaction
 /// that deletes their image, and removed by a reconciler.
@@ -13,7 +13,7 @@ public final class Images: Sendable {
     /// What every part of the service works with.
     struct Parts: Sendable {
         let database: any Database
-        let store: any ImageStore
+        let stores: StoreRegistry
         let options: ImageOptions
         let uploads: UploadRegistry
         /// Rings the reconciler that removes let-go bytes.
@@ -22,14 +22,14 @@ public final class Images: Sendable {
 
     let parts: Parts
 
-    /// The service over a database and a store.
+    /// The service over a database and stores.
     /// - Parameter collectGarbage: called when there are bytes to remove; signals `reconciler`.
     public init(
-        database: any Database, store: any ImageStore, options: ImageOptions = ImageOptions(),
+        database: any Database, stores: StoreRegistry, options: ImageOptions = ImageOptions(),
         collectGarbage: @escaping @Sendable () -> Void
     ) {
         parts = Parts(
-            database: database, store: store, options: options, uploads: UploadRegistry(), collectGarbage: collectGarbage)
+            database: database, stores: stores, options: options, uploads: UploadRegistry(), collectGarbage: collectGarbage)
     }
 
     /// The service's tables.
@@ -40,7 +40,7 @@ public final class Images: Sendable {
 
     /// What removes bytes that nobody refers to.
     public var reconciler: any Reconciler {
-        ImageReconciler(database: parts.database, store: parts.store, uploads: parts.uploads)
+        ImageReconciler(database: parts.database, stores: parts.stores, uploads: parts.uploads)
     }
 
     /// Sets uploads that a crash cut off back to waiting for their bytes. Run before serving.
@@ -68,6 +68,7 @@ extension Images {
             ImageTagEndpoints(images: parts).table,
             MemberEndpoints(images: parts).table,
             ImageFileEndpoints(images: parts).table,
+            StoreEndpoints(images: parts).table,
         ]
         return tables.flatMap { $0 }
     }

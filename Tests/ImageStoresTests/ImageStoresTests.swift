@@ -1,75 +1,163 @@
 import CloudCore
 import Foundation
+import NIOCore
 import Testing
 
 @testable import ImageStores
 
-/// What every store promises, shown on the one over files.
-@Suite struct ImageStoresTests {
+/// The store over files.
+@Suite(.timeLimit(.minutes(1))) struct FileImageStoreTests {
     private func withStore(_ body: (FileImageStore, URL) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "images-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
         try await body(try FileImageStore(folder: folder), folder)
     }
 
-    private func put(_ text: String, in store: FileImageStore) async throws -> StoredImage {
-        let upload = try await store.beginUpload(id: Identifier.uuid())
-        try await upload.write(Array(text.utf8))
-        return try await upload.commit()
+    private func files(_ part: String, of folder: URL) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: part).path)
     }
 
-    @Test func aCommittedUploadIsThere() async throws {
-        try await withStore { store, _ in
-            let stored = try await put("abc", in: store)
-            #expect(stored.size == 3)
-            #expect(stored.md5 == "900150983cd24fb0d6963f7d28e17f72")
-            #expect(stored.sha512.hasPrefix("ddaf35a193617abacc417349ae204131"))
-            #expect(try await store.locations() == [stored.location])
-            let content = try await store.open(stored.location)
-            #expect(try await content.read(at: 1, count: 10) == Array("bc".utf8))
-            #expect(try await content.read(at: 3, count: 10) == [])
-        }
+    @Test func itKeepsWhatEveryStorePromises() async throws {
+        try await withStore { store, _ in try await StoreConformance.verify(store) }
     }
 
     @Test func anAbortedUploadLeavesNothing() async throws {
         try await withStore { store, folder in
-            let upload = try await store.beginUpload(id: Identifier.uuid())
-            try await upload.write([1, 2, 3])
-            let locations = try await store.locations()
-            #expect(locations == [])
+            let upload = try await store.beginUpload(id: Identifier.uuid(), expectedSize: 1 << 20)
+            try await upload.append(ByteBuffer(bytes: [1, 2, 3]))
+            #expect(try files("incoming", of: folder).count == 1)
             await upload.abort()
-            let left = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "incoming").path)
-            #expect(left == [])
+            #expect(try files("incoming", of: folder) == [])
+        }
+    }
+
+    @Test func aDiskThatIsTooSmallIsFullAtOnce() async throws {
+        try await withStore { store, folder in
+            await #expect(throws: ImageStoreError.full) { try await store.beginUpload(id: Identifier.uuid(), expectedSize: 1 << 60) }
+            #expect(try files("incoming", of: folder) == [])
+        }
+    }
+
+    @Test func whatWasReservedIsGivenBack() async throws {
+        try await withStore { store, _ in
+            let location = try await StoreConformance.put([1, 2, 3], in: store, expectedSize: 64 << 20)
+            let values = try URL(filePath: try store.path(of: location)).resourceValues(forKeys: [.totalFileAllocatedSizeKey])
+            #expect(try #require(values.totalFileAllocatedSize) <= 1 << 16)
         }
     }
 
     @Test func aStartRemovesWhatACrashLeft() async throws {
         try await withStore { store, folder in
-            let kept = try await put("kept", in: store)
-            let upload = try await store.beginUpload(id: Identifier.uuid())
-            try await upload.write([1, 2, 3])
+            let kept = try await StoreConformance.put([1], in: store)
+            let upload = try await store.beginUpload(id: Identifier.uuid(), expectedSize: nil)
+            try await upload.append(ByteBuffer(bytes: [1, 2, 3]))
             let next = try FileImageStore(folder: folder)
-            #expect(try await next.locations() == [kept.location])
-            let left = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "incoming").path)
-            #expect(left == [])
+            #expect(try await next.locations() == [kept])
+            #expect(try files("incoming", of: folder) == [])
+        }
+    }
+}
+
+/// One upload through store, digests and inspection at once.
+@Suite(.timeLimit(.minutes(1))) struct ImageWriterTests {
+    /// Takes bytes, at once or when it is let.
+    private actor Sink: ImageUpload {
+        private(set) var bytes: [UInt8] = []
+        private(set) var isAborted = false
+        private let failsAt: Int
+        private var gate: AsyncStream<Void>.Iterator?
+
+        init(failsAt: Int = .max, gate: AsyncStream<Void>? = nil) {
+            (self.failsAt, self.gate) = (failsAt, gate?.makeAsyncIterator())
+        }
+
+        func append(_ more: ByteBuffer) async throws {
+            if var waiting = gate {
+                _ = await waiting.next(isolation: self)
+                gate = waiting
+            }
+            if bytes.count + more.readableBytes > failsAt { throw ImageStoreError.full }
+            bytes += more.readableBytesView
+        }
+        func commit() async throws -> String { "there" }
+        func abort() async { isAborted = true }
+    }
+
+    /// Counts what it sees; refuses at a byte or at the end.
+    private final class Watcher: UploadInspector {
+        enum Mood { case content, refusesAtTheEnd, refuses(UInt8) }
+        let mood: Mood
+        let seen = Counter()
+
+        init(_ mood: Mood) { self.mood = mood }
+
+        func inspect(_ bytes: ByteBuffer) throws {
+            seen.add(bytes.readableBytes)
+            if case .refuses(let byte) = mood, bytes.readableBytesView.contains(byte) { throw UploadRefusal("bad byte") }
+        }
+        func finish() throws -> UploadVerdict {
+            if case .refusesAtTheEnd = mood { throw UploadRefusal("bad end") }
+            return UploadVerdict(virtualSize: seen.value * 2, format: "raw")
         }
     }
 
-    @Test func readersOutliveARemoval() async throws {
-        try await withStore { store, _ in
-            let stored = try await put("abc", in: store)
-            let content = try await store.open(stored.location)
-            try await store.remove(stored.location)
-            try await store.remove(stored.location)
-            #expect(try await content.read(at: 0, count: 3) == Array("abc".utf8))
-            await #expect(throws: ImageStoreError.missing(stored.location)) { try await store.open(stored.location) }
-        }
+    @Test func everythingSeesTheSameBytes() async throws {
+        let (sink, watcher) = (Sink(), Watcher(.content))
+        let writer = ImageWriter(upload: sink, algorithm: .sha256, inspector: watcher)
+        for piece in ["a", "b", "c"] { try await writer.append(ByteBuffer(string: piece)) }
+        let stored = try await writer.finish()
+        #expect(stored.location == "there")
+        #expect(stored.size == 3)
+        #expect(stored.md5 == "900150983cd24fb0d6963f7d28e17f72")
+        #expect(stored.hash == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        #expect(stored.verdict == UploadVerdict(virtualSize: 6, format: "raw"))
+        #expect(await sink.bytes == Array("abc".utf8))
     }
 
-    @Test func aLocationIsNeverAPath() async throws {
-        try await withStore { store, _ in
-            await #expect(throws: ImageStoreError.missing("../../etc/passwd")) { try await store.open("../../etc/passwd") }
-            await #expect(throws: ImageStoreError.missing("../x")) { try await store.remove("../x") }
+    @Test func aRefusalEndsTheUpload() async throws {
+        let sink = Sink()
+        let writer = ImageWriter(upload: sink, algorithm: .sha512, inspector: Watcher(.refuses(9)), depth: 1)
+        await #expect(throws: UploadRefusal("bad byte")) {
+            for byte in 0..<100 as Range<UInt8> { try await writer.append(ByteBuffer(bytes: [byte])) }
+            _ = try await writer.finish()
         }
+        await writer.abort()
+        #expect(await sink.isAborted)
+        #expect(await sink.bytes.count < 100)
+        let end = ImageWriter(upload: Sink(), algorithm: .sha512, inspector: Watcher(.refusesAtTheEnd))
+        try await end.append(ByteBuffer(bytes: [1]))
+        await #expect(throws: UploadRefusal("bad end")) { _ = try await end.finish() }
+        await end.abort()
+    }
+
+    @Test func aFullStoreIsHeardOf() async throws {
+        let writer = ImageWriter(upload: Sink(failsAt: 10), algorithm: .sha512, inspector: nil)
+        await #expect(throws: ImageStoreError.full) {
+            for _ in 0..<10 { try await writer.append(ByteBuffer(bytes: [1, 2, 3])) }
+            _ = try await writer.finish()
+        }
+        await writer.abort()
+    }
+
+    /// The sender never gets further ahead of a slow store than the depth says, so memory stays bounded.
+    @Test func aSlowStoreHoldsTheSender() async throws {
+        let (gate, opener) = AsyncStream<Void>.makeStream()
+        let sent = Counter()
+        let writer = ImageWriter(upload: Sink(gate: gate), algorithm: .sha512, inspector: nil, depth: 3)
+        let sender = Task {
+            for _ in 0..<10 {
+                try await writer.append(ByteBuffer(bytes: [1]))
+                sent.add(1)
+            }
+            return try await writer.finish().size
+        }
+        for allowed in 1...10 {
+            opener.yield()
+            // The chunk that is let through makes room for one more at most.
+            while sent.value < min(allowed, 10) { await Task.yield() }
+            #expect(sent.value <= allowed + 3)
+        }
+        opener.finish()
+        #expect(try await sender.value == 10)
     }
 }

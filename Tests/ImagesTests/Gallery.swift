@@ -3,6 +3,7 @@ import CloudCore
 import CloudStore
 import Foundation
 import ImageStores
+import NIOCore
 import Synchronization
 import Testing
 
@@ -29,30 +30,35 @@ final class FragileStore: ImageStore {
 
     init(_ base: FileImageStore) { self.base = base }
 
-    var name: String { base.name }
+    var kind: String { base.kind }
+    var isReadOnly: Bool { base.isReadOnly }
+    var properties: JSONObject { base.properties }
     /// What the next upload fails at.
     var failure: Failure? {
         get { next.withLock { $0 } }
         set { next.withLock { $0 = newValue } }
     }
 
-    func beginUpload(id: String) async throws -> any ImageUpload {
-        FragileUpload(base: try await base.beginUpload(id: id), failure: failure)
+    func beginUpload(id: String, expectedSize: Int?) async throws -> any ImageUpload {
+        FragileUpload(base: try await base.beginUpload(id: id, expectedSize: expectedSize), failure: failure)
     }
     func open(_ location: String) async throws -> any ImageContent { try await base.open(location) }
     func remove(_ location: String) async throws { try await base.remove(location) }
     func locations() async throws -> [String] { try await base.locations() }
+    func url(of location: String) -> String { base.url(of: location) }
+    func location(of url: String) -> String? { base.location(of: url) }
+    func usage() async throws -> StoreUsage { try await base.usage() }
 }
 
 struct FragileUpload: ImageUpload {
     let base: any ImageUpload
     let failure: FragileStore.Failure?
 
-    func write(_ bytes: [UInt8]) async throws {
+    func append(_ bytes: ByteBuffer) async throws {
         if failure == .write { throw ImageStoreError.full }
-        try await base.write(bytes)
+        try await base.append(bytes)
     }
-    func commit() async throws -> StoredImage {
+    func commit() async throws -> String {
         if failure == .commit { throw ImageStoreError.io(operation: "fsync", errno: EIO) }
         return try await base.commit()
     }
@@ -74,7 +80,8 @@ final class Gallery: Sendable {
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(Images.migrations)
         store = FragileStore(try FileImageStore(folder: folder))
-        images = Images(database: database, store: store, options: options, collectGarbage: {})
+        images = Images(database: database, stores: StoreRegistry(default: NamedStore(id: "file", store: store)), options: options,
+            collectGarbage: {})
         server = try CloudServer(services: [images.api], authenticator: RoleTokens())
     }
 

@@ -34,4 +34,10 @@ int altostack_bind_mount(const char *source, const char *target);
 
 // Makes a started program close every file from this number on. An error number on failure.
 int altostack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+
+// Takes room on the disk for a file beforehand, without changing its length.
+int altostack_reserve(int descriptor, off_t length);
+
+// Tells the disk to begin writing a part of a file; does not wait for it.
+int altostack_begin_write_back(int descriptor, off_t offset, off_t length);
 #endif

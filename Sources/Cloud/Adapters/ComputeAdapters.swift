@@ -27,7 +27,7 @@ struct LocalImageSource: ImageSource {
         guard let content = try await images.content(imageID) else { throw ImageStoreError.missing(imageID) }
         var offset = 0
         while offset < content.size {
-            let bytes = try await content.read(at: offset, count: Self.chunk)
+            let bytes = try await content.bytes(at: offset, count: Self.chunk)
             guard !bytes.isEmpty else { throw ImageStoreError.missing(imageID) }
             try await write(bytes[...])
             offset += bytes.count

@@ -2,6 +2,7 @@ import CloudAPI
 import CloudCore
 import CloudPolicy
 import CloudStore
+import ImageStores
 
 /// Images one by one: describe, show, change, delete.
 struct ImageEndpoints: Sendable {
@@ -39,7 +40,10 @@ struct ImageEndpoints: Sendable {
             }
             try ImageRecords.insert(image, in: transaction)
         }
-        return .json(status: .created, headers: [.location: "\(request.serviceURL)/v2/images/\(image.id)"]) {
+        let headers: HTTPFields = [
+            .location: "\(request.serviceURL)/v2/images/\(image.id)", .imageStoreIDs: images.stores.ids.joined(separator: ","),
+        ]
+        return .json(status: .created, headers: headers) {
             images.view(image, request).write(to: &$0)
         }
     }
@@ -50,8 +54,8 @@ struct ImageEndpoints: Sendable {
         let blank = Image(
             id: body["id"]?.string ?? Identifier.uuid(), name: nil, owner: body["owner"]?.string ?? request.token?.projectID,
             status: .queued, visibility: .shared, diskFormat: nil, containerFormat: nil, minimumDiskGiB: 0, minimumMemoryMiB: 0,
-            size: nil, virtualSize: nil, md5: nil, sha512: nil, isProtected: false, isHidden: false, tags: [], properties: [:],
-            location: nil, createdAt: now, updatedAt: now)
+            size: nil, virtualSize: nil, md5: nil, hashAlgorithm: nil, hash: nil, isProtected: false, isHidden: false, tags: [],
+            properties: [:], locations: [], createdAt: now, updatedAt: now)
         var edit = ImageEdit(image: blank, isAdmin: request.isImageAdmin, limits: images.options.limits)
         for (name, value) in body where name != "id" && name != "owner" {
             guard name != "locations" else { throw ImageError.forbidden("Attribute 'locations' is reserved.") }

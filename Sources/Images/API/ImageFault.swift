@@ -8,6 +8,11 @@ enum ImageError: FaultConvertible {
     case conflict(String)
     case forbidden(String)
     case storeFull
+    /// What the request was about is not there any more.
+    case gone(String)
+    /// The image's bytes can't be accepted.
+    case unsupported(String)
+    case unavailable(String)
     case missing(String)
     case tooMany(String, attempted: Int, maximum: Int)
 
@@ -28,6 +33,9 @@ enum ImageError: FaultConvertible {
             Fault(
                 .contentTooLarge,
                 "The limit has been exceeded on the number of allowed image \(what). Attempted: \(attempted), Maximum: \(maximum)")
+        case .gone(let message): Fault(.gone, message)
+        case .unsupported(let message): Fault(.unsupportedMediaType, message)
+        case .unavailable(let message): Fault(.serviceUnavailable, message)
         }
     }
 }

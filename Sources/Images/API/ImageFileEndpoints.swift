@@ -1,15 +1,12 @@
 import CloudAPI
 import CloudCore
+import CloudCrypto
 import CloudStore
 import ImageStores
-import NIOCore
 
 /// Images' bytes: upload and download, in streams.
 struct ImageFileEndpoints: Sendable {
     let images: Images.Parts
-
-    /// How many bytes are handed to the store, or read from it, at once.
-    private static let chunk = 1 << 20
 
     var table: [Endpoint] {
         [
@@ -27,149 +24,123 @@ struct ImageFileEndpoints: Sendable {
 
     @Sendable private func upload(_ request: APIRequest) async throws -> APIResponse {
         let image = try await images.find(request)
-        guard await images.uploads.begin(image.id) else {
-            throw ImageError.conflict("Image \(image.id) is being uploaded already.")
-        }
+        let store = try store(request)
+        let size = try size(request)
+        try await begin(image.id)
         do {
-            try await change(image.id, from: .queued) { $0.status = .saving }
-            let stored = try await store(request.stream, id: image.id)
-            try await finish(image.id, stored)
-            await images.uploads.end(image.id)
+            try await images.ingest(request.stream, of: image, into: store, expectedSize: size) { stored in
+                try await finish(image.id, ImageLocation(store: store.id, location: stored.location), stored)
+            }
         } catch {
-            await images.uploads.end(image.id)
+            try await restore(image.id)
             throw error
         }
         return .empty()
     }
 
-    /// Changes an image that is in a state.
-    /// - Throws: 409 when it is in another, 404 when it is gone.
-    private func change(_ id: String, from status: Image.Status, _ change: @escaping @Sendable (inout Image) -> Void) async throws {
+    /// The store that the client names, or the default.
+    private func store(_ request: APIRequest) throws -> NamedStore {
+        guard let id = request.head.headerFields[.imageStore] else { return images.stores.defaultStore }
+        guard let store = images.stores[id] else { throw ImageError.badRequest("There is no store \(id).") }
+        return store
+    }
+
+    /// The size that the client announces beside or instead of `Content-Length`, which the server checks itself.
+    private func size(_ request: APIRequest) throws -> Int? {
+        guard let text = request.head.headerFields[.imageSize] else {
+            return request.head.headerFields[.contentLength].flatMap { Int($0) }
+        }
+        guard let size = Int(text), size >= 0 else {
+            throw ImageError.badRequest("Invalid or missing image size in request headers.")
+        }
+        guard size <= images.options.maximumSize else { throw Refusal.bodyTooLarge(limit: images.options.maximumSize) }
+        return size
+    }
+
+    /// Takes the image from queued to saving, which one client at a time can do.
+    /// - Throws: 409 when it is in another state, 400 when it lacks its formats, 404 when it is gone.
+    private func begin(_ id: String) async throws {
         try await images.database.write { transaction in
             guard var image = try ImageRecords.find(id, in: transaction) else { throw ImageError.notFound(id) }
-            guard image.status == status else {
+            guard image.status == .queued else {
                 throw ImageError.conflict("Image status transition from \(image.status.rawValue) to saving is not allowed")
             }
             guard image.diskFormat != nil, image.containerFormat != nil else {
                 throw ImageError.badRequest("Properties disk_format, container_format must be set prior to saving data.")
             }
-            change(&image)
-            image.updatedAt = .now
+            (image.status, image.updatedAt) = (.saving, .now)
             try ImageRecords.update(image, in: transaction)
         }
     }
 
-    /// Streams the bytes into the store; after a failure the image waits for its bytes again and no file is left.
-    private func store(_ stream: ByteStream, id: String) async throws -> StoredImage {
-        let upload = try await images.store.beginUpload(id: id)
-        do {
-            var pending: [UInt8] = []
-            pending.reserveCapacity(Self.chunk + 65536)
-            for try await buffer in stream {
-                pending.append(contentsOf: buffer.readableBytesView)
-                guard pending.count >= Self.chunk else { continue }
-                try await upload.write(pending)
-                pending.removeAll(keepingCapacity: true)
-            }
-            if !pending.isEmpty { try await upload.write(pending) }
-            return try await upload.commit()
-        } catch {
-            await upload.abort()
-            try await change(id, from: .saving) { $0.status = .queued }
-            if case ImageStoreError.full = error { throw ImageError.storeFull }
-            throw error
+    /// Lets the image wait for its bytes again, unless it was deleted meanwhile.
+    private func restore(_ id: String) async throws {
+        try await images.database.write { transaction in
+            guard var image = try ImageRecords.find(id, in: transaction), image.status == .saving else { return }
+            (image.status, image.updatedAt) = (.queued, .now)
+            try ImageRecords.update(image, in: transaction)
         }
     }
 
-    /// Makes the image active, or, when it was deleted meanwhile, its bytes garbage.
-    private func finish(_ id: String, _ stored: StoredImage) async throws {
-        let collect = images.collectGarbage
-        let isGone = try await images.database.write { transaction -> Bool in
+    /// Makes the image active.
+    /// - Throws: 410 when it was deleted meanwhile; its bytes are then removed again.
+    private func finish(_ id: String, _ place: ImageLocation, _ stored: StoredImage) async throws {
+        let algorithm = images.options.hashAlgorithm.rawValue
+        try await images.database.write { transaction in
             guard var image = try ImageRecords.find(id, in: transaction), image.status == .saving else {
-                try ImageRecords.discard(stored.location, in: transaction)
-                transaction.onCommit(collect)
-                return true
+                throw ImageError.gone("Image \(id) was deleted while it was uploaded.")
             }
-            (image.status, image.location, image.size) = (.active, stored.location, stored.size)
-            (image.md5, image.sha512, image.updatedAt) = (stored.md5, stored.sha512, .now)
+            (image.status, image.locations, image.size) = (.active, [place], stored.size)
+            (image.md5, image.hashAlgorithm, image.hash) = (stored.md5, algorithm, stored.hash)
+            (image.virtualSize, image.updatedAt) = (stored.verdict.virtualSize ?? image.virtualSize, .now)
             try ImageRecords.update(image, in: transaction)
-            return false
         }
-        if isGone { throw ImageError.notFound(id) }
     }
 
     // MARK: Download
 
     @Sendable private func download(_ request: APIRequest) async throws -> APIResponse {
-        let image = try await images.find(request)
-        guard image.status != .deactivated || request.token?.isAdmin == true else {
+        let seen = try await images.see(request)
+        let image = seen.image
+        guard image.status != .deactivated || request.isImageAdmin else {
             throw ImageError.forbidden("The requested image has been deactivated. Image data download is forbidden.")
         }
-        guard let location = image.location else { return .empty(status: .noContent) }
-        let content = try await images.store.open(location)
+        try request.authorize(images.target(seen, request))
+        let preferred = try preferredStores(request, seen)
+        guard let content = try await open(image, preferred) else { return .empty(status: .noContent) }
         var headers: HTTPFields = [.contentType: "application/octet-stream"]
         if let md5 = image.md5 { headers[.contentMD5] = md5 }
-        guard let range = try ByteRange.parse(request.head.headerFields[.range], size: content.size) else {
-            return APIResponse(
-                headers: headers, body: .stream(stream(content, 0..<content.size), length: content.size))
+        guard let range = try ByteRange.requested(by: request.head.headerFields, size: content.size) else {
+            return APIResponse(headers: headers, body: .stream(stream(content, 0..<content.size), length: content.size))
         }
         headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(content.size)"
         return APIResponse(
             status: .partialContent, headers: headers, body: .stream(stream(content, range), length: range.count))
     }
 
+    /// The stores of `?prefer=`, which have a rule of their own.
+    private func preferredStores(_ request: APIRequest, _ seen: SeenImage) throws -> [String] {
+        let ids = (request.query["prefer"] ?? "").split(separator: ",").map {
+            String($0.filter { !$0.isWhitespace })
+        }.filter { !$0.isEmpty }
+        guard !ids.isEmpty else { return [] }
+        try request.require("download_from_store", images.target(seen, request))
+        for id in ids where images.stores[id] == nil { throw ImageError.badRequest("Store '\(id)' is not configured.") }
+        return ids
+    }
+
+    /// The image's bytes; nil where there are none, or none any more.
+    private func open(_ image: Image, _ preferred: [String]) async throws -> (any ImageContent)? {
+        do {
+            return try await images.open(image, preferred: preferred)
+        } catch ImageStoreError.missing {
+            return nil
+        } catch {
+            throw ImageError.ofStore(error)
+        }
+    }
+
     private func stream(_ content: any ImageContent, _ range: Range<Int>) -> ByteStream {
-        ByteStream(ImageChunks(content: content, range: range, chunk: Self.chunk))
+        ByteStream(ImageChunks(content: content, range: range, chunk: Images.Parts.chunk))
     }
-}
-
-/// An image's bytes as chunks, read as they are asked for.
-struct ImageChunks: AsyncSequence, Sendable {
-    typealias Element = ByteBuffer
-    let content: any ImageContent
-    let range: Range<Int>
-    let chunk: Int
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        let content: any ImageContent
-        var rest: Range<Int>
-        let chunk: Int
-
-        mutating func next() async throws -> ByteBuffer? {
-            guard !rest.isEmpty else { return nil }
-            let bytes = try await content.read(at: rest.lowerBound, count: Swift.min(chunk, rest.count))
-            guard !bytes.isEmpty else { return nil }
-            rest = (rest.lowerBound + bytes.count)..<rest.upperBound
-            return ByteBuffer(bytes: bytes)
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(content: content, rest: range, chunk: chunk) }
-}
-
-/// A `Range` header with one range (RFC 9110 section 14.1.2).
-enum ByteRange {
-    /// The bytes asked for; nil when the header is absent or of another unit, which means all of them.
-    /// - Throws: 416 when no byte is in the range.
-    static func parse(_ header: String?, size: Int) throws -> Range<Int>? {
-        guard let header, let match = header.wholeMatch(of: /bytes=(\d*)-(\d*)/)?.output else { return nil }
-        let (first, last) = (Int(match.1), Int(match.2))
-        let range: Range<Int>? = switch (first, last) {
-        case (let first?, let last?): first <= last && first < size ? first..<min(last + 1, size) : nil
-        case (let first?, nil): first < size ? first..<size : nil
-        case (nil, let suffix?): suffix > 0 && size > 0 ? max(0, size - suffix)..<size : nil
-        case (nil, nil): nil
-        }
-        guard let range else {
-            throw Fault(
-                .rangeNotSatisfiable, "The requested range holds no byte of the image.",
-                headers: [.contentRange: "bytes */\(size)"])
-        }
-        return range
-    }
-}
-
-extension HTTPField.Name {
-    /// Glance sends the MD5 in hexadecimal under this name.
-    static let contentMD5 = HTTPField.Name("Content-MD5") ?? .contentLocation
 }

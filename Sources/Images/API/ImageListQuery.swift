@@ -10,7 +10,7 @@ struct ImageListQuery {
     /// What the page and the order are made of, which is no filter.
     private static let paging: Set = ["limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "visibility", "tag"]
     private static let texts: [String: SQL] = [
-        "owner": "owner", "checksum": "md5", "os_hash_value": "sha512",
+        "owner": "owner", "checksum": "md5", "os_hash_value": "hash_value", "os_hash_algo": "hash_algorithm",
     ]
     private static let lists: [String: SQL] = [
         "name": "name", "id": "id", "status": "status", "container_format": "container_format", "disk_format": "disk_format",
@@ -49,7 +49,6 @@ struct ImageListQuery {
         if let column = Self.texts[name] { return "\(column) = \(value)" }
         if let column = Self.numbers[name] { return "\(column) = \(try number(value))" }
         if name == "protected" { return "protected = \(try flag(name, value))" }
-        if name == "os_hash_algo" { return value == "sha512" ? "sha512 IS NOT NULL" : "1 = 0" }
         if name.hasSuffix("_min"), let column = Self.numbers[String(name.dropLast(4))] { return "\(column) >= \(try number(value))" }
         if name.hasSuffix("_max"), let column = Self.numbers[String(name.dropLast(4))] { return "\(column) <= \(try number(value))" }
         return ImageFilter.hasProperty(name, value)

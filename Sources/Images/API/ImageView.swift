@@ -19,8 +19,8 @@ struct ImageView: JSONWritable {
             json.member("size", image.size)
             json.member("virtual_size", image.virtualSize)
             json.member("checksum", image.md5)
-            json.member("os_hash_algo", image.sha512 == nil ? nil : "sha512")
-            json.member("os_hash_value", image.sha512)
+            json.member("os_hash_algo", image.hashAlgorithm)
+            json.member("os_hash_value", image.hash)
             json.member("protected", image.isProtected)
             json.member("os_hidden", image.isHidden)
             json.member("tags", image.tags)
@@ -29,6 +29,7 @@ struct ImageView: JSONWritable {
             json.member("self", "/v2/images/\(image.id)")
             json.member("file", "/v2/images/\(image.id)/file")
             json.member("schema", "/v2/schemas/image")
+            if !image.locations.isEmpty { json.member("stores", image.stores.joined(separator: ",")) }
             for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) where !ImageSchemas.hidden.contains(name) {
                 json.member(name, value)
             }

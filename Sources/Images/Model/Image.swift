@@ -19,14 +19,16 @@ struct Image: Sendable, Hashable {
     var size: Int?
     var virtualSize: Int?
     var md5: String?
-    var sha512: String?
+    /// The digest beside MD5, and by which algorithm, as in `sha512`.
+    var hashAlgorithm: String?
+    var hash: String?
     var isProtected: Bool
     var isHidden: Bool
     var tags: [String]
     /// Custom properties.
     var properties: [String: String]
-    /// The store's location, once there are bytes.
-    var location: String?
+    /// Where the bytes are, once there are any; the first is the one that was there first.
+    var locations: [ImageLocation]
     let createdAt: Timestamp
     var updatedAt: Timestamp
 

@@ -1,3 +1,5 @@
+import CloudCrypto
+
 /// The operator's choices for images.
 public struct ImageOptions: Sendable {
     /// The largest image in bytes (upstream's image_size_cap: 1 TiB).
@@ -8,6 +10,8 @@ public struct ImageOptions: Sendable {
     public var maximumPageSize = 1000
     /// How many things an image may have.
     public var limits = Limits()
+    /// The digest of new images beside MD5 (upstream's hashing_algorithm).
+    public var hashAlgorithm = Digest.Algorithm.sha512
 
     /// Upstream's defaults.
     public init() {}

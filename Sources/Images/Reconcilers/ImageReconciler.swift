@@ -10,36 +10,29 @@ struct ImageReconciler: Reconciler {
     let name = "images.garbage"
     let interval = Duration.seconds(300)
     let database: any Database
-    let store: any ImageStore
+    let stores: StoreRegistry
     let uploads: UploadRegistry
     let logger = Logger(label: "images")
 
     /// Removes what is marked, then what is not known.
     func reconcile() async throws {
-        for location in try await database.read({ try ImageRecords.garbage(in: $0) }) {
-            try await store.remove(location)
-            try await database.write { try ImageRecords.forget(garbage: location, in: $0) }
+        for garbage in try await database.read({ try ImageLocationRecords.garbage(in: $0) }) {
+            // A store that is not configured any more is the operator's to empty.
+            if let store = stores[garbage.store]?.store, !store.isReadOnly { try await store.remove(garbage.location) }
+            try await database.write { try ImageLocationRecords.forget(garbage: garbage, in: $0) }
         }
-        // Listed before the rows are read: an upload under way is committed to the store first and to the database
-        // afterwards, and stands in the registry in between.
-        let present = try await store.locations()
+        for store in stores.all where !store.store.isReadOnly { try await removeOrphans(in: store) }
+    }
+
+    /// Listed before the rows are read: an upload under way is committed to the store first and to the database
+    /// afterwards, and stands in the registry in between.
+    private func removeOrphans(in store: NamedStore) async throws {
+        let present = try await store.store.locations()
         guard await uploads.isEmpty else { return }
-        let known = Set(try await database.read { try ImageRecords.locations(in: $0) })
+        let known = try await database.read { try ImageLocationRecords.known(store: store.id, in: $0) }
         for orphan in present where !known.contains(orphan) {
-            logger.notice("removing bytes without an image", metadata: ["location": "\(orphan)"])
-            try await store.remove(orphan)
+            logger.notice("removing bytes without an image", metadata: ["store": "\(store.id)", "location": "\(orphan)"])
+            try await store.store.remove(orphan)
         }
     }
-}
-
-/// The uploads under way in this process.
-actor UploadRegistry {
-    private var images: Set<String> = []
-
-    var isEmpty: Bool { images.isEmpty }
-
-    /// - Returns: false when the image is being uploaded already.
-    func begin(_ id: String) -> Bool { images.insert(id).inserted }
-
-    func end(_ id: String) { images.remove(id) }
 }

@@ -25,6 +25,7 @@ enum ImageSchema {
             """,
             "CREATE INDEX image_members_by_project ON image_members (member_id, status)",
         ]),
+        ImageLocationRecords.migration,
     ])
 }
 
@@ -35,21 +36,23 @@ extension Image.Visibility: SQLConvertible {}
 enum ImageRecords {
     private static let columns: SQL = """
         id, name, owner, status, visibility, disk_format, container_format, min_disk, min_ram, size, virtual_size, md5, \
-        sha512, protected, hidden, tags, properties, location, created_at, updated_at
+        hash_algorithm, hash_value, protected, hidden, tags, properties, created_at, updated_at
         """
 
     private static func image(_ row: borrowing Row) throws -> Image {
-        let (tags, properties): (JSON, JSON) = (try row[15], try row[16])
+        let (tags, properties): (JSON, JSON) = (try row[16], try row[17])
         return Image(
             id: try row[0], name: try row[1], owner: try row[2], status: try row[3], visibility: try row[4],
             diskFormat: try row[5], containerFormat: try row[6], minimumDiskGiB: try row[7], minimumMemoryMiB: try row[8],
-            size: try row[9], virtualSize: try row[10], md5: try row[11], sha512: try row[12], isProtected: try row[13],
-            isHidden: try row[14], tags: tags.array?.compactMap(\.string) ?? [], properties: properties.stringDictionary,
-            location: try row[17], createdAt: try row[18], updatedAt: try row[19])
+            size: try row[9], virtualSize: try row[10], md5: try row[11], hashAlgorithm: try row[12], hash: try row[13],
+            isProtected: try row[14], isHidden: try row[15], tags: tags.array?.compactMap(\.string) ?? [],
+            properties: properties.stringDictionary, locations: [], createdAt: try row[18], updatedAt: try row[19])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Image? {
-        try reader.first("SELECT \(columns) FROM images WHERE id = \(id)", image)
+        guard var image = try reader.first("SELECT \(columns) FROM images WHERE id = \(id)", image) else { return nil }
+        image.locations = try ImageLocationRecords.of([id], in: reader)[id] ?? []
+        return image
     }
 
     static func insert(_ image: Image, in transaction: any Transaction) throws {
@@ -57,10 +60,11 @@ enum ImageRecords {
             """
             INSERT INTO images (\(columns)) VALUES (\(image.id), \(image.name), \(image.owner), \(image.status),
                 \(image.visibility), \(image.diskFormat), \(image.containerFormat), \(image.minimumDiskGiB),
-                \(image.minimumMemoryMiB), \(image.size), \(image.virtualSize), \(image.md5), \(image.sha512),
-                \(image.isProtected), \(image.isHidden), \(JSON.array(image.tags.map { .string($0) })),
-                \(JSON(image.properties)), \(image.location), \(image.createdAt), \(image.updatedAt))
+                \(image.minimumMemoryMiB), \(image.size), \(image.virtualSize), \(image.md5), \(image.hashAlgorithm),
+                \(image.hash), \(image.isProtected), \(image.isHidden), \(JSON.array(image.tags.map { .string($0) })),
+                \(JSON(image.properties)), \(image.createdAt), \(image.updatedAt))
             """)
+        if !image.locations.isEmpty { try ImageLocationRecords.replace(image.locations, of: image.id, in: transaction) }
     }
 
     static func update(_ image: Image, in transaction: any Transaction) throws {
@@ -70,46 +74,33 @@ enum ImageRecords {
                 visibility = \(image.visibility), disk_format = \(image.diskFormat),
                 container_format = \(image.containerFormat), min_disk = \(image.minimumDiskGiB),
                 min_ram = \(image.minimumMemoryMiB), size = \(image.size), virtual_size = \(image.virtualSize),
-                md5 = \(image.md5), sha512 = \(image.sha512), protected = \(image.isProtected), hidden = \(image.isHidden),
+                md5 = \(image.md5), hash_algorithm = \(image.hashAlgorithm), hash_value = \(image.hash),
+                protected = \(image.isProtected), hidden = \(image.isHidden),
                 tags = \(JSON.array(image.tags.map { .string($0) })), properties = \(JSON(image.properties)),
-                location = \(image.location), updated_at = \(image.updatedAt)
+                updated_at = \(image.updatedAt)
             WHERE id = \(image.id)
             """)
+        try ImageLocationRecords.replace(image.locations, of: image.id, in: transaction)
     }
 
     /// Removes an image; its bytes become garbage in the same transaction.
     static func delete(_ image: Image, in transaction: any Transaction) throws {
+        for location in image.locations { try ImageLocationRecords.discard(location, in: transaction) }
+        try transaction.execute("DELETE FROM image_locations WHERE image_id = \(image.id)")
         try transaction.execute("DELETE FROM images WHERE id = \(image.id)")
-        if let location = image.location { try discard(location, in: transaction) }
-    }
-
-    /// Marks bytes for removal.
-    static func discard(_ location: String, in transaction: any Transaction) throws {
-        try transaction.execute(
-            "INSERT INTO image_garbage (location) VALUES (\(location)) ON CONFLICT (location) DO NOTHING")
     }
 
     /// The images that match, the newest first.
     static func list(_ filter: ImageFilter, in reader: any Reader) throws -> [Image] {
-        try reader.all("SELECT \(columns) FROM images\(filter.clause)", image)
+        var images = try reader.all("SELECT \(columns) FROM images\(filter.clause)", image)
+        let locations = try ImageLocationRecords.of(images.map(\.id), in: reader)
+        for position in images.indices { images[position].locations = locations[images[position].id] ?? [] }
+        return images
     }
 
     /// Uploads that a crash cut off go back to waiting for their bytes.
     static func resetInterruptedUploads(in transaction: any Transaction) throws {
         try transaction.execute(
             "UPDATE images SET status = \(Image.Status.queued) WHERE status = \(Image.Status.saving)")
-    }
-
-    static func garbage(in reader: any Reader) throws -> [String] {
-        try reader.all("SELECT location FROM image_garbage") { try $0[0] }
-    }
-
-    static func forget(garbage location: String, in transaction: any Transaction) throws {
-        try transaction.execute("DELETE FROM image_garbage WHERE location = \(location)")
-    }
-
-    /// The locations that images refer to.
-    static func locations(in reader: any Reader) throws -> [String] {
-        try reader.all("SELECT location FROM images WHERE location IS NOT NULL") { try $0[0] }
     }
 }
