@@ -118,7 +118,7 @@ let package = Package(
         tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ImageInspection"),
-        tests("ImageStores", ["CloudCore", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
+        tests("ImageStores", ["CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
         tests("Images", service + ["CloudWorkflow", "ImageStores", .product(name: "NIOCore", package: "swift-nio")]),
         tests("MetadataDefinitions", service),
