@@ -123,6 +123,13 @@ class Program:
         except urllib.error.HTTPError as error:
             return error.code, error.headers, parsed(error.read())
 
+    def run(self, *arguments):
+        """Runs a command of the program's on its data folder; returns what it printed."""
+        done = subprocess.run([self.binary, *arguments, "--data-dir", str(self.directory)], capture_output=True, text=True,
+                              timeout=60, check=False)
+        expect(done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
     def tail(self, lines=40):
         self.log.flush()
         text = (self.directory / "check.log").read_text(errors="replace")

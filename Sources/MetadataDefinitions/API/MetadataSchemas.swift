@@ -30,7 +30,7 @@ enum MetadataSchemas {
 
     /// Properties by name.
     private static let properties: Schema = .map(
-        names: "(?s).{1,80}", values: .object(propertyMembers, required: ["title", "type"]))
+        names: #"[\s\S]{1,80}"#, values: .object(propertyMembers, required: ["title", "type"]))
 
     private static let objectMembers: [(name: String, schema: Schema)] = [
         ("name", name), ("description", .string()), ("required", texts), ("properties", properties),
