@@ -17,13 +17,15 @@ struct CloudHosts: Sendable {
     /// Hosts that exist in memory; their guests survive restarts in a file of the data folder.
     static func simulated(bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String) -> CloudHosts {
         let count = settings[CloudSettingKeys.simulatedHosts]
-        let names = count == 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
+        // The network's controller needs a data plane even where there is no compute host.
+        let names = count <= 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
         let latency = settings[CloudSettingKeys.simulatedLatency]
         let plane = SimulatedDataPlane(faults: .init(latency: latency))
         var (network, compute): ([NetworkAgent], [ComputeAgent]) = ([], [])
         for (position, name) in names.enumerated() {
             let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: .init(latency: latency)))
             network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
+            guard count > 0 else { continue }
             var options = SimulatedHypervisor.Options()
             options.seed = UInt64(position + 1)
             if latency > .zero {
@@ -73,6 +75,8 @@ struct CloudHosts: Sendable {
     func run() async throws {
         try await withThrowingTaskGroup { group in
             for agent in compute { group.addTask { try await agent.run() } }
+            // Without a host there is nothing to run, and the roles last as long as the program all the same.
+            if compute.isEmpty { group.addTask { while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) } } }
             try await group.waitForAll()
         }
         for agent in network { await agent.stop() }

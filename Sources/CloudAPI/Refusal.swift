@@ -23,6 +23,8 @@ public enum Refusal: Sendable {
     case bodyIncomplete
     /// The body is of a media type the endpoint does not take; these it does.
     case unsupportedMediaType(String, supported: [String])
+    /// There is a body, or should be one, whose media type the request does not name.
+    case missingMediaType(hasBody: Bool)
     /// The body is not JSON.
     case malformedJSON(JSONError)
     /// The body breaks the endpoint's schema.
@@ -50,8 +52,9 @@ public enum Refusal: Sendable {
         case .unsupportedMicroversion: .notAcceptable
         case .unauthenticated: .unauthorized
         case .bodyTooLarge: .contentTooLarge
-        case .unsupportedMediaType: .unsupportedMediaType
-        case .malformedPath, .malformedMicroversion, .malformedJSON, .invalidBody, .invalidQuery, .bodyIncomplete:
+        case .unsupportedMediaType, .missingMediaType(hasBody: false): .unsupportedMediaType
+        case .malformedPath, .malformedMicroversion, .malformedJSON, .invalidBody, .invalidQuery, .bodyIncomplete,
+            .missingMediaType(hasBody: true):
             .badRequest
         case .denied: .forbidden
         case .internalError: .internalServerError
@@ -73,6 +76,7 @@ public enum Refusal: Sendable {
         case .bodyIncomplete: "The request's body ended before its declared length."
         case .unsupportedMediaType(let type, let supported):
             "Unsupported Content-Type \(type). Supported: \(supported.joined(separator: ", "))."
+        case .missingMediaType: "The request does not name its body's media type in the header Content-Type."
         case .malformedJSON(let error): "The request body is not valid JSON. \(error.description)"
         case .invalidBody(let violation), .invalidQuery(let violation): violation.description
         case .denied(let rule): "Policy doesn't allow \(rule) to be performed."

@@ -19,16 +19,18 @@ public struct ServiceAPI: Sendable {
     public let rules: [PolicyRule]
     /// A second header for the request's id, such as Nova's `x-compute-request-id`; nil for services without.
     public let requestIDHeader: HTTPField.Name?
+    /// How it reads HTTP.
+    public let conventions: HTTPConventions
 
     /// A service's front.
     public init(
         type: String, name: String, path: String, envelope: ErrorEnvelope,
         microversions: MicroversionPolicy? = nil, endpoints: [Endpoint], rules: [PolicyRule],
-        requestIDHeader: HTTPField.Name? = nil
+        requestIDHeader: HTTPField.Name? = nil, conventions: HTTPConventions = .standard
     ) {
         (self.type, self.name, self.path, self.envelope) = (type, name, path, envelope)
         (self.microversions, self.endpoints, self.rules) = (microversions, endpoints, rules)
-        self.requestIDHeader = requestIDHeader
+        (self.requestIDHeader, self.conventions) = (requestIDHeader, conventions)
     }
 
     /// The same front with a further module's part of the service: its operations behind the service's own, and its

@@ -44,6 +44,11 @@ enum Claims {
         return isChanged
     }
 
+    /// - Throws: `PlacementError.concurrentUpdate` when a consumer is not what the writer believes.
+    static func checkConsumers(_ claims: [ConsumerClaim], in reader: any Reader) throws {
+        for claim in claims { _ = try consumer(claim, in: reader) }
+    }
+
     /// The consumer as it shall be, if it is what the writer believes.
     private static func consumer(_ claim: ConsumerClaim, in reader: any Reader) throws -> Consumer {
         let present = try AllocationRecords.consumer(claim.consumer, in: reader)
@@ -63,7 +68,7 @@ enum Claims {
             throw PlacementError.badRequest("Allocation for resource provider '\(unknown)' that does not exist.")
         }
         if let unknown = try ResourceClassRecords.unknown(classes, in: reader).first {
-            throw PlacementError.badRequest("Unable to allocate inventory: No such resource class \(unknown).")
+            throw PlacementError.noResourceClass(unknown)
         }
     }
 }
@@ -83,24 +88,27 @@ struct Room: Sendable {
         for claim in claims.sorted(by: { $0.consumer < $1.consumer }) {
             for (provider, resources) in claim.resources.sorted(by: { $0.key < $1.key }) {
                 for (resourceClass, amount) in resources.sorted(by: { $0.key < $1.key }) {
+                    let inventory = try inventory(for: amount, resourceClass, provider)
+                    // What an inventory admits is far from what overflows.
                     wanted[provider, default: [:]][resourceClass, default: 0] += amount
-                    let sum = wanted[provider]?[resourceClass] ?? amount
-                    try check(amount, sum, resourceClass, provider)
+                    let after = (others[provider]?[resourceClass] ?? 0) + (wanted[provider]?[resourceClass] ?? amount)
+                    let isLess = before[provider]?[resourceClass].map { after <= $0 } ?? false
+                    guard after <= inventory.capacity || isLess else {
+                        throw ClaimRefused(reason: .capacity, resourceClass: resourceClass, provider: provider)
+                    }
                 }
             }
         }
     }
 
-    private func check(_ amount: Int, _ sum: Int, _ resourceClass: String, _ provider: String) throws(ClaimRefused) {
+    /// The inventory that an amount is to come from.
+    private func inventory(for amount: Int, _ resourceClass: String, _ provider: String) throws(ClaimRefused) -> Inventory {
         guard let inventory = inventories[provider]?[resourceClass] else {
             throw ClaimRefused(reason: .noInventory, resourceClass: resourceClass, provider: provider)
         }
         guard inventory.admits(amount) else {
             throw ClaimRefused(reason: .unit, resourceClass: resourceClass, provider: provider)
         }
-        let after = (others[provider]?[resourceClass] ?? 0) + sum
-        if after <= inventory.capacity { return }
-        if let before = before[provider]?[resourceClass], after <= before { return }
-        throw ClaimRefused(reason: .capacity, resourceClass: resourceClass, provider: provider)
+        return inventory
     }
 }

@@ -91,9 +91,8 @@ enum Providers {
     }
 
     private static func refusal(_ provider: ResourceProvider, _ action: String, _ reason: String) -> PlacementError {
-        let verb = action == "create" ? "create" : "save"
-        return .badRequest(
-            "Unable to \(verb) resource provider \(provider.uuid): Object action \(action) failed because: \(reason)")
+        let what = action == "create" ? "create resource provider \"\(provider.name)\"," : "save resource provider"
+        return .badRequest("Unable to \(what) \(provider.uuid): Object action \(action) failed because: \(reason)")
     }
 
     static func delete(_ uuid: String, in transaction: any Transaction) throws {

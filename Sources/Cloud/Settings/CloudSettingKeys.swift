@@ -104,7 +104,7 @@ public enum CloudSettingKeys {
 
     // MARK: Simulation
 
-    static let simulatedHosts = SettingKey("simulation.hosts", default: 1, in: 1...10_000, "How many compute hosts are simulated.")
+    static let simulatedHosts = SettingKey("simulation.hosts", default: 1, in: 0...10_000, "How many compute hosts are simulated.")
     static let simulatedLatency = SettingKey<Duration>(
         "simulation.latency", default: .zero, in: .zero...(.seconds(600)),
         "How long simulated hosts take for each thing they do, in seconds.")

@@ -5,9 +5,10 @@ import HTTPTypes
 enum RequestDecoding {
     /// The body, as JSON or as a stream.
     static func body(
-        _ endpoint: Endpoint, _ exchange: Exchange, limit: Int
+        _ endpoint: Endpoint, _ exchange: Exchange, limit: Int, conventions: HTTPConventions
     ) async throws -> (json: JSON, stream: ByteStream) {
         let reader = exchange.request.body
+        if conventions.requiresMediaType { try checkMediaType(exchange, endpoint) }
         switch endpoint.body {
         case .none: return (.null, .empty)
         case .json(let schema): return (try await json(exchange, schema, limit), .empty)
@@ -42,7 +43,15 @@ enum RequestDecoding {
         return json
     }
 
-    /// A missing media type passes, as upstream lets it.
+    /// Turns away bodies, and requests that should have one, that do not say what they are.
+    private static func checkMediaType(_ exchange: Exchange, _ endpoint: Endpoint) throws(Refusal) {
+        guard (exchange.head.headerFields[.contentType] ?? "").isEmpty else { return }
+        guard exchange.request.body.hasEnded else { throw .missingMediaType(hasBody: true) }
+        if case .none = endpoint.body { return }
+        throw .missingMediaType(hasBody: false)
+    }
+
+    /// A missing media type passes, as most of upstream lets it.
     private static func check(_ head: HTTPRequest, _ supported: [String]) throws(Refusal) {
         guard let type = head.headerFields[.contentType], !type.isEmpty, !supported.contains("*/*") else { return }
         let essence = type.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()

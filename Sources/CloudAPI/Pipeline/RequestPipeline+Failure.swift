@@ -12,6 +12,12 @@ extension RequestPipeline {
         if fault.status == .unauthorized, !fault.headers.contains(.wwwAuthenticate) {
             fault.headers[.wwwAuthenticate] = "Keystone uri=\"\(identityURL(exchange))\""
         }
+        if services[exchange.service].api.conventions.negotiatesErrors,
+            let page = ErrorPage(fault, accept: exchange.head.headerFields[.accept])
+        {
+            fault.headers[.contentType] = page.mediaType
+            return APIResponse(status: fault.status, headers: fault.headers, body: .bytes(page.body))
+        }
         if !fault.headers.contains(.contentType) { fault.headers[.contentType] = "application/json" }
         return APIResponse(
             status: fault.status, headers: fault.headers,

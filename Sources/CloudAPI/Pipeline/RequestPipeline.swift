@@ -72,23 +72,32 @@ final class RequestPipeline: Sendable {
         guard let path = RequestPath(target: head.path ?? "/") else { throw Refusal.malformedPath }
         let match = router.match(path)
         exchange.service = match.service
+        let conventions = services[match.service].api.conventions
+        if conventions.negotiatesFirst { try negotiate(&exchange) }
         guard !match.routes.isEmpty else { throw Refusal.unknownPath(String(path.raw)) }
         let candidates = match.routes(for: head.method)
         guard let first = candidates.first else {
+            if conventions.declaredMethodsOnly {
+                throw Refusal.unknownMethod(head.method.rawValue, allowed: match.declared)
+            }
             if head.method == .options {
                 return .empty(status: .ok, headers: [.allow: match.allowed.joined(separator: ", ")])
             }
             throw Refusal.unknownMethod(head.method.rawValue, allowed: match.allowed)
         }
-        if let policy = services[match.service].api.microversions, first.endpoint.negotiates {
-            exchange.microversion = try MicroversionRequest.negotiate(
-                head.headerFields, policy, legacyHeader: services[match.service].legacyVersionHeader)
-        }
+        if first.endpoint.negotiates { try negotiate(&exchange) }
         let version = exchange.microversion
         let route = version.map { version in candidates.first { $0.endpoint.microversions.contains(version) } } ?? first
         guard let route else { throw Refusal.unknownPath(String(path.raw)) }
         exchange.route = route
         return try await perform(route, match.values, path, &exchange)
+    }
+
+    private func negotiate(_ exchange: inout Exchange) throws {
+        let service = services[exchange.service]
+        guard let policy = service.api.microversions else { return }
+        exchange.microversion = try MicroversionRequest.negotiate(
+            exchange.head.headerFields, policy, legacyHeader: service.legacyVersionHeader)
     }
 
     private func perform(
@@ -102,7 +111,8 @@ final class RequestPipeline: Sendable {
         if case .rule = endpoint.access {
             guard authorizer.allowsDeclared(Authorizer.callerTarget(of: exchange.token)) else { throw authorizer.denial() }
         }
-        let body = try await RequestDecoding.body(endpoint, exchange, limit: options.bodyLimit)
+        let body = try await RequestDecoding.body(
+            endpoint, exchange, limit: options.bodyLimit, conventions: services[route.service].api.conventions)
         let query = try RequestDecoding.query(endpoint, path.query)
         let origin = RequestOrigin.url(exchange.head, options)
         let request = APIRequest(

@@ -25,7 +25,8 @@ struct ResponseFinisher: Sendable {
 
     private func addVersion(_ headers: inout HTTPFields, _ exchange: Exchange, _ front: ServiceFront) {
         guard let policy = front.api.microversions, exchange.route?.endpoint.negotiates ?? true else { return }
-        append(&headers, .vary, HTTPField.Name.openStackAPIVersion.rawName)
+        let name = HTTPField.Name.openStackAPIVersion
+        append(&headers, .vary, front.api.conventions.negotiatesFirst ? name.canonicalName : name.rawName)
         if let name = front.legacyVersionHeader { append(&headers, .vary, name.rawName) }
         guard let version = exchange.microversion else { return }
         headers[.openStackAPIVersion] = "\(policy.service) \(version)"

@@ -95,4 +95,7 @@ extension Router.Match {
         methods.insert("OPTIONS")
         return methods.sorted()
     }
+
+    /// The methods the path is declared with.
+    var declared: [String] { Set(routes.map(\.endpoint.method.rawValue)).sorted() }
 }

@@ -22,7 +22,8 @@ public indirect enum Schema: Sendable {
     /// An object: its known members, those that must be there, and what others may be (nil: there may be none).
     case object([(name: String, schema: Schema)], required: [String] = [], additional: Schema? = nil)
     /// An object used as a map: the pattern of its names and the schema of its values.
-    case map(names: String, values: Schema)
+    /// It has so many members at least.
+    case map(names: String, values: Schema, minimum: Int = 0)
     /// What any of these admit.
     case anyOf([Schema])
 
@@ -49,9 +50,15 @@ public struct SchemaViolation: Error, Sendable, Hashable {
     public let path: [String]
     /// What is wrong there, for the user.
     public let reason: String
+    /// The keyword of JSON Schema that the value breaks, such as `maxLength`; empty for rules beyond JSON Schema.
+    public let keyword: String
+    /// The value; nil where the reason names what is wrong by itself.
+    public let value: JSON?
 
     /// A violation.
-    public init(path: [String], reason: String) { (self.path, self.reason) = (path, reason) }
+    public init(path: [String], reason: String, keyword: String = "", value: JSON? = nil) {
+        (self.path, self.reason, self.keyword, self.value) = (path, reason, keyword, value)
+    }
 }
 
 extension SchemaViolation: CustomStringConvertible {

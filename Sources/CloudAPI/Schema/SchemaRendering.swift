@@ -26,9 +26,10 @@ extension Schema: JSONWritable {
         case .array(let element, let count, let unique): Self.writeArray(element, count, unique, to: &json)
         case .object(let members, let required, let additional):
             Self.writeObject(members, required, additional, to: &json)
-        case .map(let names, let values):
+        case .map(let names, let values, let minimum):
             json.member("type", "object")
             json.member("patternProperties") { $0.object { $0.member("^(?:\(names))$", values) } }
+            if minimum > 0 { json.member("minProperties", minimum) }
             json.member("additionalProperties", false)
         case .anyOf(let schemas): json.member("anyOf", array: schemas)
         }
@@ -90,7 +91,7 @@ extension Schema {
         case .array(let element, _, _): element.patterns
         case .object(let members, _, let additional):
             members.flatMap(\.schema.patterns) + (additional?.patterns ?? [])
-        case .map(let names, let values): [names] + values.patterns
+        case .map(let names, let values, _): [names] + values.patterns
         case .anyOf(let schemas): schemas.flatMap(\.patterns)
         }
     }

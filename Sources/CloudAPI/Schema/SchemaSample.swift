@@ -13,7 +13,7 @@ extension Schema {
         case .oneOf(let values): values.first ?? .null
         case .array(let element, let count, _): .array(Array(repeating: element.sample, count: count?.lowerBound ?? 0))
         case .object(let members, let required, _): Self.object(members, required)
-        case .map: .object(JSONObject())
+        case .map(let names, let values, let minimum): Self.map(names, values, minimum)
         case .anyOf(let schemas): schemas.first?.sample ?? .null
         }
     }
@@ -21,6 +21,12 @@ extension Schema {
     private static func object(_ members: [(name: String, schema: Schema)], _ required: [String]) -> JSON {
         var object = JSONObject()
         for name in required { object[name] = members.first { $0.name == name }?.schema.sample ?? .null }
+        return .object(object)
+    }
+
+    private static func map(_ names: String, _ values: Schema, _ minimum: Int) -> JSON {
+        var object = JSONObject()
+        if minimum > 0 { object[text(nil, names, nil)] = values.sample }
         return .object(object)
     }
 

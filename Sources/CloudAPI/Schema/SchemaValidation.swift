@@ -15,14 +15,15 @@ extension Schema {
         guard case .object(let members, let required, let additional) = self else { return }
         var validator = SchemaValidator(isLenient: true)
         for name in required where query[name] == nil {
-            throw SchemaViolation(path: [], reason: "'\(name)' is a required property")
+            throw SchemaViolation(path: [], reason: "'\(name)' is a required property", keyword: "required")
         }
         var seen: Set<String> = []
         for item in query.items {
             let known = members.first { $0.name == item.name }?.schema
             guard let schema = known ?? additional else {
                 throw SchemaViolation(
-                    path: [], reason: "Additional properties are not allowed ('\(item.name)' was unexpected)")
+                    path: [], reason: "Additional properties are not allowed ('\(item.name)' was unexpected)",
+                    keyword: "additionalProperties")
             }
             var value = JSON.string(item.value)
             if case .array = schema {
@@ -42,7 +43,10 @@ struct SchemaValidator {
 
     init(isLenient: Bool) { self.isLenient = isLenient }
 
-    private func violation(_ reason: String) -> SchemaViolation { SchemaViolation(path: path, reason: reason) }
+    /// - Parameter value: the value that is wrong; nil where the reason says what is.
+    private func violation(_ reason: String, _ keyword: String, _ value: JSON? = nil) -> SchemaViolation {
+        SchemaViolation(path: path, reason: reason, keyword: keyword, value: value)
+    }
 
     mutating func check(_ value: JSON, _ schema: Schema, at place: String) throws(SchemaViolation) {
         path.append(place)
@@ -53,97 +57,98 @@ struct SchemaValidator {
     mutating func check(_ value: JSON, _ schema: Schema) throws(SchemaViolation) {
         switch schema {
         case .any: return
-        case .null: guard value.isNull else { throw violation("is not of type 'null'") }
+        case .null: guard value.isNull else { throw violation("is not of type 'null'", "type", value) }
         case .boolean(let lenient): try checkBoolean(value, lenient)
         case .integer(let range, let lenient): try checkInteger(value, range, lenient)
         case .number(let range): try checkNumber(value, range)
         case .string(let length, let pattern, let format): try checkString(value, length, pattern, format)
         case .oneOf(let values):
             guard values.contains(value) else {
-                throw violation("is not one of [\(values.map(\.text).joined(separator: ", "))]")
+                throw violation("is not one of [\(values.map(\.text).joined(separator: ", "))]", "enum", value)
             }
         case .array(let element, let count, let unique): try checkArray(value, element, count, unique)
         case .object(let members, let required, let additional):
             try checkObject(value, members, required, additional)
-        case .map(let names, let values): try checkMap(value, names, values)
+        case .map(let names, let values, let minimum): try checkMap(value, names, values, minimum)
         case .anyOf(let schemas): try checkAny(value, schemas)
         }
     }
 
     private func checkBoolean(_ value: JSON, _ lenient: Bool) throws(SchemaViolation) {
         if value.bool != nil { return }
-        guard lenient || isLenient, value.lenientBool != nil else { throw violation("is not of type 'boolean'") }
+        guard lenient || isLenient, value.lenientBool != nil else { throw violation("is not of type 'boolean'", "type", value) }
     }
 
     private func checkInteger(_ value: JSON, _ range: ClosedRange<Int>?, _ lenient: Bool) throws(SchemaViolation) {
         guard let number = value.int ?? (lenient || isLenient ? value.lenientInt : nil) else {
-            throw violation("is not of type 'integer'")
+            throw violation("is not of type 'integer'", "type", value)
         }
         guard let range else { return }
-        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)") }
-        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)") }
+        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)", "minimum", value) }
+        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)", "maximum", value) }
     }
 
     private func checkNumber(_ value: JSON, _ range: ClosedRange<Double>?) throws(SchemaViolation) {
         guard let number = value.double ?? (isLenient ? value.string.flatMap { Double($0) } : nil), number.isFinite
-        else { throw violation("is not of type 'number'") }
+        else { throw violation("is not of type 'number'", "type", value) }
         guard let range else { return }
-        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)") }
-        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)") }
+        guard number >= range.lowerBound else { throw violation("is less than the minimum of \(range.lowerBound)", "minimum", value) }
+        guard number <= range.upperBound else { throw violation("is greater than the maximum of \(range.upperBound)", "maximum", value) }
     }
 
     private func checkString(
         _ value: JSON, _ length: ClosedRange<Int>?, _ pattern: String?, _ format: Schema.Format?
     ) throws(SchemaViolation) {
-        guard let text = value.string else { throw violation("is not of type 'string'") }
+        guard let text = value.string else { throw violation("is not of type 'string'", "type", value) }
         if let length {
             let count = text.unicodeScalars.count
             guard count >= length.lowerBound else {
-                throw violation("is too short, the minimum length is \(length.lowerBound)")
+                throw violation("is too short, the minimum length is \(length.lowerBound)", "minLength", value)
             }
             guard count <= length.upperBound else {
-                throw violation("is too long, the maximum length is \(length.upperBound)")
+                throw violation("is too long, the maximum length is \(length.upperBound)", "maxLength", value)
             }
         }
-        if let pattern, !PatternCache.matches(text, pattern) { throw violation("does not match '\(pattern)'") }
-        if let format, !format.admits(text) { throw violation("is not a '\(format.rawValue)'") }
+        if let pattern, !PatternCache.matches(text, pattern) { throw violation("does not match '\(pattern)'", "pattern", value) }
+        if let format, !format.admits(text) { throw violation("is not a '\(format.rawValue)'", "format", value) }
     }
 
     private mutating func checkArray(
         _ value: JSON, _ element: Schema, _ count: ClosedRange<Int>?, _ unique: Bool
     ) throws(SchemaViolation) {
-        guard let elements = value.array else { throw violation("is not of type 'array'") }
+        guard let elements = value.array else { throw violation("is not of type 'array'", "type", value) }
         if let count {
             guard elements.count >= count.lowerBound else {
-                throw violation("is too short, the minimum number of items is \(count.lowerBound)")
+                throw violation("is too short, the minimum number of items is \(count.lowerBound)", "minItems", value)
             }
             guard elements.count <= count.upperBound else {
-                throw violation("is too long, the maximum number of items is \(count.upperBound)")
+                throw violation("is too long, the maximum number of items is \(count.upperBound)", "maxItems", value)
             }
         }
-        if unique, Set(elements).count != elements.count { throw violation("has non-unique elements") }
+        if unique, Set(elements).count != elements.count { throw violation("has non-unique elements", "uniqueItems", value) }
         for (position, item) in elements.enumerated() { try check(item, element, at: String(position)) }
     }
 
     private mutating func checkObject(
         _ value: JSON, _ members: [(name: String, schema: Schema)], _ required: [String], _ additional: Schema?
     ) throws(SchemaViolation) {
-        guard let object = value.object else { throw violation("is not of type 'object'") }
-        for name in required where object[name] == nil { throw violation("'\(name)' is a required property") }
+        guard let object = value.object else { throw violation("is not of type 'object'", "type", value) }
+        for name in required where object[name] == nil { throw violation("'\(name)' is a required property", "required") }
         for member in object {
             if let known = members.first(where: { $0.name == member.name })?.schema ?? additional {
                 try check(member.value, known, at: member.name)
             } else {
-                throw violation("Additional properties are not allowed ('\(member.name)' was unexpected)")
+                throw violation("Additional properties are not allowed ('\(member.name)' was unexpected)", "additionalProperties")
             }
         }
     }
 
-    private mutating func checkMap(_ value: JSON, _ names: String, _ values: Schema) throws(SchemaViolation) {
-        guard let object = value.object else { throw violation("is not of type 'object'") }
+    private mutating func checkMap(_ value: JSON, _ names: String, _ values: Schema, _ minimum: Int) throws(SchemaViolation) {
+        guard let object = value.object else { throw violation("is not of type 'object'", "type", value) }
+        guard object.count >= minimum else { throw violation("does not have enough properties", "minProperties", value) }
         for member in object {
             guard PatternCache.matches(member.name, names) else {
-                throw violation("'\(member.name)' does not match any of the regexes: '\(names)'")
+                throw violation("'\(member.name)' does not match any of the regexes: '\(names)'", "additionalProperties")
             }
             try check(member.value, values, at: member.name)
         }
@@ -163,7 +168,7 @@ struct SchemaValidator {
             }
         }
         guard let deepest, deepest.path.count > path.count || schemas.count == 1 else {
-            throw violation("is not valid under any of the given schemas")
+            throw violation("is not valid under any of the given schemas", "anyOf", value)
         }
         throw deepest
     }

@@ -14,10 +14,8 @@ struct AggregateEndpoints: Sendable {
                 handler: list),
             Endpoint(
                 .put, path, "Set a provider's aggregates", microversions: .from(1, 1), access: .rule(rule + ":update"),
-                body: .versioned([
-                    (Microversion(1, 1), PlacementSchemas.aggregates),
-                    (Microversion(1, 19), PlacementSchemas.aggregatesWithGeneration),
-                ]), handler: set),
+                // Either form passes here: that there is no such provider is said before which form is right.
+                body: .json(.anyOf([PlacementSchemas.aggregatesWithGeneration, PlacementSchemas.aggregates])), handler: set),
         ]
     }
 
@@ -31,14 +29,17 @@ struct AggregateEndpoints: Sendable {
     }
 
     @Sendable private func set(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let uuid = request["uuid"]
         let isGuarded = request.isAtLeast(19)
+        let schema = isGuarded ? PlacementSchemas.aggregatesWithGeneration : PlacementSchemas.aggregates
+        let body = request.body
         let names = isGuarded ? request.body["aggregates"]?.array : request.body.array
         let aggregates = (names ?? []).compactMap { $0.string?.canonicalUUID }
         let seen = request.body["resource_provider_generation"]?.int ?? -1
         let generation = try await database.write { transaction in
-            let provider = isGuarded ? try Providers.get(uuid, seen: seen, in: transaction) : try Providers.get(uuid, in: transaction)
+            let provider = try Providers.get(uuid, in: transaction)
+            try schema.validate(body)
+            guard !isGuarded || provider.generation == seen else { throw PlacementError.staleProvider }
             try ProviderRecords.setAggregates(aggregates, of: uuid, in: transaction)
             // Before 1.19 a change of aggregates did not count.
             guard isGuarded else { return provider.generation }

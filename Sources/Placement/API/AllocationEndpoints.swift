@@ -20,7 +20,7 @@ struct AllocationEndpoints: Sendable {
                 body: .versioned(
                     [(Microversion(1, 0), PlacementSchemas.allocationList(hasOwner: false)),
                         (Microversion(1, 8), PlacementSchemas.allocationList(hasOwner: true))]
-                        + [12, 28, 34, 38].map { (Microversion(1, $0), PlacementSchemas.allocations(since: $0)) }),
+                        + [12, 28, 34, 38].map { (Microversion(1, $0), PlacementSchemas.allocations(since: $0, mayBeEmpty: $0 >= 28)) }),
                 success: .noContent, handler: set),
             Endpoint(
                 .delete, "/allocations/{consumer_uuid}", "Delete a consumer's allocations", access: .rule(rule + ":delete"),
@@ -106,25 +106,26 @@ struct AllocationEndpoints: Sendable {
     // MARK: Changing
 
     @Sendable private func set(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         guard let consumer = request["consumer_uuid"].canonicalUUID else {
             throw PlacementError.badRequest("Malformed consumer_uuid: \(request["consumer_uuid"])")
         }
-        let claim = try claim(consumer, request.body, request)
-        guard request.isAtLeast(28) || !claim.resources.isEmpty else {
-            throw PlacementError.badRequest("JSON does not validate: allocations: {} does not have enough properties")
+        let claim = ClaimBody.claim(consumer, request.body, isGuarded: request.isAtLeast(28))
+        do {
+            try await database.write { try Claims.write([claim], now: .now, in: $0) }
+        } catch PlacementError.noResourceClass(let name) {
+            throw PlacementError.badRequest(
+                "Unable to allocate inventory for consumer \(consumer): No such resource class \(name).")
         }
-        try await database.write { try Claims.write([claim], now: .now, in: $0) }
         return .empty()
     }
 
     @Sendable private func setMany(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
-        let claims = try (request.body.object ?? [:]).map { try claim($0.name, $0.value, request) }
-        guard !claims.isEmpty else {
-            throw PlacementError.badRequest("JSON does not validate: {} does not have enough properties")
+        let claims = try ClaimBody.claims(request.body, isGuarded: request.isAtLeast(28))
+        do {
+            try await database.write { try Claims.write(claims, now: .now, in: $0) }
+        } catch PlacementError.noResourceClass(let name) {
+            throw PlacementError.badRequest("Unable to allocate inventory: No such resource class \(name).")
         }
-        try await database.write { try Claims.write(claims, now: .now, in: $0) }
         return .empty()
     }
 
@@ -135,33 +136,44 @@ struct AllocationEndpoints: Sendable {
         }
         return .empty()
     }
+}
 
-    /// What a body says a consumer shall have.
-    private func claim(_ consumer: String, _ body: JSON, _ request: APIRequest) throws -> ConsumerClaim {
+/// What bodies say that consumers shall have.
+enum ClaimBody {
+    /// The owner of consumers that were made before 1.8 brought owners.
+    private static let unknownOwner = "00000000-0000-0000-0000-000000000000"
+
+    /// Several consumers' claims, by their UUIDs.
+    static func claims(_ body: JSON?, isGuarded: Bool) throws -> [ConsumerClaim] {
+        var seen: Set<String> = []
+        return try (body?.object ?? [:]).map { member in
+            let consumer = member.name.canonicalUUID ?? member.name
+            guard seen.insert(consumer).inserted else {
+                throw PlacementError.badRequest("The consumer \(consumer) comes more than once.")
+            }
+            return claim(consumer, member.value, isGuarded: isGuarded)
+        }
+    }
+
+    /// - Parameter isGuarded: whether the body says what its writer believes of the consumer (1.28).
+    static func claim(_ consumer: String, _ body: JSON, isGuarded: Bool) -> ConsumerClaim {
         var claim = ConsumerClaim(
-            consumer: consumer, projectID: body["project_id"]?.string ?? Self.unknownOwner,
-            userID: body["user_id"]?.string ?? Self.unknownOwner, type: body["consumer_type"]?.string, resources: [:])
-        if request.isAtLeast(28) { claim.expectation = .generation(body["consumer_generation"]?.int) }
+            consumer: consumer, projectID: body["project_id"]?.string ?? unknownOwner,
+            userID: body["user_id"]?.string ?? unknownOwner, type: body["consumer_type"]?.string, resources: [:])
+        if isGuarded { claim.expectation = .generation(body["consumer_generation"]?.int) }
         switch body["allocations"] {
         case .array(let list)?:
             for item in list {
-                claim.resources[item["resource_provider"]?["uuid"]?.string?.canonicalUUID ?? ""] = try resources(item)
+                claim.resources[item["resource_provider"]?["uuid"]?.string?.canonicalUUID ?? ""] = resources(item)
             }
         case .object(let object)?:
-            for member in object { claim.resources[member.name] = try resources(member.value) }
+            for member in object { claim.resources[member.name.canonicalUUID ?? member.name] = resources(member.value) }
         default: break
         }
         return claim
     }
 
-    /// The owner of consumers that were made before 1.8 brought owners.
-    private static let unknownOwner = "00000000-0000-0000-0000-000000000000"
-
-    private func resources(_ allocation: JSON) throws -> Resources {
-        let members = (allocation["resources"]?.object ?? [:]).map { ($0.name, $0.value.int ?? 0) }
-        guard !members.isEmpty else {
-            throw PlacementError.badRequest("JSON does not validate: resources: {} does not have enough properties")
-        }
-        return Dictionary(uniqueKeysWithValues: members)
+    private static func resources(_ allocation: JSON) -> Resources {
+        (allocation["resources"]?.object ?? [:]).reduce(into: [:]) { $0[$1.name] = $1.value.int ?? 0 }
     }
 }

@@ -45,15 +45,12 @@ struct InventoryEndpoints: Sendable {
     }
 
     @Sendable private func replace(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (uuid, generation) = (request["uuid"], request.body["resource_provider_generation"]?.int ?? -1)
         let stored = try await database.write { transaction in
             // A stale generation counts before a wrong inventory, as upstream has it.
             let provider = try Providers.get(uuid, seen: generation, in: transaction)
-            var wanted: [String: Inventory] = [:]
-            for member in request.body["inventories"]?.object ?? [:] {
-                wanted[member.name] = try inventory(member.value, of: member.name, request)
-            }
+            let wanted = InventoryBody.inventories(request.body)
+            for (resourceClass, inventory) in wanted { try check(inventory, of: resourceClass, "update", request) }
             try Inventories.replace(wanted, of: provider, now: .now, in: transaction)
             return try InventoryRecords.list(of: uuid, in: transaction)
         }
@@ -90,9 +87,9 @@ struct InventoryEndpoints: Sendable {
     // MARK: One
 
     @Sendable private func add(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (uuid, resourceClass) = (request["uuid"], request.body["resource_class"]?.string ?? "")
-        let inventory = try inventory(request.body, of: resourceClass, request)
+        let inventory = InventoryBody.inventory(request.body)
+        try check(inventory, of: resourceClass, "create", request)
         let provider = try await database.write { transaction in
             let provider = try Providers.get(uuid, in: transaction)
             try Inventories.add(inventory, of: resourceClass, to: provider, now: .now, in: transaction)
@@ -118,10 +115,10 @@ struct InventoryEndpoints: Sendable {
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (uuid, resourceClass) = (request["uuid"], request["resource_class"])
         let generation = request.body["resource_provider_generation"]?.int ?? -1
-        let inventory = try inventory(request.body, of: resourceClass, request)
+        let inventory = InventoryBody.inventory(request.body)
+        try check(inventory, of: resourceClass, "update", request)
         try await database.write { transaction in
             let provider = try Providers.get(uuid, seen: generation, in: transaction)
             try Inventories.update(inventory, of: resourceClass, at: provider, now: .now, in: transaction)
@@ -140,21 +137,31 @@ struct InventoryEndpoints: Sendable {
         return .empty()
     }
 
-    /// The inventory that a body describes, what is left out having its default.
-    private func inventory(_ body: JSON, of resourceClass: String, _ request: APIRequest) throws -> Inventory {
-        let inventory = Inventory(
-            total: body["total"]?.int ?? 0, reserved: body["reserved"]?.int ?? 0, minimumUnit: body["min_unit"]?.int ?? 1,
-            maximumUnit: body["max_unit"]?.int ?? Inventory.limit, stepSize: body["step_size"]?.int ?? 1,
-            allocationRatio: body["allocation_ratio"]?.double ?? 1)
+    private func check(_ inventory: Inventory, of resourceClass: String, _ verb: String, _ request: APIRequest) throws {
         // From 1.26 on everything may be reserved.
         let mayBeEmpty = request.isAtLeast(26)
         guard mayBeEmpty ? inventory.capacity >= 0 : inventory.capacity > 0 else {
             let excess = mayBeEmpty ? "greater than total" : "greater than or equal to total"
             throw PlacementError.badRequest(
-                "Unable to update inventory for resource provider \(request["uuid"]): Invalid inventory for "
+                "Unable to \(verb) inventory for resource provider \(request["uuid"]): Invalid inventory for "
                     + "'\(resourceClass)' on resource provider '\(request["uuid"])'. The reserved value is \(excess).")
         }
-        return inventory
+    }
+}
+
+/// What bodies say that providers have.
+enum InventoryBody {
+    /// All of a provider's, by class.
+    static func inventories(_ body: JSON) -> [String: Inventory] {
+        (body["inventories"]?.object ?? [:]).reduce(into: [:]) { $0[$1.name] = inventory($1.value) }
+    }
+
+    /// One; what is left out has its default.
+    static func inventory(_ body: JSON) -> Inventory {
+        Inventory(
+            total: body["total"]?.int ?? 0, reserved: body["reserved"]?.int ?? 0, minimumUnit: body["min_unit"]?.int ?? 1,
+            maximumUnit: body["max_unit"]?.int ?? Inventory.limit, stepSize: body["step_size"]?.int ?? 1,
+            allocationRatio: body["allocation_ratio"]?.double ?? 1)
     }
 }
 

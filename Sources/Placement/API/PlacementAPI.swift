@@ -12,7 +12,7 @@ struct PlacementAPI: Sendable {
             type: "placement", name: "placement", path: Self.path, envelope: .placement,
             microversions: MicroversionPolicy(
                 service: "placement", minimum: Microversion(1, 0), maximum: Microversion(1, 39)),
-            endpoints: endpoints, rules: PlacementPolicies.rules)
+            endpoints: endpoints, rules: PlacementPolicies.rules, conventions: .webOb)
     }
 
     private var endpoints: [Endpoint] {
@@ -26,6 +26,7 @@ struct PlacementAPI: Sendable {
             + ProviderTraitEndpoints(database: database).table
             + AllocationEndpoints(database: database).table
             + UsageEndpoints(database: database).table
+            + ReshaperEndpoints(database: database).table
             + CandidateEndpoints(database: database, cache: placement.snapshots, options: placement.candidateOptions).table
     }
 }

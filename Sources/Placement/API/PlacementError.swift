@@ -7,12 +7,19 @@ public enum PlacementError: Error, Sendable, Hashable {
     case noProvider(String)
     /// There is no such thing; the message says what.
     case notFound(String)
+    /// There is no such resource class.
+    case noResourceClass(String)
+    /// There is no provider that a body names; the message says more.
+    case noProviderInBody(String)
     /// The request makes no sense; the message says why.
     case badRequest(String)
     /// A query parameter makes no sense, with the code for programs that upstream gives this case.
     case badQuery(String, code: String?)
     /// What the writer has seen has changed.
     case concurrentUpdate(String)
+    /// The provider is not what the writer has seen.
+    static let staleProvider = Self.concurrentUpdate(
+        "Resource provider's generation already changed. Please update the generation and try again.")
     /// Another provider has the name or UUID.
     case duplicateProvider(String)
     /// The provider has given something.
@@ -35,6 +42,8 @@ extension PlacementError: FaultConvertible {
         switch self {
         case .noProvider(let uuid): Fault(.notFound, "No resource provider with uuid \(uuid) found")
         case .notFound(let message): Fault(.notFound, message)
+        case .noResourceClass(let name): Fault(.badRequest, "No such resource class \(name).")
+        case .noProviderInBody(let message): Fault(.badRequest, message, code: "placement.resource_provider.not_found")
         case .badRequest(let message): Fault(.badRequest, message)
         case .badQuery(let message, let code): Fault(.badRequest, message, code: code)
         case .concurrentUpdate(let message): Fault(.conflict, message, code: "placement.concurrent_update")
@@ -96,12 +105,16 @@ extension ErrorEnvelope {
 
     private static func wording(_ refusal: Refusal) -> Fault? {
         switch refusal {
-        case .invalidBody(let violation): Fault(.badRequest, "JSON does not validate: \(violation)")
+        case .invalidBody(let violation): Fault(.badRequest, "JSON does not validate: \(violation.report)")
         case .malformedJSON(let error): Fault(.badRequest, "Malformed JSON: \(error)")
-        case .invalidQuery(let violation): Fault(.badRequest, "Invalid query string parameters: \(violation)")
+        case .invalidQuery(let violation): Fault(.badRequest, "Invalid query string parameters: \(violation.report)")
+        case .missingMediaType(hasBody: true): Fault(.badRequest, "content-type header required when content-length > 0")
+        case .missingMediaType(hasBody: false):
+            Fault(.unsupportedMediaType, "The media type None is not supported, use application/json")
         case .unsupportedMediaType(let type, _):
             Fault(.unsupportedMediaType, "The media type \(type) is not supported, use application/json")
         case .denied(let rule): Fault(.forbidden, "Policy does not allow \(rule) to be performed.")
+        case .malformedMicroversion(let text): Fault(.badRequest, "invalid version string: \(text)")
         case .unsupportedMicroversion(let text, _): Fault(.notAcceptable, "Unacceptable version header: \(text)")
         default: nil
         }

@@ -14,6 +14,7 @@ enum PlacementPolicies {
         static let traits = "placement:traits"
         static let usages = "placement:usages"
         static let allocations = "placement:allocations"
+        static let reshaper = "placement:reshaper:reshape"
         static let candidates = "placement:allocation_candidates:list"
     }
 
@@ -46,6 +47,7 @@ enum PlacementPolicies {
         + rules(Name.allocations, "allocations", ["manage", "list", "update", "delete"])
         + [
             PolicyRule(Name.providerAllocations, adminOrService, scopes: [.project], "List resource providers' allocations."),
+            PolicyRule(Name.reshaper, "rule:service_api", scopes: [.project], "Reshape inventories and allocations."),
             PolicyRule(Name.candidates, adminOrService, scopes: [.project], "List allocation candidates."),
             PolicyRule(Name.providerUsages, adminOrService, scopes: [.project], "List resource providers' usages."),
             PolicyRule(

@@ -6,9 +6,10 @@ enum PlacementSchemas {
     private static let amount: Schema = .integer(1...Int.max)
     private static let unit: Schema = .integer(1...Inventory.limit)
     private static let owner: Schema = .string(length: 1...255)
-    private static let className = "[A-Z0-9_]+"
+    private static let className = "^[A-Z0-9_]+$"
+    private static let uuidName = "^[0-9a-fA-F-]{36}$"
     private static let anyInteger: Schema = .integer()
-    static let customName: Schema = .string(length: 1...255, pattern: "CUSTOM_[A-Z0-9_]+")
+    static let customName: Schema = .string(length: 1...255, pattern: "^CUSTOM_[A-Z0-9_]+$")
 
     // MARK: Providers
 
@@ -57,7 +58,7 @@ enum PlacementSchemas {
 
     // MARK: Allocations
 
-    private static let resources: Schema = .map(names: className, values: amount)
+    private static let resources: Schema = .map(names: className, values: amount, minimum: 1)
 
     /// Up to 1.11: a list.
     static func allocationList(hasOwner: Bool) -> Schema {
@@ -72,10 +73,13 @@ enum PlacementSchemas {
 
     /// From 1.12 on: an object by provider; 1.28 brought the consumer's generation, 1.34 the mappings (which are
     /// taken and not used, as upstream does), 1.38 the consumer's type.
-    static func allocations(since minor: Int) -> Schema {
+    /// - Parameter mayBeEmpty: whether there may be no allocations, which gives everything back: when several consumers
+    ///   are set at once, and for one from 1.28 on.
+    static func allocations(since minor: Int, mayBeEmpty: Bool) -> Schema {
         let allocation: Schema = .object([("generation", anyInteger), ("resources", resources)], required: ["resources"])
         var members: [(String, Schema)] = [
-            ("allocations", .map(names: "[0-9a-fA-F-]{36}", values: allocation)), ("project_id", owner), ("user_id", owner),
+            ("allocations", .map(names: uuidName, values: allocation, minimum: mayBeEmpty ? 0 : 1)),
+            ("project_id", owner), ("user_id", owner),
         ]
         var required = ["allocations", "project_id", "user_id"]
         if minor >= 28 {
@@ -83,7 +87,7 @@ enum PlacementSchemas {
             required.append("consumer_generation")
         }
         if minor >= 34 {
-            members.append(("mappings", .map(names: "[a-zA-Z0-9_-]{0,64}", values: .array(.uuid, count: 1...Int.max))))
+            members.append(("mappings", .map(names: "[a-zA-Z0-9_-]{0,64}", values: .array(.uuid, count: 1...Int.max), minimum: 1)))
         }
         if minor >= 38 {
             members.append(("consumer_type", .string(length: 1...255, pattern: className)))
@@ -93,7 +97,36 @@ enum PlacementSchemas {
     }
 
     /// The allocations of several consumers.
-    static func manyAllocations(since minor: Int) -> Schema {
-        .map(names: "[0-9a-fA-F-]{36}", values: allocations(since: minor))
+    /// - Parameter minimum: how many at least.
+    static func manyAllocations(since minor: Int, minimum: Int = 1) -> Schema {
+        .map(names: uuidName, values: allocations(since: minor, mayBeEmpty: true), minimum: minimum)
+    }
+
+    /// Inventories and allocations that change together.
+    static func reshape(since minor: Int) -> Schema {
+        .object(
+            [
+                ("inventories", .map(names: uuidName, values: inventories, minimum: 1)),
+                ("allocations", manyAllocations(since: minor, minimum: 0)),
+            ], required: ["inventories", "allocations"])
+    }
+
+    // MARK: Queries
+
+    /// What resource providers can be listed by.
+    static func listProviders(_ minor: Int) -> Schema {
+        let members: [(since: Int, name: String, schema: Schema)] = [
+            (0, "name", .string()), (0, "uuid", .uuid), (3, "member_of", .string()), (4, "resources", .string()),
+            (14, "in_tree", .uuid), (18, "required", .string()),
+        ]
+        return .object(members.filter { $0.since <= minor }.map { ($0.name, $0.schema) })
+    }
+
+    static let listTraits: Schema = .object([("name", .string()), ("associated", .string())])
+
+    static func usages(hasTypes: Bool) -> Schema {
+        var members: [(String, Schema)] = [("project_id", owner), ("user_id", owner)]
+        if hasTypes { members.append(("consumer_type", .string(length: 1...255, pattern: "^[A-Z0-9_]+$|^all|^unknown$"))) }
+        return .object(members, required: ["project_id"])
     }
 }

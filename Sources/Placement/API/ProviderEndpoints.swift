@@ -44,11 +44,7 @@ struct ProviderEndpoints: Sendable {
     }
 
     private func filter(_ request: APIRequest) throws -> ProviderFilter {
-        var known: Set = ["name", "uuid"]
-        for (minor, name) in [(3, "member_of"), (4, "resources"), (14, "in_tree"), (18, "required")] where request.isAtLeast(minor) {
-            known.insert(name)
-        }
-        try request.checkQuery(known)
+        try request.checkQuery(PlacementSchemas.listProviders(request.microversion.minor))
         var filter = ProviderFilter(
             name: request.query["name"], uuid: try request.uuidQuery("uuid"), inTree: try request.uuidQuery("in_tree"))
         if let resources = request.query["resources"] { filter.resources = try QueryParsing.resources(resources) }
@@ -69,10 +65,9 @@ struct ProviderEndpoints: Sendable {
     }
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let name = request.body["name"]?.string ?? ""
         guard !name.isEmpty else {
-            throw PlacementError.badRequest("Unable to create resource provider: Object action create failed because: name is required")
+            throw PlacementError.badRequest("Unable to create resource provider: the name must not be empty")
         }
         let uuid = request.body["uuid"]?.string?.canonicalUUID ?? Identifier.uuid()
         let parent = request.body["parent_provider_uuid"]?.string?.canonicalUUID
@@ -92,7 +87,6 @@ struct ProviderEndpoints: Sendable {
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (uuid, body, isFree) = (request["uuid"], request.body, request.isAtLeast(37))
         let provider = try await database.write { transaction in
             var provider = try Providers.get(uuid, in: transaction)

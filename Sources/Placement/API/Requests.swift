@@ -24,17 +24,22 @@ extension APIRequest {
         guard takesJSON else { throw PlacementError.notAcceptable }
     }
 
-    /// Turns away bodies that do not say what they are.
-    func checkSendsJSON() throws {
-        guard head.headerFields[.contentType] == nil else { return }
-        throw Fault(.unsupportedMediaType, "The media type None is not supported, use application/json")
-    }
-
     /// Turns away query parameters that the microversion does not know.
     func checkQuery(_ known: Set<String>) throws {
         guard let unknown = query.items.first(where: { !known.contains($0.name) }) else { return }
         throw PlacementError.badRequest(
             "Invalid query string parameters: Additional properties are not allowed ('\(unknown.name)' was unexpected)")
+    }
+
+    /// Turns away a query that a schema does not admit. Of a parameter that comes several times the last one counts.
+    func checkQuery(_ schema: Schema) throws {
+        var seen: Set<String> = []
+        let last = query.items.reversed().filter { seen.insert($0.name).inserted }.reversed()
+        do {
+            try schema.validate(query: QueryItems(Array(last)))
+        } catch {
+            throw PlacementError.badRequest("Invalid query string parameters: \(error.report)")
+        }
     }
 
     /// The value of a query parameter that is a UUID.

@@ -35,7 +35,6 @@ struct ResourceClassEndpoints: Sendable {
     }
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let name = request.body["name"]?.string ?? ""
         guard try await make(name) else {
             throw PlacementError.conflict("Conflicting resource class already exists: \(name)")
@@ -71,7 +70,6 @@ struct ResourceClassEndpoints: Sendable {
     }
 
     @Sendable private func rename(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (name, newName) = (request["name"], request.body["name"]?.string ?? "")
         try await database.write { transaction in
             _ = try Self.get(name, in: transaction)
@@ -86,11 +84,7 @@ struct ResourceClassEndpoints: Sendable {
 
     @Sendable private func ensure(_ request: APIRequest) async throws -> APIResponse {
         let name = request["name"]
-        do {
-            try PlacementSchemas.customName.validate(.string(name))
-        } catch {
-            throw PlacementError.badRequest("JSON does not validate: '\(name)': \(error)")
-        }
+        try PlacementSchemas.customName.validate(.string(name))
         return .empty(status: try await make(name) ? .created : .noContent, headers: location(name, request))
     }
 

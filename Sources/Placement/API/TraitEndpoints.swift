@@ -24,7 +24,7 @@ struct TraitEndpoints: Sendable {
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
         try request.checkAcceptsJSON()
-        try request.checkQuery(["name", "associated"])
+        try request.checkQuery(PlacementSchemas.listTraits)
         var (names, prefix): ([String]?, String?)
         if let name = request.query["name"] {
             let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -125,15 +125,11 @@ struct ProviderTraitEndpoints: Sendable {
     }
 
     @Sendable private func set(_ request: APIRequest) async throws -> APIResponse {
-        try request.checkSendsJSON()
         let (uuid, seen) = (request["uuid"], request.body["resource_provider_generation"]?.int ?? -1)
         let names = Set((request.body["traits"]?.array ?? []).compactMap(\.string))
         let (traits, generation) = try await database.write { transaction -> ([TraitRecords.Trait], Int) in
             let provider = try Providers.get(uuid, in: transaction)
-            guard provider.generation == seen else {
-                throw PlacementError.concurrentUpdate(
-                    "Resource provider's generation already changed. Please update the generation and try again.")
-            }
+            guard provider.generation == seen else { throw PlacementError.staleProvider }
             let unknown = try TraitRecords.unknown(names, in: transaction)
             guard unknown.isEmpty else { throw PlacementError.badRequest("No such trait \(unknown.joined(separator: ", "))") }
             let generation = try Providers.setTraits(names, of: provider, now: .now, in: transaction)

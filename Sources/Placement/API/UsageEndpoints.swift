@@ -40,20 +40,14 @@ struct UsageEndpoints: Sendable {
         try request.authorize(request.query["project_id"].map { ["project_id": .string($0)] } ?? [:])
         try request.checkAcceptsJSON()
         let hasTypes = request.isAtLeast(38)
-        try request.checkQuery(hasTypes ? ["project_id", "user_id", "consumer_type"] : ["project_id", "user_id"])
-        guard let project = request.query["project_id"] else {
-            throw PlacementError.badRequest("Invalid query string parameters: 'project_id' is a required property")
-        }
-        let user = request.query["user_id"]
-        for value in [project, user ?? "-"] where !(1...255).contains(value.unicodeScalars.count) {
-            throw PlacementError.badRequest("Invalid query string parameters: '\(value)' has not between 1 and 255 characters")
-        }
+        try request.checkQuery(PlacementSchemas.usages(hasTypes: hasTypes))
+        let (project, user) = (request.query["project_id"] ?? "", request.query["user_id"])
         let (usages, counts) = try await database.read { reader in
             (try AllocationRecords.usage(project: project, user: user, in: reader),
                 hasTypes ? try AllocationRecords.consumerCounts(project: project, user: user, in: reader) : [])
         }
         guard hasTypes else { return answer(total(usages), request) }
-        return answer(try grouped(usages, counts, request.query["consumer_type"]), request)
+        return answer(grouped(usages, counts, request.query["consumer_type"]), request)
     }
 
     private func total(_ usages: [Usage]) -> JSON {
@@ -63,10 +57,7 @@ struct UsageEndpoints: Sendable {
     }
 
     /// The usages by the consumers' type: of all types, of one, of those without one (`unknown`), or summed up (`all`).
-    private func grouped(_ usages: [Usage], _ counts: [(type: String?, count: Int)], _ wanted: String?) throws -> JSON {
-        if let wanted, !["all", "unknown"].contains(wanted), !wanted.utf8.allSatisfy(Self.isTypeCharacter) || wanted.isEmpty {
-            throw PlacementError.badRequest("Invalid query string parameters: '\(wanted)' is no consumer type")
-        }
+    private func grouped(_ usages: [Usage], _ counts: [(type: String?, count: Int)], _ wanted: String?) -> JSON {
         var (amounts, consumers): ([String: Resources], Resources) = ([:], [:])
         func key(_ type: String?) -> String? {
             if wanted == "all" { return "all" }
@@ -84,13 +75,6 @@ struct UsageEndpoints: Sendable {
             result[type] = .object(members)
         }
         return .object(result)
-    }
-
-    private static func isTypeCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
-        default: false
-        }
     }
 
     private func object(_ resources: Resources) -> JSON {

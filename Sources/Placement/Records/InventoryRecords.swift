@@ -38,11 +38,12 @@ enum InventoryRecords {
             """)
     }
 
-    /// Which of these classes somebody has been given of this provider.
+    /// Which of these classes somebody has been given of this provider, in the order of the classes.
     static func inUse(_ resourceClasses: [String], of provider: String, in reader: any Reader) throws -> [String] {
         try reader.all("""
-            SELECT DISTINCT resource_class FROM placement_allocations
-            WHERE provider_uuid = \(provider) AND resource_class IN \(in: resourceClasses) ORDER BY resource_class
+            SELECT c.name FROM placement_resource_classes c WHERE c.name IN \(in: resourceClasses) AND EXISTS
+                (SELECT 1 FROM placement_allocations a WHERE a.provider_uuid = \(provider) AND a.resource_class = c.name)
+            ORDER BY c.number
             """) { try $0[0] }
     }
 

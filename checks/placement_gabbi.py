@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Runs placement's own HTTP tests, the gabbi files inside the package openstack-placement, against a cloud of its own.
+A test that fails must stand in the list of known failures (`checks/placement-known-failures.txt`, with its reason), and
+a test of the list that passes must leave it. Files that need a server with another policy are left out."""
+
+import argparse
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+from cloud import CheckFailed, Program, expect
+from tempest_run import known_failures
+
+HERE = pathlib.Path(__file__).resolve().parent
+# What can run against a server with the default policy; fewer means that files were not found.
+LEAST = 1100
+
+
+def gabbits(venv):
+    """The folder of upstream's files in the test tools' environment."""
+    found = sorted(pathlib.Path(venv).glob("lib/python3*/site-packages/placement/tests/functional/gabbits"))
+    expect(found, f"openstack-placement is not installed in {venv}")
+    return found[0]
+
+
+def execute(program, venv, folder, selection, timeout):
+    python = str(pathlib.Path(venv) / "bin" / "python")
+    done = subprocess.run(
+        [python, str(HERE / "placement_gabbits.py"), "--url", program.url, "--password", program.admin_password,
+         "--gabbits", str(folder), "--select", selection],
+        capture_output=True, text=True, timeout=timeout, check=False)
+    expect(done.returncode == 0, f"the tests did not run to their end: {done.stderr.strip()[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def judge(results, known):
+    """Compares what happened with what is known; returns complaints and counts."""
+    complaints, counts = [], collections.Counter()
+    for result in results:
+        name, state = result["name"], result["state"]
+        if name in known and state == "passed":
+            complaints.append(f"{name}: passes, so it must leave the list of known failures")
+        elif name not in known and state == "failed":
+            complaints.append(f"{name}: {result['reason']}")
+        counts["known failures" if name in known and state == "failed" else state] += 1
+    return complaints, counts
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--venv", required=True)
+    parser.add_argument("--gabbits", help="the folder of the files, where they are not installed")
+    parser.add_argument("--select", default=".", help="a regular expression over the files' names")
+    parser.add_argument("--timeout", type=int, default=900)
+    options = parser.parse_args()
+    # Without hosts placement holds nothing but what the tests make.
+    program = Program(options.program, simulate=True, settings=["simulation.hosts=0"])
+    try:
+        program.start()
+        began = time.monotonic()
+        folder = options.gabbits or gabbits(options.venv)
+        results = execute(program, options.venv, folder, options.select, options.timeout)
+        known = known_failures(HERE / "placement-known-failures.txt")
+        complaints, counts = judge(results, known)
+        for complaint in complaints:
+            print(f"error: {complaint}", file=sys.stderr)
+        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        print(f"  {len(results)} tests in {time.monotonic() - began:.0f} s: {told}")
+        expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
+        if options.select == ".":
+            expect(len(results) >= LEAST, f"only {len(results)} tests ran")
+            gone = known.keys() - {result["name"] for result in results}
+            expect(not gone, f"the list of known failures names tests that there are not: {', '.join(sorted(gone))}")
+        program.stop()
+    except (CheckFailed, subprocess.TimeoutExpired) as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        sys.exit(1)
+    finally:
+        program.remove()
+
+
+if __name__ == "__main__":
+    main()
