@@ -3,56 +3,9 @@
 A command of the client that is not driven here fails the check."""
 
 import json
-import os
-import pathlib
-import subprocess
 
+from client_shell import Shell
 from cloud import expect, run_check, run_parts
-
-
-class Shell:
-    """The openstack client in one process, with what it was asked to run."""
-
-    def __init__(self, program, venv):
-        here = pathlib.Path(__file__).resolve().parent
-        environment = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(program.directory / "clouds.yaml"), OS_CLOUD="altostack")
-        self.program = program
-        self.process = subprocess.Popen(
-            [str(pathlib.Path(venv) / "bin" / "python"), str(here / "openstack_shell.py")], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True)
-        self.known = set(self.ask("openstack.identity.v3"))
-        self.driven = set()
-        self.count = 0
-        self.said = ""
-
-    def ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        expect(line, f"the client ended while it ran {request}")
-        return json.loads(line)
-
-    def note(self, arguments):
-        prefixes = [" ".join(arguments[:length]) for length in range(1, 5)]
-        self.driven.update([name for name in prefixes if name in self.known][-1:])
-
-    def run(self, *arguments, fails=None):
-        """Runs a command; with `fails`, it must fail and say this."""
-        self.note([word for word in arguments if not word.startswith("--os-")])
-        answer = self.ask(list(arguments))
-        self.count += 1
-        said = self.said = answer["err"].strip()
-        if fails is None:
-            expect(answer["code"] == 0, f"openstack {' '.join(arguments)}: {said}")
-        else:
-            expect(answer["code"] != 0 and fails in said, f"openstack {' '.join(arguments)} should have failed with {fails!r}: {said}")
-        return answer["out"]
-
-    def json(self, *arguments):
-        return json.loads(self.run(*arguments, "-f", "json"))
-
-    def names(self, *arguments, column="Name"):
-        return {row[column] for row in self.json(*arguments)}
 
 
 def lowered(text):
@@ -311,13 +264,11 @@ def add_options(parser):
 
 
 def check(program, options):
-    shell = Shell(program, options.venv)
+    shell = Shell(program, options.venv, "openstack.identity.v3")
     flow = IdentityCommands(shell, program)
     run_parts([flow.domains_and_projects, flow.users_and_groups, flow.roles, flow.tokens, flow.catalog, flow.credentials,
                flow.application_credentials, flow.trusts, flow.oauth, flow.policies, flow.federation, flow.clean])
-    missed = sorted(shell.known - shell.driven)
-    expect(not missed, f"the client has commands that were not driven: {', '.join(missed)}")
-    print(f"  {len(shell.driven)} commands of the client, {shell.count} runs")
+    shell.conclude()
 
 
 if __name__ == "__main__":

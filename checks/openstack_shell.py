@@ -11,9 +11,18 @@ import sys
 import warnings
 
 from openstackclient import shell
+from osc_lib.clientmanager import ClientCache, ClientManager
+
+
+def forget():
+    """Drops the services' clients that were made, which keep their API version for the life of the process."""
+    for value in vars(ClientManager).values():
+        if isinstance(value, ClientCache):
+            value._handle = None
 
 
 def run(arguments):
+    forget()
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

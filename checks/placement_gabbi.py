@@ -3,7 +3,6 @@
 A test that fails must stand in the list of known failures (`checks/placement-known-failures.txt`, with its reason), and
 a test of the list that passes must leave it. Files that need a server with another policy are left out."""
 
-import argparse
 import collections
 import json
 import pathlib
@@ -11,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from cloud import CheckFailed, Program, expect
+from cloud import expect, run_check
 from tempest_run import known_failures
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -49,39 +48,29 @@ def judge(results, known):
     return complaints, counts
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--venv", required=True)
+def add_options(parser):
     parser.add_argument("--gabbits", help="the folder of the files, where they are not installed")
     parser.add_argument("--select", default=".", help="a regular expression over the files' names")
     parser.add_argument("--timeout", type=int, default=900)
-    options = parser.parse_args()
-    # Without hosts placement holds nothing but what the tests make.
-    program = Program(options.program, simulate=True, settings=["simulation.hosts=0"])
-    try:
-        program.start()
-        began = time.monotonic()
-        folder = options.gabbits or gabbits(options.venv)
-        results = execute(program, options.venv, folder, options.select, options.timeout)
-        known = known_failures(HERE / "placement-known-failures.txt")
-        complaints, counts = judge(results, known)
-        for complaint in complaints:
-            print(f"error: {complaint}", file=sys.stderr)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        print(f"  {len(results)} tests in {time.monotonic() - began:.0f} s: {told}")
-        expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
-        if options.select == ".":
-            expect(len(results) >= LEAST, f"only {len(results)} tests ran")
-            gone = known.keys() - {result["name"] for result in results}
-            expect(not gone, f"the list of known failures names tests that there are not: {', '.join(sorted(gone))}")
-        program.stop()
-    except (CheckFailed, subprocess.TimeoutExpired) as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(1)
-    finally:
-        program.remove()
+
+
+def check(program, options):
+    began = time.monotonic()
+    folder = options.gabbits or gabbits(options.venv)
+    results = execute(program, options.venv, folder, options.select, options.timeout)
+    known = known_failures(HERE / "placement-known-failures.txt")
+    complaints, counts = judge(results, known)
+    for complaint in complaints:
+        print(f"error: {complaint}", file=sys.stderr)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"  {len(results)} tests in {time.monotonic() - began:.0f} s: {told}")
+    expect(not complaints, f"{len(complaints)} tests did otherwise than expected")
+    if options.select == ".":
+        expect(len(results) >= LEAST, f"only {len(results)} tests ran")
+        gone = known.keys() - {result["name"] for result in results}
+        expect(not gone, f"the list of known failures names tests that there are not: {', '.join(sorted(gone))}")
 
 
 if __name__ == "__main__":
-    main()
+    # Without hosts placement holds nothing but what the tests make.
+    run_check(check, settings=["simulation.hosts=0"], add_options=add_options)

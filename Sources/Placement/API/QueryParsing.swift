@@ -12,7 +12,8 @@ enum QueryParsing {
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let halves = part.split(separator: ":", omittingEmptySubsequences: false)
             guard halves.count == 2 else { throw PlacementError.badRequest(form + "\(part).") }
-            let (name, amount) = (String(halves[0]), halves[1])
+            // Blanks around the amount do no harm, as to upstream.
+            let (name, amount) = (String(halves[0]), parts(String(halves[1]))[0])
             guard let number = Int(amount) else {
                 throw PlacementError.badRequest(
                     "Requested resource \(name) expected positive integer amount. Got: \(amount).")

@@ -24,13 +24,6 @@ extension APIRequest {
         guard takesJSON else { throw PlacementError.notAcceptable }
     }
 
-    /// Turns away query parameters that the microversion does not know.
-    func checkQuery(_ known: Set<String>) throws {
-        guard let unknown = query.items.first(where: { !known.contains($0.name) }) else { return }
-        throw PlacementError.badRequest(
-            "Invalid query string parameters: Additional properties are not allowed ('\(unknown.name)' was unexpected)")
-    }
-
     /// Turns away a query that a schema does not admit. Of a parameter that comes several times the last one counts.
     func checkQuery(_ schema: Schema) throws {
         var seen: Set<String> = []
