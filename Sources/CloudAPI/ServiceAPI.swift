@@ -38,6 +38,7 @@ public struct ServiceAPI: Sendable {
     public func adding(_ endpoints: [Endpoint], rules: [PolicyRule]) -> ServiceAPI {
         ServiceAPI(
             type: type, name: name, path: path, envelope: envelope, microversions: microversions,
-            endpoints: self.endpoints + endpoints, rules: self.rules + rules, requestIDHeader: requestIDHeader)
+            endpoints: self.endpoints + endpoints, rules: self.rules + rules, requestIDHeader: requestIDHeader,
+            conventions: conventions)
     }
 }
