@@ -120,7 +120,7 @@ let package = Package(
         tests("ImageInspection"),
         tests("ImageStores", ["CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
-        tests("Images", service + ["CloudWorkflow", "ImageStores", .product(name: "NIOCore", package: "swift-nio")]),
+        tests("Images", service + ["CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
         tests("MetadataDefinitions", service),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),

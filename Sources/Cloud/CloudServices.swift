@@ -43,6 +43,7 @@ final class CloudServices: Sendable {
         identity = try Identity(database: database, options: options.identity)
         images = Images(
             database: database, stores: try options.imageStores(), options: options.images,
+            imports: try options.imageImportMeans(identity: identity, workflows: runner, bells: bells),
             collectGarbage: { bells.ring("images.garbage") })
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
@@ -52,8 +53,9 @@ final class CloudServices: Sendable {
             networking: ComputeNetworkingAdapter(networking: networking),
             placement: ComputePlacementAdapter(placement: placement), options: options.compute)
         runner.register(compute.workflows)
+        runner.register(images.workflows)
         reconcilers = ReconcilerLoop(
-            networking.reconcilers + compute.reconcilers + [images.reconciler, WorkflowPurge(database: database)])
+            networking.reconcilers + compute.reconcilers + images.reconcilers + [WorkflowPurge(database: database)])
         bells.connect(reconcilers)
         networking.connect { bells.ring($0) }
         try await images.recover()

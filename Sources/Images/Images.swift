@@ -16,6 +16,7 @@ public final class Images: Sendable {
         let stores: StoreRegistry
         let options: ImageOptions
         let uploads: UploadRegistry
+        let imports: ImportMeans
         /// Rings the reconciler that removes let-go bytes.
         let collectGarbage: @Sendable () -> Void
     }
@@ -25,11 +26,12 @@ public final class Images: Sendable {
     /// The service over a database and stores.
     /// - Parameter collectGarbage: called when there are bytes to remove; signals `reconciler`.
     public init(
-        database: any Database, stores: StoreRegistry, options: ImageOptions = ImageOptions(),
+        database: any Database, stores: StoreRegistry, options: ImageOptions = ImageOptions(), imports: ImportMeans,
         collectGarbage: @escaping @Sendable () -> Void
     ) {
         parts = Parts(
-            database: database, stores: stores, options: options, uploads: UploadRegistry(), collectGarbage: collectGarbage)
+            database: database, stores: stores, options: options, uploads: UploadRegistry(), imports: imports,
+            collectGarbage: collectGarbage)
     }
 
     /// The service's tables.
@@ -43,9 +45,16 @@ public final class Images: Sendable {
         ImageReconciler(database: parts.database, stores: parts.stores, uploads: parts.uploads)
     }
 
+    /// What converges by itself; the composition root runs it.
+    public var reconcilers: [any Reconciler] { [reconciler, StagingReconciler(images: parts)] }
+
+    /// The workflows to register with the runner before it runs.
+    public var workflows: [WorkflowDefinition] { [ImportWorkflow(images: parts).workflow.definition] }
+
     /// Sets uploads that a crash cut off back to waiting for their bytes. Run before serving.
     public func recover() async throws {
         try await parts.database.write { try ImageRecords.resetInterruptedUploads(in: $0) }
+        try await parts.recoverStaged()
     }
 
     /// The service's front: Glance's API under `/image/v2`.
@@ -69,6 +78,8 @@ extension Images {
             MemberEndpoints(images: parts).table,
             ImageFileEndpoints(images: parts).table,
             StoreEndpoints(images: parts).table,
+            ImportEndpoints(images: parts).table,
+            TaskEndpoints(images: parts).table,
         ]
         return tables.flatMap { $0 }
     }

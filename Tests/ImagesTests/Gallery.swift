@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudStore
+import CloudWorkflow
 import Foundation
 import ImageStores
 import NIOCore
@@ -74,14 +75,27 @@ final class Gallery: Sendable {
     let images: Images
     let server: CloudServer
     let folder: URL
+    let staging: StagingArea
+    let runner: WorkflowRunner
+    let departures: Departures
+    let catalog = FakeCatalog()
+    let running = Mutex<Task<Void, Never>?>(nil)
 
     private init(_ directory: URL, _ options: ImageOptions) async throws {
         folder = directory.appending(path: "store")
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
+        try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(Images.migrations)
         store = FragileStore(try FileImageStore(folder: folder))
-        images = Images(database: database, stores: StoreRegistry(default: NamedStore(id: "file", store: store)), options: options,
+        staging = try StagingArea(folder: directory.appending(path: "staging"))
+        let second = NamedStore(id: "second", store: try FileImageStore(folder: directory.appending(path: "second")))
+        let first = NamedStore(id: "file", store: store)
+        (runner, departures) = Self.runner(database)
+        images = Images(
+            database: database, stores: StoreRegistry(default: first, others: [first, second]), options: options,
+            imports: ImportMeans(staging: staging, workflows: runner, endpoint: catalog.endpoint, collectStaged: {}),
             collectGarbage: {})
+        runner.register(images.workflows)
         server = try CloudServer(services: [images.api], authenticator: RoleTokens())
     }
 
@@ -95,10 +109,10 @@ final class Gallery: Sendable {
         do {
             try await body(gallery)
         } catch {
-            await gallery.database.close()
+            await gallery.close()
             throw error
         }
-        await gallery.database.close()
+        await gallery.close()
     }
 
     func send(_ method: HTTPRequest.Method, _ path: String, token: String? = Gallery.member, _ json: JSON? = nil) async -> TestResponse {

@@ -127,6 +127,7 @@ extension ServiceOptions {
     var images: ImageOptions {
         var options = ImageOptions()
         options.maximumSize = settings[ImageSettingKeys.maximumSize]
+        options.imports = imageImports
         options.hashAlgorithm = settings[ImageSettingKeys.hashAlgorithm].algorithm
         return options
     }

@@ -66,6 +66,14 @@ public struct WebClient: Sendable {
         }
     }
 
+    /// Judges a URL without fetching it, the addresses of its host included.
+    /// - Throws: `WebRefusal`, or `WebError.unreachable` for a name without an address.
+    public func check(_ url: String) async throws {
+        let target = try filter.target(url)
+        guard target.address == nil else { return }
+        _ = try filter.admitted(try await resolver.addresses(of: target.host), for: target)
+    }
+
     private enum Step<Result: Sendable>: Sendable {
         case answered(Result)
         case redirected(String)

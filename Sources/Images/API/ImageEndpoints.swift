@@ -40,9 +40,12 @@ struct ImageEndpoints: Sendable {
             }
             try ImageRecords.insert(image, in: transaction)
         }
-        let headers: HTTPFields = [
+        var headers: HTTPFields = [
             .location: "\(request.serviceURL)/v2/images/\(image.id)", .imageStoreIDs: images.stores.ids.joined(separator: ","),
         ]
+        // A field is never empty (RFC 9110 section 5.5).
+        let methods = images.options.imports.methods.joined(separator: ",")
+        if !methods.isEmpty { headers[.importMethods] = methods }
         return .json(status: .created, headers: headers) {
             images.view(image, request).write(to: &$0)
         }
@@ -104,6 +107,7 @@ struct ImageEndpoints: Sendable {
             guard let image = try ImageRecords.find(found.id, in: transaction) else { throw ImageError.notFound(found.id) }
             guard !image.isProtected else { throw ImageError.forbidden("Image \(image.id) is protected and cannot be deleted.") }
             try ImageRecords.delete(image, in: transaction)
+            try images.abandonImport(of: image.id, in: transaction)
             transaction.onCommit(collect)
         }
         return .empty()

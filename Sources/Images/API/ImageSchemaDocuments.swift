@@ -8,6 +8,8 @@ enum ImageSchemaDocuments {
         document("images", collection("images", of: image)),
         document("member", member),
         document("members", collection("members", of: member, isPaged: false)),
+        document("task", ImageTaskDocuments.task),
+        document("tasks", collection("tasks", of: ImageTaskDocuments.brief)),
     ]
 
     private static func document(_ name: String, _ json: JSON) -> Endpoint {

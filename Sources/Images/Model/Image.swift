@@ -3,7 +3,7 @@ import CloudCore
 /// An image: its description and, once it is active, where its bytes are.
 struct Image: Sendable, Hashable {
     /// How far an image has come (docs.openstack.org/glance/latest/user/statuses.html).
-    enum Status: String, Sendable { case queued, saving, active, deactivated, deleted }
+    enum Status: String, Sendable { case queued, saving, uploading, importing, active, deactivated, deleted }
     /// Who may see it beside its owner.
     enum Visibility: String, Sendable, CaseIterable { case `public`, `private`, shared, community }
 

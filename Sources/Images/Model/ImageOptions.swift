@@ -12,6 +12,8 @@ public struct ImageOptions: Sendable {
     public var limits = Limits()
     /// The digest of new images beside MD5 (upstream's hashing_algorithm).
     public var hashAlgorithm = Digest.Algorithm.sha512
+    /// How images are imported.
+    public var imports = ImageImportOptions()
 
     /// Upstream's defaults.
     public init() {}

@@ -26,6 +26,7 @@ enum ImageSchema {
             "CREATE INDEX image_members_by_project ON image_members (member_id, status)",
         ]),
         ImageLocationRecords.migration,
+        tasks,
     ])
 }
 
