@@ -43,13 +43,10 @@ enum ImageImportSettingKeys {
         "A PEM file with the certificate authorities to trust when images are fetched; the system's when nothing is set.")
     static let plugins = SettingKey<[String]>(
         "images.image_import_plugins", default: [],
-        "What is done with imported images: no_op, image_decompression, inject_image_metadata, image_conversion."
+        "What is done with imported images: no_op, inject_image_metadata."
     ) { plugins in
         plugins.allSatisfy { ImportPlugin(rawValue: $0) != nil } ? nil : "must be a list of import plugins"
     }
-    static let conversionFormat = SettingKey(
-        "images.image_conversion.output_format", default: "raw", "What image_conversion converts to: raw, qcow2 or vmdk."
-    ) { ["raw", "qcow2", "vmdk"].contains($0) ? nil : "must be raw, qcow2 or vmdk" }
     static let injected = SettingKey<[String: String]>(
         "images.inject_metadata_properties.inject", default: [:], "The properties that inject_image_metadata sets, name=value.")
     static let ignoredRoles = SettingKey<[String]>(
@@ -77,7 +74,6 @@ enum ImageImportSettingKeys {
         timeLimit,
         certificateAuthorities,
         plugins,
-        conversionFormat,
         injected,
         ignoredRoles,
         copiedProperties,
@@ -98,7 +94,7 @@ extension ServiceOptions {
         (options.methods, options.filter, options.hostName) = (settings[Keys.methods], webFilter, hostName)
         (options.limits.size, options.limits.total) = (settings[Keys.sizeLimit], settings[Keys.timeLimit])
         options.authorities = settings[Keys.certificateAuthorities]
-        (options.plugins, options.conversionFormat) = (settings[Keys.plugins], settings[Keys.conversionFormat])
+        options.plugins = settings[Keys.plugins]
         (options.injected, options.ignoredRoles) = (settings[Keys.injected], settings[Keys.ignoredRoles])
         options.copiedProperties = settings[Keys.copiedProperties]
         options.taskLifetime = .seconds(3600 * settings[Keys.taskLifetime])

@@ -13,11 +13,8 @@ public struct ImageImportOptions: Sendable {
     public var limits = WebClient.Limits()
     /// A PEM file with the certificate authorities that fetches trust; nil for the system's.
     public var authorities: String?
-    /// What is done with images on their way in, by upstream's names and in this order: `image_decompression`,
-    /// `inject_image_metadata`, `image_conversion`, `no_op`.
+    /// What is done with images on their way in, by upstream's names: `inject_image_metadata`, `no_op`.
     public var plugins: [String] = []
-    /// What images are converted to: `raw`, `qcow2` or `vmdk`.
-    public var conversionFormat = "raw"
     /// The properties that are injected.
     public var injected: [String: String] = [:]
     /// Whose imports nothing is injected into.
@@ -59,12 +56,8 @@ public enum ImportMethod: String, Sendable, Codable, CaseIterable {
 public enum ImportPlugin: String, Sendable, CaseIterable {
     /// Nothing.
     case none = "no_op"
-    /// A `compressed` container is unpacked.
-    case decompression = "image_decompression"
     /// Properties of the operator's are set.
     case injection = "inject_image_metadata"
-    /// The disk is written in another format.
-    case conversion = "image_conversion"
 }
 
 /// What imports work with beside the service's own parts.
