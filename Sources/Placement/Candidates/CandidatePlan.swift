@@ -50,8 +50,9 @@ struct AnchoredProviders: Sendable {
     }
 }
 
-/// A request laid out over a snapshot: the choices to make, and the trees that have at least one option for each.
-struct CandidatePlan: Sendable {
+/// A request laid out over a snapshot: the choices to make, and the trees that have at least one option for each. A
+/// class, because each of the walks through thousands of trees holds it; it does not change once it is made.
+final class CandidatePlan {
     let snapshot: ProviderSnapshot
     let request: CandidateRequest
     private(set) var points: [ChoicePoint] = []
@@ -67,7 +68,7 @@ struct CandidatePlan: Sendable {
         requiredTraits = request.groups.map { $0.traits.required.map(snapshot.providers(withAnyTrait:)) }
         roots = Self.roots(request.rootTraits, snapshot)
         for (place, group) in request.groups.enumerated() where !roots.isEmpty {
-            let isWhole = group.usesOneProvider || (!snapshot.hasTrees && snapshot.sharing.isEmpty)
+            let isWhole = group.usesOneProvider || (!snapshot.hasTrees && !snapshot.hasSharing)
             guard isWhole ? addWhole(group, at: place) : addSpread(group, at: place) else {
                 roots = ProviderSet(capacity: snapshot.count)
                 return
@@ -88,13 +89,13 @@ struct CandidatePlan: Sendable {
         return roots
     }
 
-    private mutating func add(_ point: ChoicePoint) -> Bool {
+    private func add(_ point: ChoicePoint) -> Bool {
         points.append(point)
         roots = point.options.roots(of: roots, capacity: snapshot.count)
         return !roots.isEmpty
     }
 
-    private mutating func markContested() {
+    private func markContested() {
         var counts: [Int: Int] = [:]
         for point in points { for demand in point.demands { counts[demand.resourceClass, default: 0] += 1 } }
         for place in points.indices {
@@ -127,7 +128,7 @@ struct CandidatePlan: Sendable {
 
 extension CandidatePlan {
     /// - Returns: whether there may still be candidates.
-    private mutating func addWhole(_ group: RequestGroup, at place: Int) -> Bool {
+    private func addWhole(_ group: RequestGroup, at place: Int) -> Bool {
         guard let demands = demands(group), let fitting = fitting(group, demands, requiredTraits[place]) else { return false }
         let (snapshot, roots) = (snapshot, roots)
         let options = AnchoredProviders(count: snapshot.count) { visit in
@@ -168,7 +169,7 @@ extension CandidatePlan {
 
 extension CandidatePlan {
     /// - Returns: whether there may still be candidates.
-    private mutating func addSpread(_ group: RequestGroup, at place: Int) -> Bool {
+    private func addSpread(_ group: RequestGroup, at place: Int) -> Bool {
         guard let demands = demands(group) else { return false }
         let members = Self.intersection(group.memberOf, snapshot)
         let outcasts = group.forbiddenAggregates.isEmpty ? nil : snapshot.providers(inAnyAggregate: group.forbiddenAggregates)

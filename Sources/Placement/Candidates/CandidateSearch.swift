@@ -70,7 +70,7 @@ struct CandidateSearch {
 
     private mutating func take(_ request: AllocationRequest) {
         guard plan.request.spansTrees || !usesTreeTwice(request) else { return }
-        if !plan.snapshot.sharing.isEmpty, request.shares.allSatisfy({ plan.snapshot.sharing.contains($0.provider) }) {
+        if plan.snapshot.hasSharing, request.shares.allSatisfy({ plan.snapshot.sharing.contains($0.provider) }) {
             guard seen.insert(request).inserted else { return }
         }
         requests.append(request)

@@ -110,6 +110,7 @@ struct CandidateWalk {
 
     private func candidate() -> AllocationRequest {
         var shares: [AllocationRequest.Share] = []
+        shares.reserveCapacity(plan.points.reduce(0) { $0 + $1.demands.count })
         var mappings: [[Int]] = Array(repeating: [], count: plan.request.groups.count)
         for (place, point) in plan.points.enumerated() {
             let provider = chosen[place]

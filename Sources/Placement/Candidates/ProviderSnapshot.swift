@@ -9,6 +9,12 @@ struct ProviderState: Sendable, Hashable {
     var inventories: [String: InventoryState] = [:]
     var traits: Set<String> = []
     var aggregates: Set<String> = []
+
+    /// Whether the provider is what it was, but for the amounts it has and has given.
+    func differsInAmountsOnly(from other: ProviderState) -> Bool {
+        parentUUID == other.parentUUID && rootUUID == other.rootUUID && traits == other.traits
+            && aggregates == other.aggregates && inventories.keys == other.inventories.keys
+    }
 }
 
 /// How much of a resource class a provider can still give, and in what pieces.
@@ -34,21 +40,27 @@ struct InventoryState: Sendable, Hashable {
 }
 
 /// All providers at one moment, arranged for finding those that fit: providers are numbers, and what they have in common
-/// is a set of bits.
-struct ProviderSnapshot: Sendable {
+/// is a set of bits. An immutable class, because requests share it while it is replaced.
+final class ProviderSnapshot: Sendable {
     /// The inventories of one resource class, beside the numbers of their providers in rising order.
     struct Column: Sendable {
         var providers: [Int] = []
         var inventories: [InventoryState] = []
 
         /// The inventory of a provider; nil when it has none of the class.
-        subscript(provider: Int) -> InventoryState? {
+        subscript(provider: Int) -> InventoryState? { place(of: provider).map { inventories[$0] } }
+
+        mutating func set(_ inventory: InventoryState, of provider: Int) {
+            if let place = place(of: provider) { inventories[place] = inventory }
+        }
+
+        private func place(of provider: Int) -> Int? {
             var (low, high) = (0, providers.count)
             while low < high {
                 let middle = (low + high) / 2
                 if providers[middle] < provider { low = middle + 1 } else { high = middle }
             }
-            return low < providers.count && providers[low] == provider ? inventories[low] : nil
+            return low < providers.count && providers[low] == provider ? low : nil
         }
     }
 
@@ -77,6 +89,8 @@ struct ProviderSnapshot: Sendable {
     let sharedWith: [Int: ProviderSet]
     /// Whether there is a provider below another one.
     let hasTrees: Bool
+    /// Whether there is one that shares.
+    let hasSharing: Bool
 
     /// The trait that says that a provider shares.
     static let sharingTrait = "MISC_SHARES_VIA_AGGREGATE"
@@ -104,8 +118,33 @@ struct ProviderSnapshot: Sendable {
         traits = Self.index(providers, \.traits)
         aggregates = Self.index(providers, \.aggregates)
         let sharing = traits[Self.sharingTrait] ?? ProviderSet(capacity: providers.count)
-        self.sharing = sharing
+        (self.sharing, hasSharing) = (sharing, !sharing.isEmpty)
         sharedWith = Self.sharedWith(sharing, providers, roots, aggregates)
+    }
+
+    /// The same providers after some have given or got back resources, or changed how much they have: what nearly every
+    /// change is.
+    /// - Parameter changed: the changed ones.
+    /// - Returns: nil when more than amounts has changed, so that all must be arranged anew.
+    func updated(_ changed: [ProviderState]) -> ProviderSnapshot? {
+        var (providers, columns) = (providers, columns)
+        for state in changed {
+            guard let number = numbers[state.uuid], state.differsInAmountsOnly(from: providers[number]) else { return nil }
+            providers[number] = state
+            for (name, inventory) in state.inventories {
+                guard let resourceClass = classNumbers[name] else { return nil }
+                columns[resourceClass].set(inventory, of: number)
+            }
+        }
+        return ProviderSnapshot(self, providers, columns)
+    }
+
+    private init(_ other: ProviderSnapshot, _ providers: [ProviderState], _ columns: [Column]) {
+        (self.providers, self.columns) = (providers, columns)
+        (roots, parents, members, numbers) = (other.roots, other.parents, other.members, other.numbers)
+        (classNames, classNumbers, classesOfProviders) = (other.classNames, other.classNumbers, other.classesOfProviders)
+        (traitsOfProviders, traits, aggregates) = (other.traitsOfProviders, other.traits, other.aggregates)
+        (sharing, sharedWith, hasTrees, hasSharing) = (other.sharing, other.sharedWith, other.hasTrees, other.hasSharing)
     }
 
     /// Who has each of the names.

@@ -35,12 +35,13 @@ final class SnapshotCache: Sendable {
         let numbers = try ChangeRecords.numbers(in: reader)
         let changed = Set(numbers.filter { known.numbers[$0.key] != $0.value }.keys)
         let isPart = known.total >= 0 && changed.count <= maximumRanges && !changed.contains(ChangeRecords.everything)
+        let loaded = try SnapshotRecords.load(isPart ? changed : nil, in: reader)
         var shards = isPart ? known.shards : [:]
         for shard in changed { shards[shard] = nil }
-        for provider in try SnapshotRecords.load(isPart ? changed : nil, in: reader) {
-            shards[ChangeRecords.shard(of: provider.uuid), default: []].append(provider)
-        }
-        let providers = shards.sorted { $0.key < $1.key }.flatMap(\.value)
-        return State(total: total, numbers: numbers, shards: shards, snapshot: ProviderSnapshot(providers))
+        for provider in loaded { shards[ChangeRecords.shard(of: provider.uuid), default: []].append(provider) }
+        let hasSame = isPart && changed.allSatisfy { known.shards[$0]?.count == shards[$0]?.count }
+        let snapshot = (hasSame ? known.snapshot.updated(loaded) : nil)
+            ?? ProviderSnapshot(shards.sorted { $0.key < $1.key }.flatMap(\.value))
+        return State(total: total, numbers: numbers, shards: shards, snapshot: snapshot)
     }
 }
