@@ -5,12 +5,17 @@
 `--slice K/N` runs one part of the selection's classes out of N; `--slice random/N` picks another part each time."""
 
 import collections
+import configparser
+import functools
+import http.server
 import os
 import pathlib
 import random
 import re
 import subprocess
+import struct
 import sys
+import threading
 import time
 import zlib
 
@@ -20,10 +25,41 @@ HERE = pathlib.Path(__file__).resolve().parent
 SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity.security_compliance.lockout_duration=10",
             "identity.security_compliance.unique_last_password_count=2"]
 
+# What each profile sets beside; the profile's name with .conf is what tempest is told beside.
+PROFILES = {
+    "gate": ["images.web_download.allow_private=true"],
+    "max": ["images.web_download.allow_private=true", "images.show_multiple_locations=true", "images.show_image_direct_url=true"],
+}
+
+
+class ImageServer:
+    """Serves a small disk on loopback, for images that the cloud fetches itself."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def __init__(self, directory):
+        directory.mkdir()
+        (directory / "disk.qcow2").write_bytes(self.disk())
+        handler = functools.partial(self.Handler, directory=str(directory))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/disk.qcow2"
+
+    @staticmethod
+    def disk(cluster=65536, size=1 << 20):
+        """An empty qcow2 disk of version 3: header, refcount table, refcount block and L1 table, a cluster each."""
+        header = struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 16, size, 0, 1, 3 * cluster, cluster, 1, 0, 0,
+                             0, 0, 0, 4, 104)
+        table = struct.pack(">Q", 2 * cluster)
+        block = struct.pack(">4H", 1, 1, 1, 1)
+        return b"".join(part.ljust(cluster, b"\0") for part in (header, table, block, b""))
+
 
 class Tempest:
-    def __init__(self, program, venv):
-        self.program = program
+    def __init__(self, program, venv, profile):
+        self.program, self.profile = program, profile
         self.bin = pathlib.Path(venv).resolve() / "bin"
         self.directory = program.directory / "tempest"
         (self.directory / "lock").mkdir(parents=True)
@@ -33,9 +69,14 @@ class Tempest:
 
     def configure(self):
         text = (HERE / "tempest" / "tempest.conf").read_text()
-        values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url}
+        values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
+                  "IMAGE": ImageServer(self.directory / "served").url}
         text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
-        (self.directory / "etc" / "tempest.conf").write_text(text)
+        told = configparser.RawConfigParser(strict=False)
+        told.read_string(text)
+        told.read(HERE / "tempest" / f"{self.profile}.conf")
+        with open(self.directory / "etc" / "tempest.conf", "w") as file:
+            told.write(file)
         top = self.run("python", "-c", "import tempest, os; print(os.path.dirname(tempest.__file__))").stdout.strip()
         (self.directory / ".stestr.conf").write_text(
             f"[DEFAULT]\ntest_path={top}/test_discover\ntop_dir={top}\ngroup_regex=([^\\.]*\\.)*\n")
@@ -115,6 +156,7 @@ def judge(tests, results, known):
 def add_options(parser):
     parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
     parser.add_argument("--slice", help="K/N or random/N")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="gate")
     parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=1500)
     parser.add_argument("--keep", help="a folder for tempest's own log and results")
@@ -123,7 +165,7 @@ def add_options(parser):
 def check(program, options):
     # As upstream's gate does: tests of metadata definitions use the resource types that come with them.
     program.run("images", "load-metadefs")
-    tempest = Tempest(program, options.venv)
+    tempest = Tempest(program, options.venv, options.profile)
     tempest.configure()
     tests = tempest.tests(options.select)
     if options.slice:
@@ -142,4 +184,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check, settings=SETTINGS, add_options=add_options)
+    run_check(check, settings=lambda options: SETTINGS + PROFILES[options.profile], add_options=add_options)

@@ -15,6 +15,8 @@ public final class Images: Sendable {
         let database: any Database
         let stores: StoreRegistry
         let options: ImageOptions
+        /// Unified limits; nil where they are not in use.
+        let limits: (any ImageLimits)?
         let uploads: UploadRegistry
         let imports: ImportMeans
         /// Rings the reconciler that removes let-go bytes.
@@ -24,13 +26,15 @@ public final class Images: Sendable {
     let parts: Parts
 
     /// The service over a database and stores.
-    /// - Parameter collectGarbage: called when there are bytes to remove; signals `reconciler`.
+    /// - Parameters:
+    ///   - limits: unified limits; nil for none.
+    ///   - collectGarbage: called when there are bytes to remove; signals `reconciler`.
     public init(
         database: any Database, stores: StoreRegistry, options: ImageOptions = ImageOptions(), imports: ImportMeans,
-        collectGarbage: @escaping @Sendable () -> Void
+        limits: (any ImageLimits)? = nil, collectGarbage: @escaping @Sendable () -> Void
     ) {
         parts = Parts(
-            database: database, stores: stores, options: options, uploads: UploadRegistry(), imports: imports,
+            database: database, stores: stores, options: options, limits: limits, uploads: UploadRegistry(), imports: imports,
             collectGarbage: collectGarbage)
     }
 
@@ -76,6 +80,7 @@ extension Images {
             ImageActionEndpoints(images: parts).table,
             ImageTagEndpoints(images: parts).table,
             MemberEndpoints(images: parts).table,
+            ImageUsageEndpoints(images: parts).table,
             ImageFileEndpoints(images: parts).table,
             StoreEndpoints(images: parts).table,
             ImportEndpoints(images: parts).table,

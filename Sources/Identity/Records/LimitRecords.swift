@@ -32,6 +32,20 @@ enum RegisteredLimitRecords {
         return try reader.all("SELECT \(columns) FROM identity_registered_limits g\(matching)\(query.pageClause(id: "g.id"))", limit)
     }
 
+    /// A project's limits on a service's resources by name; those of the region after those of all regions.
+    static func effective(
+        project: String, serviceType: String, region: String, _ reader: any Reader
+    ) throws -> [(String, Int)] {
+        try reader.all(
+            """
+            SELECT g.resource_name, COALESCE(l.resource_limit, g.default_limit) FROM identity_registered_limits g
+            JOIN identity_services s ON s.id = g.service_id
+            LEFT JOIN identity_limits l ON l.registered_limit_id = g.id AND l.project_id = \(project)
+            WHERE s.type = \(serviceType) AND COALESCE(g.region_id, \(region)) = \(region)
+            ORDER BY CASE WHEN g.region_id IS NULL THEN 0 ELSE 1 END, g.id
+            """) { (try $0[0], try $0[1]) }
+    }
+
     /// Whether a limit is registered for a service.
     static func exists(forService id: String, _ reader: any Reader) throws -> Bool {
         try reader.scalar("SELECT 1 FROM identity_registered_limits WHERE service_id = \(id) LIMIT 1", as: Int.self) != nil

@@ -34,7 +34,9 @@ struct ImageEndpoints: Sendable {
         let target = images.target(image, request)
         try request.authorize(target, orThrow: image.owner == request.token?.projectID ? nil : ImageError.notOwner(image).fault)
         try checkVisibility(image, request)
+        let allowance = try await images.allowance(request)
         try await images.database.write { transaction in
+            try allowance?.check(.count, adding: 1, in: transaction)
             guard try ImageRecords.find(image.id, in: transaction) == nil else {
                 throw ImageError.conflict("Image ID \(image.id) already exists!")
             }

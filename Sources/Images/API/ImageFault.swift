@@ -14,6 +14,7 @@ enum ImageError: FaultConvertible {
     case unsupported(String)
     case unavailable(String)
     case missing(String)
+    case overLimit(String)
     case tooMany(String, attempted: Int, maximum: Int)
 
     /// For those who would give their image to another project.
@@ -29,6 +30,7 @@ enum ImageError: FaultConvertible {
         case .forbidden(let message): Fault(.forbidden, message)
         case .missing(let message): Fault(.notFound, message)
         case .storeFull: Fault(.contentTooLarge, "The image store is full.")
+        case .overLimit(let message): Fault(.contentTooLarge, message)
         case .tooMany(let what, let attempted, let maximum):
             Fault(
                 .contentTooLarge,

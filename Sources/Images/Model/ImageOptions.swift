@@ -14,6 +14,12 @@ public struct ImageOptions: Sendable {
     public var hashAlgorithm = Digest.Algorithm.sha512
     /// How images are imported.
     public var imports = ImageImportOptions()
+    /// Whether images tell where their bytes are (upstream's show_image_direct_url).
+    public var showsDirectURL = false
+    /// Whether images tell all the places of their bytes, and clients may change these (show_multiple_locations).
+    public var showsLocations = false
+    /// Whether the bytes at a place that a client names are read and hashed (do_secure_hash).
+    public var hashesLocations = true
 
     /// Upstream's defaults.
     public init() {}
