@@ -9,9 +9,18 @@ public struct HTTPConventions: Sendable, Hashable {
     public var requiresMediaType = false
     /// Whether clients that prefer HTML or plain text to JSON get errors so.
     public var negotiatesErrors = false
+    /// Whether a slash at a path's end makes the next parameter empty, so that `/v2/images/` is an image without id, which
+    /// there is none of, and not the list. Elsewhere such slashes do not matter.
+    public var readsEmptyEnds = false
 
     /// What most services do.
     public static let standard = HTTPConventions()
+    /// Glance's, on Routes with paths matched to the letter.
+    public static let images: HTTPConventions = {
+        var conventions = HTTPConventions()
+        conventions.readsEmptyEnds = true
+        return conventions
+    }()
     /// Services on WebOb, Routes and microversion_parse, such as Placement.
     public static let webOb: HTTPConventions = {
         var conventions = HTTPConventions()

@@ -66,7 +66,7 @@ public final class Images: Sendable {
         ServiceAPI(
             type: "image", name: "glance", path: "/image", envelope: .images,
             endpoints: endpoints,
-            rules: Self.rules)
+            rules: Self.rules, conventions: .images)
     }
 }
 

@@ -91,6 +91,16 @@ import Testing
         }
     }
 
+    @Test func thereIsNoImageWithoutID() async throws {
+        try await Gallery.with { gallery in
+            _ = try await gallery.create()
+            #expect(await gallery.send(.get, "/images/").status == .notFound)
+            #expect(await gallery.send(.delete, "/images/").status == .notFound)
+            #expect(await gallery.send(.delete, "/images").status == .methodNotAllowed)
+            #expect(await gallery.server.respond(.get, "/image/").status == .multipleChoices)
+        }
+    }
+
     @Test(arguments: ["image", "images", "member", "members"]) func schemas(_ name: String) async throws {
         try await Gallery.with { gallery in
             #expect(await gallery.send(.get, "/schemas/\(name)").json["name"] == .string(name))

@@ -4,7 +4,7 @@ struct RequestPath {
     /// The path as sent, without the query.
     let raw: Substring
     /// The segments.
-    let segments: [String]
+    private(set) var segments: [String]
     /// The text after the question mark.
     let query: Substring?
 
@@ -23,6 +23,14 @@ struct RequestPath {
             segments.append(segment)
         }
         self.segments = segments
+    }
+
+    /// The path with an empty segment where it ends with a slash; nil where it doesn't.
+    var withEmptyEnd: RequestPath? {
+        guard raw.utf8.last == UInt8(ascii: "/") else { return nil }
+        var path = self
+        path.segments.append("")
+        return path
     }
 
     /// What follows the first so many segments, with all its slashes; nil when its escapes do not make UTF-8.

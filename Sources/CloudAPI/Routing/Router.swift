@@ -28,6 +28,8 @@ struct Router: Sendable {
     private let routesByDestination: [[Route]]
     private let servicePaths: [(segments: [String], service: Int)]
     private let fallback: Int
+    /// The services that read a slash at a path's end as an empty parameter.
+    private let servicesWithEmptyEnds: Set<Int>
 
     /// Builds the router.
     /// - Parameters:
@@ -56,6 +58,7 @@ struct Router: Sendable {
         servicePaths = services.enumerated()
             .map { (segments: $1.path.split(separator: "/").map(String.init), service: $0) }
             .sorted { $0.segments.count > $1.segments.count }
+        servicesWithEmptyEnds = Set(services.indices.filter { services[$0].conventions.readsEmptyEnds })
         fallback = servicePaths.last { $0.segments.isEmpty }?.service ?? 0
     }
 
@@ -71,12 +74,21 @@ struct Router: Sendable {
 
     /// Where a path leads.
     func match(_ path: RequestPath) -> Match {
-        if let match = trie.match(path) {
+        if !servicesWithEmptyEnds.isEmpty, let path = path.withEmptyEnd, let found = find(path),
+            servicesWithEmptyEnds.contains(found.service)
+        {
+            return found
+        }
+        if let found = find(path) { return found }
+        let service = servicePaths.first { path.segments.starts(with: $0.segments) }?.service ?? fallback
+        return Match(service: service, routes: [], values: [])
+    }
+
+    private func find(_ path: RequestPath) -> Match? {
+        trie.match(path).map { match in
             let routes = routesByDestination[match.destination]
             return Match(service: routes[0].service, routes: routes, values: match.values)
         }
-        let service = servicePaths.first { path.segments.starts(with: $0.segments) }?.service ?? fallback
-        return Match(service: service, routes: [], values: [])
     }
 }
 

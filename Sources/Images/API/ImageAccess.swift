@@ -33,12 +33,7 @@ extension Images.Parts {
     func see(_ request: APIRequest) async throws -> SeenImage {
         let id = request["image_id"]
         let found = try await database.read { try look(id, for: request, in: $0) }
-        guard let found else {
-            // Whoever may look for images learns that there is none; others learn nothing.
-            try request.require("get_images", request.callerTarget)
-            throw ImageError.notFound(id)
-        }
-        guard isVisible(found, request), request.allows("get_image", target(found, request)) else {
+        guard let found, isVisible(found, request), request.allows("get_image", target(found, request)) else {
             throw ImageError.notFound(id)
         }
         return found

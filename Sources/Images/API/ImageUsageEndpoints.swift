@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 
 /// What the caller's project has and may have.
 struct ImageUsageEndpoints: Sendable {
