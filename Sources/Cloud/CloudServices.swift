@@ -44,6 +44,8 @@ final class CloudServices: Sendable {
         images = Images(
             database: database, stores: try options.imageStores(), options: options.images,
             imports: try options.imageImportMeans(identity: identity, workflows: runner, bells: bells),
+            limits: settings[ImageLimitSettingKeys.useUnifiedLimits]
+                ? ImageLimitsAdapter(identity: identity, region: settings[CloudSettingKeys.region]) : nil,
             collectGarbage: { bells.ring("images.garbage") })
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)

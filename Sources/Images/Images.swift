@@ -80,6 +80,7 @@ extension Images {
             ImageActionEndpoints(images: parts).table,
             ImageTagEndpoints(images: parts).table,
             MemberEndpoints(images: parts).table,
+            ImageLocationEndpoints(images: parts).table,
             ImageUsageEndpoints(images: parts).table,
             ImageFileEndpoints(images: parts).table,
             StoreEndpoints(images: parts).table,

@@ -81,7 +81,7 @@ final class Gallery: Sendable {
     let catalog = FakeCatalog()
     let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: ImageOptions) async throws {
+    private init(_ directory: URL, _ options: ImageOptions, _ limits: [String: Int]?) async throws {
         folder = directory.appending(path: "store")
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
@@ -90,22 +90,26 @@ final class Gallery: Sendable {
         staging = try StagingArea(folder: directory.appending(path: "staging"))
         let second = NamedStore(id: "second", store: try FileImageStore(folder: directory.appending(path: "second")))
         let first = NamedStore(id: "file", store: store)
+        let web = NamedStore(id: "web", weight: 5, store: ShelfStore())
         (runner, departures) = Self.runner(database)
         images = Images(
-            database: database, stores: StoreRegistry(default: first, others: [first, second]), options: options,
+            database: database, stores: StoreRegistry(default: first, others: options.showsLocations ? [first, second, web] : [first, second]),
+            options: options,
             imports: ImportMeans(staging: staging, workflows: runner, endpoint: catalog.endpoint, collectStaged: {}),
-            collectGarbage: {})
+            limits: limits.map { FixedLimits(limits: $0) }, collectGarbage: {})
         runner.register(images.workflows)
         server = try CloudServer(services: [images.api], authenticator: RoleTokens())
     }
 
-    static func with(_ adjust: (inout ImageOptions) -> Void = { _ in }, _ body: (Gallery) async throws -> Void) async throws {
+    static func with(
+        _ adjust: (inout ImageOptions) -> Void = { _ in }, limits: [String: Int]? = nil, _ body: (Gallery) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "gallery-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         var options = ImageOptions()
         adjust(&options)
-        let gallery = try await Gallery(directory, options)
+        let gallery = try await Gallery(directory, options, limits)
         do {
             try await body(gallery)
         } catch {

@@ -117,7 +117,8 @@ public enum CloudSettingKeys {
         disableUserAccountDaysInactive, enforcementModel, returnAllEndpoints, region, tenantNetworkType,
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
         cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
-    ] + TokenSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all + federation)
+    ] + TokenSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
+        + ImageLimitSettingKeys.all + federation)
 }
 
 /// The severities of log lines.

@@ -129,6 +129,7 @@ extension ServiceOptions {
         options.maximumSize = settings[ImageSettingKeys.maximumSize]
         options.imports = imageImports
         options.hashAlgorithm = settings[ImageSettingKeys.hashAlgorithm].algorithm
+        ImageLimitSettingKeys.apply(settings, to: &options)
         return options
     }
 

@@ -88,11 +88,20 @@ struct ImageEndpoints: Sendable {
 
     @Sendable private func patch(_ request: APIRequest) async throws -> APIResponse {
         let changes = try ImagePatch.parse(request)
-        let found = try await images.find(request)
-        let isAdmin = request.isImageAdmin
-        let changed = try await images.change(found.id) { image, _ in
+        let seen = try await images.findSeen(request)
+        let (found, isAdmin) = (seen.image, request.isImageAdmin)
+        try images.authorizeLocations(changes, seen, request)
+        let locations = ImageLocationEdit(
+            options: images.options, stores: images.stores, found: try await images.look(at: changes, of: found))
+        let collect = images.collectGarbage
+        let changed = try await images.change(found.id) { image, transaction in
             var edit = ImageEdit(image: image, isAdmin: isAdmin, limits: images.options.limits)
             for change in changes {
+                if change.isAboutLocations {
+                    try locations.apply(change, to: &edit.image)
+                    transaction.onCommit(collect)
+                    continue
+                }
                 try edit.apply(change)
                 // The rule is about the visibility that is asked for, even if the image has it already.
                 if change.name == "visibility" { try checkVisibility(edit.image, request) }

@@ -17,6 +17,9 @@ enum ImageError: FaultConvertible {
     case overLimit(String)
     case tooMany(String, attempted: Int, maximum: Int)
 
+    /// For URLs that no store would read for a client, or at which there is nothing.
+    static let invalidLocation = ImageError.badRequest("Invalid location: it is no place an image can be read from.")
+
     /// For those who would give their image to another project.
     static func notOwner(_ image: Image) -> ImageError {
         .forbidden("You are not permitted to create images owned by '\(image.owner ?? "")'.")

@@ -26,6 +26,7 @@ struct ImageFileEndpoints: Sendable {
         let image = try await images.find(request)
         let store = try store(request)
         let size = try size(request)
+        try await images.enforce([.size, .uploading], request)
         try await begin(image.id)
         do {
             try await images.ingest(request.stream, of: image, into: store, expectedSize: size) { stored in

@@ -4,6 +4,10 @@ import CloudCore
 /// An image as the API shows it (image API v2).
 struct ImageView: JSONWritable {
     let image: Image
+    /// All the places of its bytes, in the order they are preferred; nil where the operator keeps them to the cloud.
+    var locations: [LocationView]?
+    /// The preferred place; nil where there is none or it is not told.
+    var directURL: String?
 
     func write(to json: inout JSONWriter) {
         json.object { json in
@@ -29,6 +33,8 @@ struct ImageView: JSONWritable {
             json.member("self", "/v2/images/\(image.id)")
             json.member("file", "/v2/images/\(image.id)/file")
             json.member("schema", "/v2/schemas/image")
+            if let directURL { json.member("direct_url", directURL) }
+            if let locations { json.member("locations", array: locations) }
             if !image.locations.isEmpty { json.member("stores", image.stores.joined(separator: ",")) }
             for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) where !ImageSchemas.hidden.contains(name) {
                 json.member(name, value)
@@ -39,5 +45,12 @@ struct ImageView: JSONWritable {
 
 extension Images.Parts {
     /// An image as a request's caller is shown it.
-    func view(_ image: Image, _ request: APIRequest) -> ImageView { ImageView(image: image) }
+    func view(_ image: Image, _ request: APIRequest) -> ImageView {
+        guard options.showsLocations || options.showsDirectURL else { return ImageView(image: image) }
+        let places = shownLocations(image, request)
+        return ImageView(
+            image: image,
+            locations: options.showsLocations ? places.map { LocationView(place: $0, stores: stores) } : nil,
+            directURL: options.showsDirectURL ? places.first.map(stores.url(of:)) : nil)
+    }
 }

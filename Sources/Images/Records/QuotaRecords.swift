@@ -11,7 +11,10 @@ enum QuotaRecords {
 
     static func storedBytes(of projectID: String, in reader: any Reader) throws -> Int {
         try reader.scalar(
-            "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM images WHERE owner = \(projectID) AND location IS NOT NULL", as: Int.self) ?? 0
+            """
+            SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM images JOIN image_locations ON image_locations.image_id = images.id
+            WHERE owner = \(projectID)
+            """, as: Int.self) ?? 0
     }
 
     static func stagedBytes(of projectID: String, in reader: any Reader) throws -> Int {
