@@ -93,7 +93,8 @@ final class Gallery: Sendable {
         let web = NamedStore(id: "web", weight: 5, store: ShelfStore())
         (runner, departures) = Self.runner(database)
         images = Images(
-            database: database, stores: StoreRegistry(default: first, others: options.showsLocations ? [first, second, web] : [first, second]),
+            database: database,
+            stores: StoreRegistry(default: first, others: options.showsLocations ? [first, second, web] : [first, second]),
             options: options,
             imports: ImportMeans(staging: staging, workflows: runner, endpoint: catalog.endpoint, collectStaged: {}),
             limits: limits.map { FixedLimits(limits: $0) }, collectGarbage: {})
