@@ -85,7 +85,9 @@ let package = Package(
 
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
-        module("Images", service + ["CloudCrypto", "CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
+        module("Images", service + [
+            "CloudCrypto", "CloudWorkflow", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio"),
+        ]),
         module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
@@ -94,7 +96,7 @@ let package = Package(
         // The composition root and the command line.
         module("Cloud", service + [
             "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
-            "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ImageStores",
+            "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ImageInspection", "ImageStores",
             "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute", logging,
         ]),
         .executableTarget(
@@ -120,7 +122,7 @@ let package = Package(
         tests("ImageInspection"),
         tests("ImageStores", ["CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
         tests("Identity", service),
-        tests("Images", service + ["CloudWorkflow", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
+        tests("Images", service + ["CloudWorkflow", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
         tests("MetadataDefinitions", service),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),

@@ -21,6 +21,13 @@ def forget():
             value._handle = None
 
 
+class Terminal(io.StringIO):
+    """What commands find as their input: nobody types. They would take the requests' pipe for a file's bytes."""
+
+    def isatty(self):
+        return True
+
+
 def run(arguments):
     forget()
     out, err = io.StringIO(), io.StringIO()
@@ -43,7 +50,8 @@ def commands(group):
 
 def main():
     warnings.filterwarnings("ignore")
-    for line in sys.stdin:
+    requests, sys.stdin = sys.stdin, Terminal()
+    for line in requests:
         request = json.loads(line)
         answer = commands(request) if isinstance(request, str) else run(request)
         print(json.dumps(answer), flush=True)

@@ -11,11 +11,14 @@ public struct ImageInspector: Sendable {
     /// How many bytes are held.
     public var footprint: Int { capture.head.count + capture.tail.count + (capture.trail?.footprint ?? 0) }
 
-    /// Looks at the next bytes of the content; chunks may be of any size.
-    public mutating func consume(_ chunk: [UInt8]) { capture.consume(chunk[...]) }
+    /// Looks at the next bytes of the content; chunks may be of any size. What is not needed is not copied.
+    public mutating func consume(_ chunk: UnsafeRawBufferPointer) { capture.consume(chunk) }
 
-    /// Looks at the next bytes of the content; chunks may be of any size.
-    public mutating func consume(_ chunk: ArraySlice<UInt8>) { capture.consume(chunk) }
+    /// Looks at the next bytes of the content.
+    public mutating func consume(_ chunk: [UInt8]) { chunk.withUnsafeBytes { capture.consume($0) } }
+
+    /// Looks at the next bytes of the content.
+    public mutating func consume(_ chunk: ArraySlice<UInt8>) { chunk.withUnsafeBytes { capture.consume($0) } }
 
     /// What the content is, taking what has passed for all of it.
     public func report() -> InspectionReport {

@@ -16,11 +16,11 @@ struct StreamCapture: Sendable {
     private var tailLength = 0
     private var isPlanned = false
 
-    mutating func consume(_ chunk: ArraySlice<UInt8>) {
+    mutating func consume(_ chunk: UnsafeRawBufferPointer) {
         guard !chunk.isEmpty else { return }
         let start = total
         total += chunk.count
-        var rest = chunk
+        var rest = chunk[...]
         while head.count < headLimit, !rest.isEmpty {
             let part = rest.prefix(headLimit - head.count)
             head += part

@@ -20,7 +20,7 @@ enum ImageSettingKeys {
         stores,
         maximumSize,
         hashAlgorithm,
-    ]
+    ] + ImageFormatSettingKeys.all
 }
 
 /// The digests that images can have beside MD5.
@@ -130,6 +130,7 @@ extension ServiceOptions {
         options.imports = imageImports
         options.hashAlgorithm = settings[ImageSettingKeys.hashAlgorithm].algorithm
         ImageLimitSettingKeys.apply(settings, to: &options)
+        options.inspection = imageInspection
         return options
     }
 

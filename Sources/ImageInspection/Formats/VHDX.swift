@@ -54,7 +54,7 @@ struct StreamRegion: Sendable {
     var isComplete: Bool { bytes.count == length }
 
     /// Takes its part of a chunk. What has passed already is lost, and with it the region.
-    mutating func take(_ chunk: ArraySlice<UInt8>, at start: Int) {
+    mutating func take(_ chunk: UnsafeRawBufferPointer, at start: Int) {
         let next = offset + bytes.count
         guard !isComplete, next >= start, next - start < chunk.count else { return }
         bytes += chunk.dropFirst(next - start).prefix(length - bytes.count)
@@ -77,7 +77,7 @@ struct VHDXTrail: Sendable {
 
     var footprint: Int { [metadata, size, parameters].reduce(0) { $0 + ($1?.bytes.count ?? 0) } }
 
-    mutating func consume(_ chunk: ArraySlice<UInt8>, at start: Int) {
+    mutating func consume(_ chunk: UnsafeRawBufferPointer, at start: Int) {
         if let table = metadata, !table.isComplete {
             metadata?.take(chunk, at: start)
             guard let table = metadata, table.isComplete else { return }

@@ -41,7 +41,7 @@ extension Images.Parts {
     ) async throws -> StoredImage {
         let writer = ImageWriter(
             upload: try await store.store.beginUpload(id: image.id, expectedSize: expectedSize),
-            algorithm: options.hashAlgorithm, inspector: UploadInspection.inspector(for: image))
+            algorithm: options.hashAlgorithm, inspector: ContentInspector(image: image, rules: options.inspection))
         do {
             let size = try await fill(writer, from: stream, limit: expectedSize)
             if let expectedSize, size != expectedSize {
@@ -104,12 +104,6 @@ extension Images.Parts {
         }
         return keyed.sorted { $0.key < $1.key }.map(\.place)
     }
-}
-
-/// What looks at images' bytes while they come.
-enum UploadInspection {
-    /// The inspector for one upload of an image; nil where nothing is looked for.
-    static func inspector(for image: Image) -> (any UploadInspector)? { nil }
 }
 
 extension ImageError {

@@ -1,4 +1,5 @@
 import CloudCrypto
+import ImageInspection
 
 /// The operator's choices for images.
 public struct ImageOptions: Sendable {
@@ -20,6 +21,8 @@ public struct ImageOptions: Sendable {
     public var showsLocations = false
     /// Whether the bytes at a place that a client names are read and hashed (do_secure_hash).
     public var hashesLocations = true
+    /// How images' content is judged before it is published.
+    public var inspection = InspectionRules()
 
     /// Upstream's defaults.
     public init() {}
