@@ -39,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -47,7 +48,6 @@ let package = Package(
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL"),
-        .systemLibrary(name: "CTLS"),
         .systemLibrary(name: "CCrypt"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CLibvirt"),
@@ -79,7 +79,8 @@ let package = Package(
         ] + nio),
         module("ImageInspection"),
         module("ImageStores", [
-            "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", "CTLS", logging,
+            "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", logging,
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
 
@@ -120,7 +121,10 @@ let package = Package(
         tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ImageInspection"),
-        tests("ImageStores", ["CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio")] + nio),
+        tests("ImageStores", [
+            "CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        ] + nio),
         tests("Identity", service),
         tests("Images", service + ["CloudWorkflow", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
         tests("MetadataDefinitions", service),

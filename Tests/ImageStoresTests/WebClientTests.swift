@@ -2,6 +2,7 @@ import ImageStores
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import Synchronization
 import Testing
 
@@ -26,11 +27,12 @@ final class TestWeb: Sendable {
         var all: [HTTPRequestHead] { heads.withLock { $0 } }
     }
 
-    init(_ pages: [String: Page]) async throws {
+    init(_ pages: [String: Page], tls: NIOSSLContext? = nil) async throws {
         let heard = Heard()
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(Answerer(pages, heard))
                 }
@@ -186,7 +188,7 @@ struct TestResolver: WebResolver {
     @Test func silenceAndTimeEnd() async throws {
         let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
         let url = "http://127.0.0.1:\(silent.localAddress?.port ?? 0)/"
-        let impatient = client { $0.limits.idle = .milliseconds(50) }
+        let impatient = client { $0.limits.idle = .seconds(1) }
         await #expect(throws: WebError.timedOut) { try await fetch(impatient, url) }
         let hurried = client { $0.limits.total = .milliseconds(50) }
         await #expect(throws: WebError.timedOut) { try await fetch(hurried, url) }

@@ -2,6 +2,7 @@ import CloudCore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Fetches URLs over HTTP/1.1 for the cloud's users. It resolves names itself and connects to an address that the
 /// filter has judged, so that a name which resolves to something else a moment later changes nothing; each redirect is
@@ -29,14 +30,15 @@ public struct WebClient: Sendable {
     /// How far.
     public var limits: Limits
     private let resolver: any WebResolver
-    private let trust: TLSTrust
+    private let trust: NIOSSLTrustRoots
 
     /// A client.
     /// - Parameter authorities: a PEM file with the certificate authorities to trust; nil for the system's.
     public init(
         filter: WebFilter, limits: Limits = Limits(), resolver: any WebResolver = SystemResolver(), authorities: String? = nil
     ) {
-        (self.filter, self.limits, self.resolver, trust) = (filter, limits, resolver, TLSTrust(authorities: authorities))
+        (self.filter, self.limits, self.resolver) = (filter, limits, resolver)
+        trust = authorities.map { .file($0) } ?? .default
     }
 
     /// Sends a request without a body and hands the answer to a closure, which may read the body as far as it likes.
@@ -96,6 +98,12 @@ public struct WebClient: Sendable {
                 if let length = answer.length, length > limits.size { throw WebError.tooLarge(limit: limits.size) }
                 return .answered(try await receive(answer, WebBody(parts, limit: limits.size)))
             }
+        } catch NIOSSLError.uncleanShutdown {
+            throw WebError.ended
+        } catch is ChannelError {
+            throw WebError.ended
+        } catch let error as any NIOSSLFailure {
+            throw WebError.untrusted("\(error)")
         } catch let error as HTTPParserError {
             throw WebError.malformed("\(error)")
         } catch let error as IOError {
@@ -132,21 +140,35 @@ public struct WebClient: Sendable {
     }
 
     private func connect(_ target: WebTarget, _ address: InternetAddress) async throws -> Connection {
-        let isSecure = target.scheme == "https"
-        let (idle, trust) = (limits.idle.timeAmount, trust)
+        let tls = target.scheme == "https" ? try context() : nil
+        let idle = limits.idle.timeAmount
         let peer = try SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: target.port)
         return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(limits.connect.timeAmount)
             .connect(to: peer) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if isSecure { try pipeline.addHandler(try TLSClientHandler(trust, host: target.host)) }
+                    if let tls { try pipeline.addHandler(try Self.handler(tls, target)) }
                     try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHTTPClientHandlers()
                     try pipeline.addHandler(SilenceEnder())
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
+    }
+
+    /// What TLS connections are made with; the authorities are read for each fetch, as they may have changed.
+    private func context() throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.trustRoots = trust
+        return try NIOSSLContext(configuration: configuration)
+    }
+
+    /// A name is told to the other side, and the certificate must be for it; of an address the certificate alone must be.
+    private static func handler(_ context: NIOSSLContext, _ target: WebTarget) throws -> NIOSSLClientHandler {
+        let name = target.host.hasSuffix(".") ? String(target.host.dropLast()) : target.host
+        return try NIOSSLClientHandler(context: context, serverHostname: target.address == nil ? name : nil)
     }
 
     private static func words(_ error: any Error) -> String {
@@ -285,3 +307,9 @@ extension Duration {
         .nanoseconds(components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000)
     }
 }
+
+/// What NIOSSL throws when the other side can't prove who it is, or breaks off.
+private protocol NIOSSLFailure: Error {}
+extension NIOSSLError: NIOSSLFailure {}
+extension NIOSSLExtraError: NIOSSLFailure {}
+extension BoringSSLError: NIOSSLFailure {}
