@@ -42,7 +42,7 @@ final class CloudServices: Sendable {
         runner = WorkflowRunner(database: database, owner: options.hostName)
         identity = try Identity(database: database, options: options.identity)
         images = Images(
-            database: database, stores: try options.imageStores(), options: options.images,
+            database: database, stores: try options.imageStores(), cache: try options.imageCache(), options: options.images,
             imports: try options.imageImportMeans(identity: identity, workflows: runner, bells: bells),
             limits: settings[ImageLimitSettingKeys.useUnifiedLimits]
                 ? ImageLimitsAdapter(identity: identity, region: settings[CloudSettingKeys.region]) : nil,

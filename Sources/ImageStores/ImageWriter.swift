@@ -58,14 +58,18 @@ public final class ImageWriter: Sendable {
     }
 
     /// Waits for every lane, hears the verdict, and publishes the bytes.
+    /// - Parameters:
+    ///   - checksum: the MD5 that the bytes must have, if it is known.
+    ///   - expectedHash: the other digest that the bytes must have, if it is known.
     /// - Throws: what the store throws, or `UploadRefusal`; the upload should then be aborted.
-    public func finish() async throws -> StoredImage {
+    public func finish(checksum: String? = nil, hash expectedHash: String? = nil) async throws -> StoredImage {
         for lane in lanes { try await lane.finish() }
         let verdict = try inspector?.finish() ?? UploadVerdict()
-        let location = try await upload.commit()
-        return StoredImage(
-            location: location, size: size.value, md5: md5.finish().hexadecimal, hash: hash.finish().hexadecimal,
-            verdict: verdict)
+        let (md5, hash) = (md5.finish().hexadecimal, hash.finish().hexadecimal)
+        guard checksum == nil || checksum == md5, expectedHash == nil || expectedHash == hash else {
+            throw UploadRefusal("The bytes do not have the checksum that they should have.")
+        }
+        return StoredImage(location: try await upload.commit(), size: size.value, md5: md5, hash: hash, verdict: verdict)
     }
 
     /// Forgets the upload once no lane touches it any more.

@@ -19,6 +19,8 @@ public final class Images: Sendable {
         let limits: (any ImageLimits)?
         let uploads: UploadRegistry
         let imports: ImportMeans
+        /// Copies of images on this host; nil without a cache.
+        let cache: CacheQueue?
         /// Rings the reconciler that removes let-go bytes.
         let collectGarbage: @Sendable () -> Void
     }
@@ -27,15 +29,16 @@ public final class Images: Sendable {
 
     /// The service over a database and stores.
     /// - Parameters:
+    ///   - cache: copies of images whose stores are elsewhere; nil for none.
     ///   - limits: unified limits; nil for none.
     ///   - collectGarbage: called when there are bytes to remove; signals `reconciler`.
     public init(
-        database: any Database, stores: StoreRegistry, options: ImageOptions = ImageOptions(), imports: ImportMeans,
-        limits: (any ImageLimits)? = nil, collectGarbage: @escaping @Sendable () -> Void
+        database: any Database, stores: StoreRegistry, cache: ImageCache? = nil, options: ImageOptions = ImageOptions(),
+        imports: ImportMeans, limits: (any ImageLimits)? = nil, collectGarbage: @escaping @Sendable () -> Void
     ) {
         parts = Parts(
             database: database, stores: stores, options: options, limits: limits, uploads: UploadRegistry(), imports: imports,
-            collectGarbage: collectGarbage)
+            cache: cache.map(CacheQueue.init), collectGarbage: collectGarbage)
     }
 
     /// The service's tables.
@@ -46,7 +49,7 @@ public final class Images: Sendable {
 
     /// What removes bytes that nobody refers to.
     public var reconciler: any Reconciler {
-        ImageReconciler(database: parts.database, stores: parts.stores, uploads: parts.uploads)
+        ImageReconciler(database: parts.database, stores: parts.stores, uploads: parts.uploads, cache: parts.cache)
     }
 
     /// What converges by itself; the composition root runs it.
@@ -86,6 +89,7 @@ extension Images {
             StoreEndpoints(images: parts).table,
             ImportEndpoints(images: parts).table,
             TaskEndpoints(images: parts).table,
+            CacheEndpoints(images: parts).table,
         ]
         return tables.flatMap { $0 }
     }

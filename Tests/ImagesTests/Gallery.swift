@@ -73,6 +73,7 @@ final class Gallery: Sendable {
     static let admin = "admin@ops"
     let database: SQLiteDatabase
     let store: FragileStore
+    let elsewhere = ElsewhereStore((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
     let images: Images
     let server: CloudServer
     let folder: URL
@@ -82,20 +83,29 @@ final class Gallery: Sendable {
     let catalog = FakeCatalog()
     let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: ImageOptions, _ limits: [String: Int]?) async throws {
+    private init(_ directory: URL, _ options: ImageOptions, _ limits: [String: Int]?, isScattered: Bool) async throws {
         folder = directory.appending(path: "store")
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(Images.migrations)
         store = FragileStore(try FileImageStore(folder: folder))
         staging = try StagingArea(folder: directory.appending(path: "staging"))
-        let second = NamedStore(id: "second", store: try FileImageStore(folder: directory.appending(path: "second")))
         let first = NamedStore(id: "file", store: store)
-        let web = NamedStore(id: "web", weight: 5, store: ShelfStore())
+        var others: [NamedStore]
+        if isScattered {
+            let archive = try FileImageStore(folder: directory.appending(path: "archive"))
+            others = [
+                NamedStore(id: "archive", description: "slow and large", weight: 5, store: archive),
+                NamedStore(id: "web", store: elsewhere),
+            ]
+        } else {
+            others = [NamedStore(id: "second", store: try FileImageStore(folder: directory.appending(path: "second")))]
+            if options.showsLocations { others.append(NamedStore(id: "web", weight: 5, store: ShelfStore())) }
+        }
         (runner, departures) = Self.runner(database)
         images = Images(
-            database: database,
-            stores: StoreRegistry(default: first, others: options.showsLocations ? [first, second, web] : [first, second]),
+            database: database, stores: StoreRegistry(default: first, others: others),
+            cache: isScattered ? try ImageCache(folder: directory.appending(path: "cache"), limit: 1_000_000) : nil,
             options: options,
             imports: ImportMeans(staging: staging, workflows: runner, endpoint: catalog.endpoint, collectStaged: {}),
             limits: limits.map { FixedLimits(limits: $0) }, collectGarbage: {})
@@ -104,7 +114,8 @@ final class Gallery: Sendable {
     }
 
     static func with(
-        _ adjust: (inout ImageOptions) -> Void = { _ in }, limits: [String: Int]? = nil, _ body: (Gallery) async throws -> Void
+        _ adjust: (inout ImageOptions) -> Void = { _ in }, limits: [String: Int]? = nil, isScattered: Bool = false,
+        _ body: (Gallery) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "gallery-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -113,7 +124,7 @@ final class Gallery: Sendable {
         // Most tests' images are a few bytes of nothing.
         options.inspection.requiresMatch = false
         adjust(&options)
-        let gallery = try await Gallery(directory, options, limits)
+        let gallery = try await Gallery(directory, options, limits, isScattered: isScattered)
         do {
             try await body(gallery)
         } catch {

@@ -16,10 +16,18 @@ enum ImageSettingKeys {
     static let hashAlgorithm = SettingKey<ImageHash>(
         "images.hashing_algorithm", default: .sha512, "The digest of new images beside MD5: sha256 or sha512.")
 
+    static let cachePath = SettingKey<String?>(
+        "images.cache.path", default: nil, "The folder of this host's copies of images; nothing for one in the data folder.")
+    static let cacheLimit = SettingKey(
+        "images.cache.max_size", default: 10 << 30, in: 0...(1 << 53),
+        "How many bytes of images from stores elsewhere are kept on this host; 0 for no cache.")
+
     static let all: [any SettingDeclaration] = [
         stores,
         maximumSize,
         hashAlgorithm,
+        cachePath,
+        cacheLimit,
     ] + ImageFormatSettingKeys.all
 }
 
@@ -134,6 +142,13 @@ extension ServiceOptions {
         return options
     }
 
+    /// Opens the cache; nil where there shall be none.
+    func imageCache() throws -> ImageCache? {
+        let limit = settings[ImageSettingKeys.cacheLimit]
+        let path = settings[ImageSettingKeys.cachePath] ?? "\(directory.images)/cache"
+        return limit == 0 ? nil : try ImageCache(folder: URL(filePath: path), limit: limit)
+    }
+
     /// Opens the stores. One without a path lies in the data folder: the first store there ever was in its root, others
     /// under their ids beside the files it keeps.
     func imageStores() throws -> StoreRegistry {
@@ -150,7 +165,7 @@ extension ServiceOptions {
         case .file:
             let own = store.id == "file" ? directory.images : "\(directory.images)/stores/\(store.id)"
             return try FileImageStore(folder: URL(filePath: store.path ?? own))
-        case .http: throw ImageStoreError.unavailable("stores of the type http are not offered yet")
+        case .http: return HTTPImageStore(client: WebClient(filter: WebFilter()))
         }
     }
 }

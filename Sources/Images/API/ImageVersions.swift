@@ -3,11 +3,8 @@ import CloudCore
 
 /// Glance's version document.
 enum ImageVersions {
-    /// The minor versions, the newest first, without those that upstream ties to its cache.
-    private static let versions = [
-        "v2.17", "v2.15", "v2.13", "v2.12", "v2.11", "v2.10", "v2.9", "v2.8", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1",
-        "v2.0",
-    ]
+    /// The minor versions, the newest first, with those that upstream ties to its cache and to several stores.
+    private static let versions = (0...18).reversed().map { "v2.\($0)" }
 
     static let endpoints: [Endpoint] = [
         Endpoint(

@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import ImageStores
 
 /// What users and administrators read about the stores (`GET /v2/info/stores`).
@@ -14,6 +15,9 @@ struct StoreEndpoints: Sendable {
             Endpoint(
                 .get, "/v2/info/stores/detail", "List stores with their configuration", access: .rule("stores_info_detail"),
                 handler: detail),
+            Endpoint(
+                .delete, "/v2/stores/{store_id}/{image_id}", "Remove an image's bytes from one store",
+                access: .ruleOnResource("delete_image_location"), success: .noContent, handler: remove),
         ]
     }
 
@@ -25,6 +29,33 @@ struct StoreEndpoints: Sendable {
             json.member("properties", JSON.object(store.store.properties))
             json.member("weight", store.weight)
         }
+    }
+
+    /// The bytes become garbage; readers that have them open go on.
+    @Sendable private func remove(_ request: APIRequest) async throws -> APIResponse {
+        let seen = try await images.see(request)
+        let (id, store) = (seen.image.id, request["store_id"])
+        guard images.stores[store] != nil else {
+            throw ImageError.conflict("The selected store \(store) is not available on this node.")
+        }
+        try request.require("get_image_location", images.target(seen, request))
+        try request.authorize(images.target(seen, request))
+        let collect = images.collectGarbage
+        try await images.change(id) { image, transaction in
+            guard image.status == .active else {
+                throw ImageError.conflict("It's not allowed to remove image data from store if image status is not 'active'")
+            }
+            guard image.locations.count > 1 else {
+                throw ImageError.forbidden(
+                    "Cannot delete image data from the only store containing it. Consider deleting the image instead.")
+            }
+            guard let position = image.locations.firstIndex(where: { $0.store == store }) else {
+                throw ImageError.missing("Image \(id) is not stored in store \(store).")
+            }
+            image.locations.remove(at: position)
+            transaction.onCommit(collect)
+        }
+        return .empty()
     }
 
     private func answer(_ more: (NamedStore, inout JSONWriter) -> Void) -> APIResponse {

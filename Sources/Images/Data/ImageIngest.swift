@@ -75,11 +75,26 @@ extension Images.Parts {
         return size
     }
 
+    /// Opens an image's bytes: the copy on this host if there is one, else those of a store. Bytes from elsewhere are
+    /// copied while they are read.
+    /// - Parameter preferred: ids of stores to look at first, as in `?prefer=`; the copy is no store.
+    /// - Returns: nil when the image has none.
+    /// - Throws: what the last store says when none of them can give the bytes.
+    func open(_ image: Image, preferred: [String] = []) async throws -> (any ImageContent)? {
+        guard let cache = cache?.cache, preferred.isEmpty, !image.locations.isEmpty else {
+            return try await openStored(image, preferred: preferred)
+        }
+        if let copy = cache.open(image.id, size: image.size, since: image.createdAt) { return copy }
+        guard let content = try await openStored(image) else { return nil }
+        let isRemote = image.stores.contains { stores[$0]?.store.isReadOnly == true }
+        return isRemote ? await cache.copying(content, of: image.id, md5: image.md5) : content
+    }
+
     /// Opens an image's bytes, from the store that is preferred of those that hold them.
     /// - Parameter preferred: ids of stores to look at first, as in `?prefer=`.
     /// - Returns: nil when the image has none.
     /// - Throws: what the last store says when none of them can give the bytes.
-    func open(_ image: Image, preferred: [String] = []) async throws -> (any ImageContent)? {
+    func openStored(_ image: Image, preferred: [String] = []) async throws -> (any ImageContent)? {
         var failure: (any Error)?
         for place in ordered(image.locations.filter { $0.status == .active }, preferred) {
             guard let store = stores[place.store]?.store else {

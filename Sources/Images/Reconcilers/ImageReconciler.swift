@@ -12,6 +12,7 @@ struct ImageReconciler: Reconciler {
     let database: any Database
     let stores: StoreRegistry
     let uploads: UploadRegistry
+    let cache: CacheQueue?
     let logger = Logger(label: "images")
 
     /// Removes what is marked, then what is not known.
@@ -21,7 +22,20 @@ struct ImageReconciler: Reconciler {
             if let store = stores[garbage.store]?.store, !store.isReadOnly { try await store.remove(garbage.location) }
             try await database.write { try ImageLocationRecords.forget(garbage: garbage, in: $0) }
         }
+        try await forgetCopies()
         for store in stores.all where !store.store.isReadOnly { try await removeOrphans(in: store) }
+    }
+
+    /// Copies of images that are gone.
+    private func forgetCopies() async throws {
+        guard let cache else { return }
+        let held = cache.cache.entries.map(\.imageID) + cache.images
+        guard !held.isEmpty else { return }
+        let known = try await database.read { try ImageRecords.existing(held, in: $0) }
+        for id in held where !known.contains(id) {
+            cache.remove(id)
+            cache.cache.remove(id)
+        }
     }
 
     /// Listed before the rows are read: an upload under way is committed to the store first and to the database

@@ -56,6 +56,11 @@ enum ImageRecords {
         return image
     }
 
+    /// Those of the ids that are images.
+    static func existing(_ ids: [String], in reader: any Reader) throws -> Set<String> {
+        Set(try reader.all("SELECT id FROM images WHERE id IN \(in: ids)") { try $0[0] })
+    }
+
     static func insert(_ image: Image, in transaction: any Transaction) throws {
         try transaction.execute(
             """
