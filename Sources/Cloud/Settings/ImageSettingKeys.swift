@@ -165,7 +165,10 @@ extension ServiceOptions {
         case .file:
             let own = store.id == "file" ? directory.images : "\(directory.images)/stores/\(store.id)"
             return try FileImageStore(folder: URL(filePath: store.path ?? own))
-        case .http: return HTTPImageStore(client: WebClient(filter: WebFilter()))
+        case .http:
+            // A location is a URL that a user named, as a download's is.
+            let authorities = settings[ImageImportSettingKeys.certificateAuthorities]
+            return HTTPImageStore(client: WebClient(filter: webFilter, authorities: authorities))
         }
     }
 }
