@@ -69,9 +69,10 @@ let package = Package(
         // Hosts: what touches a machine, spoken to through messages only.
         module("ComputeMessages", ["CloudBus", "CloudCore"]),
         module("NetworkMessages", ["CloudBus", "CloudCore"]),
+        module("HostCommands", ["CLinux"]),
         module("ComputeAgent", [
             "ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudCrypto", "CloudTelemetry", "CLibvirt", "CLinux",
-            logging,
+            "HostCommands", logging,
         ]),
         module("NetworkAgent", [
             "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
@@ -87,7 +88,8 @@ let package = Package(
         // Services: none imports another.
         module("Identity", service + ["CloudCrypto", logging]),
         module("Images", service + [
-            "CloudCrypto", "CloudWorkflow", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio"),
+            "CloudCrypto", "CloudWorkflow", "CZlib", "HostCommands", "ImageInspection", "ImageStores", logging,
+            .product(name: "NIOCore", package: "swift-nio"),
         ]),
         module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
@@ -118,7 +120,7 @@ let package = Package(
         tests("CloudWorkflow", ["CloudStore"]),
         tests("CloudPolicy"),
         tests("CloudAPI", ["CloudPolicy"]),
-        tests("ComputeAgent", ["CloudBus", "ComputeMessages", "NetworkMessages"]),
+        tests("ComputeAgent", ["HostCommands", "CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ImageInspection"),
         tests("ImageStores", [

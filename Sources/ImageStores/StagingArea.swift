@@ -53,6 +53,29 @@ public struct StagingArea: Sendable {
         return try StagedFile(temporary: folder.appending(path: part), final: folder.appending(path: name.text))
     }
 
+    /// Lets a program write a file, which takes the place of an earlier one when it is on disk.
+    /// - Parameter write: gets the path of a file that isn't there yet. When it throws, nothing stays behind.
+    public func make(_ name: Name, _ write: (_ path: String) async throws -> Void) async throws {
+        let temporary = folder.appending(path: "\(name.text).\(Identifier.hex())\(Self.unfinished)").path
+        let (folder, final) = (folder.path, path(of: name))
+        do {
+            try await write(temporary)
+            try await BlockingWork.run {
+                try Self.flush(temporary, O_RDONLY)
+                guard rename(temporary, final) == 0 else { throw ImageStoreError.io(operation: "rename", errno: errno) }
+                try Self.flush(folder, O_RDONLY | O_DIRECTORY)
+            }
+        } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    private static func flush(_ path: String, _ flags: Int32) throws {
+        let descriptor = try Descriptor(opening: path, flags)
+        guard fsync(descriptor.number) == 0 else { throw ImageStoreError.io(operation: "fsync", errno: errno) }
+    }
+
     /// Opens a file for reading.
     /// - Throws: `ImageStoreError.missing`.
     public func open(_ name: Name) throws -> any ImageContent {
@@ -66,9 +89,9 @@ public struct StagingArea: Sendable {
         }
     }
 
-    /// Removes everything that an image has here but what is being written.
-    public func removeAll(image: String) throws {
-        for name in try names() where name.image == image { try remove(name) }
+    /// Removes everything that an image has here but what is being written, and one file to keep.
+    public func removeAll(image: String, except kept: Name? = nil) throws {
+        for name in try names() where name.image == image && name != kept { try remove(name) }
     }
 
     /// The names of the files that were last written so long ago.

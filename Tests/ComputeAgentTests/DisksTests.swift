@@ -3,6 +3,7 @@ import CloudCrypto
 import ComputeMessages
 import Foundation
 import Glibc
+import HostCommands
 import Testing
 
 @testable import ComputeAgent

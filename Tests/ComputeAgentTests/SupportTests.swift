@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HostCommands
 import Synchronization
 import Testing
 

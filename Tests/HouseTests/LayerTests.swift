@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func servicesReachHostsByMessagesOnly() throws {
-        let agents = House.hosts.subtracting(["ImageStores"])
+        let agents = House.hosts.subtracting(["ImageStores", "HostCommands"])
         for (module, imported) in try imports() where House.services.contains(module) {
             #expect(imported.isDisjoint(with: agents), "\(module) imports an agent")
             #expect(imported.isDisjoint(with: ["CloudSettings"]), "\(module) reads settings instead of taking options")

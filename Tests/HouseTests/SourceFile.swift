@@ -175,7 +175,7 @@ enum House {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     static let services: Set = ["Identity", "Images", "MetadataDefinitions", "Placement", "Compute", "Networking"]
-    static let hosts: Set = ["ComputeAgent", "NetworkAgent", "ImageStores"]
+    static let hosts: Set = ["ComputeAgent", "NetworkAgent", "ImageStores", "HostCommands"]
     static let contracts: Set = ["ComputeMessages", "NetworkMessages"]
     static let composition: Set = ["Cloud", "altostack"]
 }

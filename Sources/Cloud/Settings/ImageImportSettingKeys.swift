@@ -43,10 +43,16 @@ enum ImageImportSettingKeys {
         "A PEM file with the certificate authorities to trust when images are fetched; the system's when nothing is set.")
     static let plugins = SettingKey<[String]>(
         "images.image_import_plugins", default: [],
-        "What is done with imported images: no_op, inject_image_metadata."
+        "What is done with imported images, in this order: image_decompression, image_conversion, inject_image_metadata, no_op."
     ) { plugins in
         plugins.allSatisfy { ImportPlugin(rawValue: $0) != nil } ? nil : "must be a list of import plugins"
     }
+    static let conversionFormat = SettingKey<ConversionFormat>(
+        "images.image_conversion.output_format", default: .raw,
+        "The format that image_conversion brings disks into: raw, qcow2 or vmdk. Discs (iso) stay as they are.")
+    static let conversionTimeLimit = SettingKey<Duration>(
+        "images.image_conversion.time_limit", default: .seconds(3600), in: .seconds(1)...(.seconds(86_400)),
+        "How long one conversion may take, in seconds.")
     static let injected = SettingKey<[String: String]>(
         "images.inject_metadata_properties.inject", default: [:], "The properties that inject_image_metadata sets, name=value.")
     static let ignoredRoles = SettingKey<[String]>(
@@ -74,6 +80,8 @@ enum ImageImportSettingKeys {
         timeLimit,
         certificateAuthorities,
         plugins,
+        conversionFormat,
+        conversionTimeLimit,
         injected,
         ignoredRoles,
         copiedProperties,
@@ -86,6 +94,8 @@ enum ImageImportSettingKeys {
     }
 }
 
+extension ConversionFormat: SettingValue {}
+
 extension ServiceOptions {
     /// How images are imported.
     var imageImports: ImageImportOptions {
@@ -95,6 +105,8 @@ extension ServiceOptions {
         (options.limits.size, options.limits.total) = (settings[Keys.sizeLimit], settings[Keys.timeLimit])
         options.authorities = settings[Keys.certificateAuthorities]
         options.plugins = settings[Keys.plugins]
+        options.conversionFormat = settings[Keys.conversionFormat]
+        options.conversionDeadline = settings[Keys.conversionTimeLimit]
         (options.injected, options.ignoredRoles) = (settings[Keys.injected], settings[Keys.ignoredRoles])
         options.copiedProperties = settings[Keys.copiedProperties]
         options.taskLifetime = .seconds(3600 * settings[Keys.taskLifetime])

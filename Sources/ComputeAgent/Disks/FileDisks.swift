@@ -2,6 +2,7 @@ import CloudCore
 import ComputeMessages
 import Foundation
 import Glibc
+import HostCommands
 import Logging
 
 /// Guests' disks as files: an image below, shared and read-only, and a qcow2 file over it that takes what the guest

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HostCommands
 import Logging
 
 /// Finds out whether guests can run on the processor itself. That /dev/kvm exists proves nothing: on machines that

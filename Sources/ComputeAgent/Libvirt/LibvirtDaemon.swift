@@ -1,6 +1,7 @@
 import CLinux
 import Foundation
 import Glibc
+import HostCommands
 import Logging
 
 /// A libvirtd of our own: its configuration, state, sockets and logs in our folder, whatever else runs on the machine.

@@ -13,8 +13,13 @@ public struct ImageImportOptions: Sendable {
     public var limits = WebClient.Limits()
     /// A PEM file with the certificate authorities that fetches trust; nil for the system's.
     public var authorities: String?
-    /// What is done with images on their way in, by upstream's names: `inject_image_metadata`, `no_op`.
+    /// What is done with images on their way in, by upstream's names: `image_decompression`,
+    /// `image_conversion`, `inject_image_metadata`, `no_op`. They work in this order.
     public var plugins: [String] = []
+    /// The format that `image_conversion` brings disks into.
+    public var conversionFormat = ConversionFormat.raw
+    /// How long one conversion may take.
+    public var conversionDeadline = Duration.seconds(3600)
     /// The properties that are injected.
     public var injected: [String: String] = [:]
     /// Whose imports nothing is injected into.
@@ -58,6 +63,20 @@ public enum ImportPlugin: String, Sendable, CaseIterable {
     case none = "no_op"
     /// Properties of the operator's are set.
     case injection = "inject_image_metadata"
+    /// Compressed bytes are unpacked.
+    case decompression = "image_decompression"
+    /// Disks are brought into one format.
+    case conversion = "image_conversion"
+}
+
+/// The formats that disks can be brought into, by Glance's names, which are qemu-img's.
+public enum ConversionFormat: String, Sendable, CaseIterable {
+    /// The disk's own bytes.
+    case raw
+    /// QEMU copy on write.
+    case qcow2
+    /// A VMware disk in one file.
+    case vmdk
 }
 
 /// What imports work with beside the service's own parts.

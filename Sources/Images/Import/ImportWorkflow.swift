@@ -114,11 +114,13 @@ struct ImportWorkflow: Sendable {
     }
 
     @Sendable private func transform(_ state: inout ImportState, _ context: StepContext) async throws {
-        guard state.method != .copyImage, state.injects else { return }
-        state.changes.properties.merge(images.options.imports.injected) { $1 }
+        guard state.method != .copyImage else { return }
+        try await ImportTransformation(images: images).run(&state)
     }
 
     @Sendable private func store(_ state: inout ImportState, _ context: StepContext) async throws {
+        // What was made of the bytes is complete, so what it was made of takes up no more room.
+        if let staged = state.staged { try images.imports.staging.removeAll(image: state.imageID, except: staged) }
         try await ImportDelivery(images: images, state: state).deliver()
     }
 

@@ -4,6 +4,7 @@ import CloudCrypto
 import ComputeMessages
 import Foundation
 import Glibc
+import HostCommands
 import Synchronization
 import Testing
 

@@ -2,6 +2,7 @@ import CloudBus
 import CloudCore
 import ComputeMessages
 import Foundation
+import HostCommands
 import NetworkMessages
 import Synchronization
 import Testing

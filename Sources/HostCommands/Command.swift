@@ -2,31 +2,41 @@ import Foundation
 import Synchronization
 
 /// A program to run with arguments as they are: no shell reads them.
-struct Command: Sendable {
+public struct Command: Sendable {
     /// The program's name, looked up in PATH, or its path.
-    var program: String
+    public var program: String
     /// The arguments.
-    var arguments: [String]
+    public var arguments: [String]
     /// How long it may take before it is killed.
-    var deadline: Duration
+    public var deadline: Duration
+
+    /// A program with its arguments.
+    public init(program: String, arguments: [String], deadline: Duration) {
+        (self.program, self.arguments, self.deadline) = (program, arguments, deadline)
+    }
 
     /// What a program left behind.
-    struct Outcome: Sendable, Equatable {
+    public struct Outcome: Sendable, Equatable {
         /// The exit status; nil when a signal ended it.
-        var status: Int32?
+        public var status: Int32?
         /// What it wrote on standard output, at most `Command.outputLimit` bytes.
-        var output: String
+        public var output: String
         /// What it wrote on standard error, at most `Command.outputLimit` bytes.
-        var errors: String
+        public var errors: String
+
+        /// What a program left behind.
+        public init(status: Int32?, output: String, errors: String) {
+            (self.status, self.output, self.errors) = (status, output, errors)
+        }
     }
 
     /// How many bytes of each stream are kept.
-    static let outputLimit = 1 << 20
+    public static let outputLimit = 1 << 20
 
     /// Runs the program to its end. Cancelling the task kills it.
     /// - Parameter prepare: called first on the thread that starts the program, which nothing else uses.
     /// - Throws: `CommandError`, `CancellationError`, what `prepare` throws.
-    func run(preparing prepare: @escaping @Sendable () throws -> Void = {}) async throws -> Outcome {
+    public func run(preparing prepare: @escaping @Sendable () throws -> Void = {}) async throws -> Outcome {
         let running = Running()
         let outcome = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -73,7 +83,7 @@ struct Command: Sendable {
     /// Runs the program and insists that it succeeds.
     /// - Throws: `CommandError.failed` when it doesn't; `CommandError`, `CancellationError`.
     @discardableResult
-    func runSuccessfully() async throws -> Outcome {
+    public func runSuccessfully() async throws -> Outcome {
         let outcome = try await run()
         guard outcome.status == 0 else {
             throw CommandError.failed(program: program, status: outcome.status, errors: outcome.errors)
@@ -83,7 +93,7 @@ struct Command: Sendable {
 }
 
 /// Why a command didn't do its work.
-enum CommandError: Error, Sendable, Equatable {
+public enum CommandError: Error, Sendable, Equatable {
     /// It could not be started.
     case notStarted(program: String, reason: String)
     /// It took too long and was killed.
@@ -92,7 +102,7 @@ enum CommandError: Error, Sendable, Equatable {
     case failed(program: String, status: Int32?, errors: String)
 
     /// What happened, in one line.
-    var summary: String {
+    public var summary: String {
         switch self {
         case .notStarted(let program, let reason): "\(program) could not be started: \(reason)"
         case .timedOut(let program): "\(program) took too long"
