@@ -128,7 +128,9 @@ let package = Package(
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
         ] + nio),
         tests("Identity", service),
-        tests("Images", service + ["CloudWorkflow", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio")]),
+        tests("Images", service + [
+            "CloudWorkflow", "CZlib", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio"),
+        ]),
         tests("MetadataDefinitions", service),
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),

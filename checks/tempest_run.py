@@ -19,6 +19,7 @@ import threading
 import time
 import zlib
 
+import image_formats
 from cloud import expect, run_check
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -28,7 +29,8 @@ SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity
 # What each profile sets beside; the profile's name with .conf is what tempest is told beside.
 PROFILES = {
     "gate": ["images.web_download.allow_private=true"],
-    "max": ["images.web_download.allow_private=true", "images.show_multiple_locations=true", "images.show_image_direct_url=true"],
+    "max": ["images.web_download.allow_private=true", "images.show_multiple_locations=true", "images.show_image_direct_url=true",
+            "images.image_import_plugins=image_decompression,image_conversion"],
 }
 
 
@@ -70,7 +72,8 @@ class Tempest:
     def configure(self):
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
-                  "IMAGE": ImageServer(self.directory / "served").url}
+                  "IMAGE": ImageServer(self.directory / "served").url,
+                  "MANIFEST": image_formats.make(self.directory / "formats")}
         text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
         told = configparser.RawConfigParser(strict=False)
         told.read_string(text)
@@ -106,8 +109,8 @@ class Tempest:
 
 
 def bare(test):
-    """A test's name without its tags."""
-    return test.split("[")[0] if "[id-" in test else test
+    """A test's name without its tags; the scenario that it runs in stays."""
+    return re.sub(r"\[id-[^\]]*\]", "", test)
 
 
 def class_of(test):
