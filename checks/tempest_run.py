@@ -110,7 +110,7 @@ class Tempest:
 
 def bare(test):
     """A test's name without its tags; the scenario that it runs in stays."""
-    return re.sub(r"\[id-[^\]]*\]", "", test)
+    return re.sub(r"\[[^\]]*\bid-[^\]]*\]", "", test)
 
 
 def class_of(test):

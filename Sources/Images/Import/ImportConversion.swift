@@ -3,6 +3,7 @@ import CloudWorkflow
 import HostCommands
 import ImageInspection
 import ImageStores
+import NIOCore
 
 /// Brings a staged disk into the format that the operator wants (upstream's image_conversion). The program that does it
 /// sees only what was inspected before, and what it wrote is inspected again: a disk may hide another format in it.
