@@ -2,6 +2,7 @@ import CZlib
 import CloudAPI
 import CloudCore
 import Foundation
+import ImageInspection
 import ImageStores
 import Testing
 

@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudStore
+import CloudWorkflow
 import ImageStores
 import NIOCore
 import Synchronization
