@@ -4,11 +4,14 @@ UTF-8, too large or of the wrong type. No answer may be a 5xx, and every refusal
 
 import http.client
 import json
+import os
 import pathlib
 import re
 import subprocess
 
 from cloud import Client, expect, run_check
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 NO_OBJECTS = {
     "not JSON": b"{", "an empty body": b"", "a list": b"[]", "a number": b"7", "a string": b'"user"', "null": b"null",
@@ -174,7 +177,9 @@ def schemathesis(program, venv, token, options):
         command += ["-H", f"{name}: {value}"]
     if options.seed is not None:
         command += ["--seed", str(options.seed)]
-    done = subprocess.run(command, cwd=program.directory, capture_output=True, text=True, timeout=options.timeout, check=False)
+    environment = dict(os.environ, SCHEMATHESIS_HOOKS="fuzz_hooks", PYTHONPATH=str(HERE))
+    done = subprocess.run(command, cwd=program.directory, env=environment, capture_output=True, text=True, timeout=options.timeout,
+                          check=False)
     tail = "\n".join(done.stdout.splitlines()[-150:])
     expect(done.returncode == 0, f"schemathesis found what must not be:\n{tail}\n{done.stderr[-2000:]}")
     print("  " + next((line.strip() for line in reversed(done.stdout.splitlines()) if "generated" in line or "passed" in line), ""))

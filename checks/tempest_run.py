@@ -28,8 +28,9 @@ SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity
 
 # What each profile sets beside; the profile's name with .conf is what tempest is told beside.
 PROFILES = {
-    "gate": ["images.web_download.allow_private=true"],
-    "max": ["images.web_download.allow_private=true", "images.show_multiple_locations=true", "images.show_image_direct_url=true",
+    "gate": ["images.web_download.allow_private=true", "images.stores=file:file,robust:file"],
+    "max": ["images.web_download.allow_private=true", "images.stores=file:file,robust:file,web:http",
+            "images.show_multiple_locations=true", "images.show_image_direct_url=true",
             "images.image_import_plugins=image_decompression,image_conversion"],
 }
 

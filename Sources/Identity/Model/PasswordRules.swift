@@ -36,7 +36,7 @@ extension IdentityOptions.SecurityCompliance {
         throw IdentityError.invalid(
             "You cannot change your password at this time due to the minimum password age. Once you change your password, it "
                 + "must be used for \(minimumPasswordAge) day(s) before it can be changed. Please try again in "
-                + "\((end.seconds - moment.seconds) / Timestamp.secondsOfDay) day(s) or contact your administrator to reset your "
+                + "\((end - moment).components.seconds / Int64(Timestamp.secondsOfDay)) day(s) or contact your administrator to reset your "
                 + "password.")
     }
 }

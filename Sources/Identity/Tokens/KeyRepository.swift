@@ -20,11 +20,14 @@ public final class KeyRepository: Sendable {
         if try KeyFiles.numbers(in: directory).isEmpty {
             for number in [0, 1] { try Self.create(directory, number) }
         }
-        keys = try WatchedKeys([directory]) { try Self.load(directory) }
+        keys = try WatchedKeys([directory]) { try DirectoryTurn.take(directory) { try Self.load(directory) } }
     }
 
     /// The keys in use.
     var fernet: Fernet { keys.current }
+
+    /// The keys as they are on disk now: what is sealed to be kept must not be under one that is gone already.
+    var latest: Fernet { keys.renewed() ?? keys.current }
 
     /// How often the keys were read, for those who remember what they opened.
     var version: Int { keys.version }

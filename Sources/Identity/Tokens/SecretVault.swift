@@ -10,7 +10,7 @@ struct SecretVault: Sendable {
     let keys: KeyRepository
 
     /// Seals under the primary key.
-    func seal(_ secret: Secret<String>) -> String { keys.fernet.seal(Array(secret.reveal().utf8)).reveal() }
+    func seal(_ secret: Secret<String>) -> String { keys.latest.seal(Array(secret.reveal().utf8)).reveal() }
 
     /// Opens what any of the keys sealed.
     /// - Throws: `VaultError` when none did.

@@ -23,7 +23,7 @@ public final class SigningKeyRepository: Sendable {
         let folders = [directory.appending(path: "private"), Self.publicFolder(directory)]
         for folder in folders { try KeyFiles.makeDirectory(folder) }
         if try Self.numbers(directory).isEmpty { try Self.makePair(directory) }
-        keys = try WatchedKeys(folders) { try Self.load(directory) }
+        keys = try WatchedKeys(folders) { try DirectoryTurn.take(directory) { try Self.load(directory) } }
     }
 
     /// The repository of a directory that has been made; nil when there is none.

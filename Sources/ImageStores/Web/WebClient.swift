@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import NIOTLS
 
 /// Fetches URLs over HTTP/1.1 for the cloud's users. It resolves names itself and connects to an address that the
 /// filter has judged, so that a name which resolves to something else a moment later changes nothing; each redirect is
@@ -132,6 +133,8 @@ public struct WebClient: Sendable {
             try Task.checkCancellation()
             do {
                 return try await connect(target, address)
+            } catch let error as WebError {
+                failure = error
             } catch {
                 failure = WebError.unreachable("no connection to \(target.host): \(Self.words(error))")
             }
@@ -140,15 +143,33 @@ public struct WebClient: Sendable {
     }
 
     private func connect(_ target: WebTarget, _ address: InternetAddress) async throws -> Connection {
+        let secured = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: Void.self)
+        do {
+            let connection = try await open(target, address, secured)
+            do {
+                try await secured.futureResult.get()
+            } catch {
+                connection.channel.close(promise: nil)
+                throw error
+            }
+            return connection
+        } catch {
+            secured.fail(error)
+            throw error
+        }
+    }
+
+    private func open(_ target: WebTarget, _ address: InternetAddress, _ secured: EventLoopPromise<Void>) async throws -> Connection {
         let tls = target.scheme == "https" ? try context() : nil
-        let idle = limits.idle.timeAmount
+        let (idle, limit) = (limits.idle.timeAmount, limits.connect.timeAmount)
         let peer = try SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: target.port)
         return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(limits.connect.timeAmount)
+            .connectTimeout(limit)
             .connect(to: peer) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(try Self.handler(tls, target)) }
+                    try pipeline.addHandler(HandshakeWatch(secured, isSecured: tls == nil, within: limit))
                     try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHTTPClientHandlers()
                     try pipeline.addHandler(SilenceEnder())
@@ -287,6 +308,50 @@ extension WebError: CustomStringConvertible {
         case .tooLarge(let limit): "the answer is larger than \(limit) bytes"
         case .status(let status): "the server answered \(status)"
         }
+    }
+}
+
+/// Tells when TLS is set up, or why it is not.
+private final class HandshakeWatch: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let secured: EventLoopPromise<Void>
+    private let isSecured: Bool
+    private let limit: TimeAmount
+    private var deadline: Scheduled<Void>?
+
+    init(_ secured: EventLoopPromise<Void>, isSecured: Bool, within limit: TimeAmount) {
+        (self.secured, self.isSecured, self.limit) = (secured, isSecured, limit)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard !isSecured else { return secured.succeed() }
+        let (secured, channel) = (secured, context.channel)
+        deadline = context.eventLoop.scheduleTask(in: limit) {
+            secured.fail(WebError.timedOut)
+            channel.close(promise: nil)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case TLSUserEvent.handshakeCompleted = event { end { $0.succeed() } }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end { $0.fail(WebError.untrusted("\(error)")) }
+        context.fireErrorCaught(error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end { $0.fail(WebError.ended) }
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end { $0.fail(WebError.ended) } }
+
+    private func end(_ decide: (EventLoopPromise<Void>) -> Void) {
+        deadline?.cancel()
+        decide(secured)
     }
 }
 
