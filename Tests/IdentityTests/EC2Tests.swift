@@ -199,6 +199,37 @@ private enum Vectors {
         }
     }
 
+    /// Keys that name a trust are good for its trustee, and for its trustor where the token speaks for the trustor.
+    @Test(arguments: [true, false]) func keysMayBeBoundToATrust(impersonates: Bool) async throws {
+        try await Service.run { service in
+            let (cloud, admin) = (service.cloud, service.admin)
+            let (trustee, stranger) = (try await cloud.user("trustee", admin), try await cloud.user("stranger", admin))
+            let own = try await cloud.token(of: service.user, scope: ["project": ["id": .string(service.project)]])
+            let made = await cloud.call(.post, "/OS-TRUST/trusts", own, [
+                "trust": [
+                    "trustor_user_id": .string(service.user), "trustee_user_id": .string(trustee), "project_id": .string(service.project),
+                    "impersonation": .bool(impersonates), "roles": [["name": "reader"]], "remaining_uses": 2,
+                ],
+            ])
+            let trust = try #require(made.json["trust"]?["id"]?.string, "\(made.text)")
+            for (user, isGood) in [(stranger, false), (trustee, true), (service.user, impersonates)] {
+                let blob = JSON.object(["access": .string(user), "secret": .string(Vectors.secret), "trust_id": .string(trust)]).text
+                _ = try await cloud.create(
+                    "credentials", "credential",
+                    ["type": "ec2", "blob": .string(blob), "user_id": .string(user), "project_id": .string(service.project)], admin)
+                let response = await service.ask("/s3tokens", Vectors.change(Vectors.s3Version1, "access", .string(user)))
+                let expected: HTTPResponse.Status = isGood ? .ok : .unauthorized
+                #expect(response.status == expected, "\(response.text)")
+                guard isGood else { continue }
+                #expect(response.json["token"]?["user"]?["id"]?.string == (impersonates ? service.user : trustee))
+                #expect(response.json["token"]?["roles"]?.names == ["reader"])
+            }
+            let again = await service.ask("/s3tokens", Vectors.change(Vectors.s3Version1, "access", .string(trustee)))
+            let expected: HTTPResponse.Status = impersonates ? .unauthorized : .ok
+            #expect(again.status == expected, "each token takes one of the trust's uses")
+        }
+    }
+
     @Test func oldSignaturesAreRefused() async throws {
         try await Service.run(lifetime: .seconds(900)) { service in
             #expect(await service.ask("/ec2tokens", Vectors.version2Post).status == .unauthorized)

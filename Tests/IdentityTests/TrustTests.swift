@@ -1,4 +1,5 @@
 import CloudAPI
+import CloudStore
 import CloudCore
 import Testing
 
@@ -65,6 +66,22 @@ struct TrustParties: Sendable {
             #expect(trust["roles"]?[0]?["links"]?["self"]?.string?.contains("/v3/roles/") == true)
             #expect(await cloud.call(.get, parties.path(id), parties.token).json["trust"] == trust)
             #expect(await cloud.call(.head, parties.path(id), parties.token).status == .ok)
+        }
+    }
+
+    @Test func trustsThatEndedLongAgoAreForgotten() async throws {
+        try await TrustParties.run { parties in
+            let (old, recent) = (try await parties.createID(), try await parties.createID(["impersonation": true]))
+            let kept = try await parties.createID(["roles": [["name": "member"]], "expires_at": "2099-01-31T12:00:00Z"])
+            let database = parties.cloud.identity.database
+            let longAgo = Timestamp.now + .seconds(-30 * 86400)
+            try await database.write { transaction in
+                try TrustRecords.delete(old, at: longAgo, transaction)
+                try TrustRecords.delete(recent, at: .now, transaction)
+            }
+            let new = try await parties.createID()
+            let left: [String] = try await database.read { reader in try reader.all("SELECT id FROM identity_trusts") { try $0[0] } }
+            #expect(Set(left) == [recent, kept, new])
         }
     }
 

@@ -28,6 +28,17 @@ import Testing
         }
     }
 
+    @Test func noRememberedTokenOutlivesItsKey() async throws {
+        try await TestCloud.run { cloud in
+            let token = Secret(try await cloud.token())
+            #expect(try await cloud.identity.authenticate(token) != nil)
+            try cloud.identity.rotateTokenKeys()
+            #expect(try await cloud.identity.authenticate(token) != nil, "its key is an older one now")
+            try cloud.identity.rotateTokenKeys()
+            #expect(try await cloud.identity.authenticate(token) == nil, "its key was dropped")
+        }
+    }
+
     @Test func rotationsTakeTurns() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: directory) }
