@@ -1,6 +1,6 @@
 import CloudAPI
-import CloudStore
 import CloudCore
+import CloudStore
 import Testing
 
 @testable import Identity
