@@ -14,9 +14,22 @@ struct NetworkingAPI: Sendable {
     var front: ServiceAPI {
         ServiceAPI(
             type: "network", name: "neutron", path: "/network", envelope: Self.envelope,
-            endpoints: versionEndpoints + networkEndpoints + subnetEndpoints + portEndpoints + securityGroupEndpoints
-                + routerEndpoints + floatingIPEndpoints + tagEndpoints + quotaEndpoints + planeEndpoints,
-            rules: NeutronPolicy.all)
+            endpoints: endpoints, rules: NeutronPolicy.all)
+    }
+
+    private var endpoints: [Endpoint] {
+        [
+            versionEndpoints,
+            networkEndpoints,
+            subnetEndpoints,
+            portEndpoints,
+            securityGroupEndpoints,
+            routerEndpoints,
+            floatingIPEndpoints,
+            tagEndpoints,
+            quotaEndpoints,
+            planeEndpoints,
+        ].flatMap { $0 }
     }
 
     /// Neutron's form of errors: `{"NeutronError": {"type": …, "message": …, "detail": ""}}`.

@@ -7,6 +7,10 @@ enum NetworkingMigrations {
         Migration(2, "security groups", securityGroups),
         Migration(3, "routers and floating IPs", routers),
         Migration(4, "tags, quotas, agents and pending topology changes", housekeeping),
+        Migration(5, "sharing, subnet pools and segments", sharing),
+        Migration(6, "port attributes, quality of service and trunks", portServices),
+        Migration(7, "gateways, port forwarding, flavors, metering and firewalls", routerServices),
+        Migration(8, "address groups, default rules and packet logs", groupServices),
     ])
 
     private static let networks: [SQL] = [

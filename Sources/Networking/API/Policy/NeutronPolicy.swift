@@ -22,8 +22,15 @@ enum NeutronPolicy {
     }
 
     /// Every rule.
-    static let all =
-        baseRules + networkRules + subnetRules + portRules + routerRules + securityGroupRules + housekeepingRules
+    static let all: [PolicyRule] = [
+        baseRules,
+        networkRules,
+        subnetRules,
+        portRules,
+        routerRules,
+        securityGroupRules,
+        housekeepingRules,
+    ].flatMap { $0 }
 
     /// The names of every rule: an attribute without a rule of its own is governed by its resource's.
     static let names = Set(all.map(\.name))

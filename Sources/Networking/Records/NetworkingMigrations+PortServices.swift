@@ -1,0 +1,6 @@
+import CloudStore
+
+// Port attributes, quality of service and trunks.
+extension NetworkingMigrations {
+    static let portServices: [SQL] = []
+}
