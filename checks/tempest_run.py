@@ -20,7 +20,7 @@ import time
 import zlib
 
 import image_formats
-from cloud import expect, run_check
+from cloud import Client, expect, run_check
 
 HERE = pathlib.Path(__file__).resolve().parent
 SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity.security_compliance.lockout_duration=10",
@@ -70,9 +70,30 @@ class Tempest:
         self.environment = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", PYTHONWARNINGS="ignore",
                                 TEMPEST_CONFIG_DIR=str(self.directory / "etc"), OS_TEST_TIMEOUT="300")
 
+    def external_network(self):
+        """The network that leads out of the cloud, as upstream's gate makes it; returns its id. A shared network beside
+        it, so that tests cope with one."""
+        client = Client(self.program, self.bin.parent)
+
+        def make(kind, **values):
+            status, _, answer = client.http("POST", f"/network/v2.0/{kind}s", {kind: values})
+            expect(status == 201, f"{kind}: {status} {answer}")
+            return answer[kind]["id"]
+
+        external = make("network", name="external", **{"router:external": True, "provider:network_type": "flat",
+                                                       "provider:physical_network": "public"})
+        make("subnet", name="external-v4", network_id=external, ip_version=4, cidr="172.24.4.0/24", gateway_ip="172.24.4.1",
+             enable_dhcp=False, allocation_pools=[{"start": "172.24.4.10", "end": "172.24.4.250"}])
+        make("subnet", name="external-v6", network_id=external, ip_version=6, cidr="2001:db8::/64", gateway_ip="2001:db8::2",
+             enable_dhcp=False)
+        shared = make("network", name="shared", shared=True)
+        make("subnet", name="shared-v4", network_id=shared, ip_version=4, cidr="192.168.233.0/24")
+        return external
+
     def configure(self):
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
+                  "EXTERNAL": self.external_network(),
                   "IMAGE": ImageServer(self.directory / "served").url,
                   "MANIFEST": image_formats.make(self.directory / "formats")}
         text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
