@@ -28,6 +28,7 @@ public struct NetworkingOptions: Sendable {
     public static let defaultQuotas = [
         "network": 100, "subnet": 100, "port": 500, "router": 10, "floatingip": 50,
         "security_group": 10, "security_group_rule": 100,
+        "rbac_policy": 10,
     ]
 }
 

@@ -21,6 +21,7 @@ struct NetworkingAPI: Sendable {
         [
             versionEndpoints,
             networkEndpoints,
+            sharingEndpoints,
             subnetEndpoints,
             portEndpoints,
             securityGroupEndpoints,
@@ -64,7 +65,9 @@ struct NetworkingAPI: Sendable {
 
     /// Reads a list's query against a listing.
     func listRequest(_ request: APIRequest, _ listing: Listing) throws(NetworkingError) -> ListRequest {
-        try ListRequest(request.query, listing, pageLimit: options.pageLimit)
+        var list = try ListRequest(request.query, listing, pageLimit: options.pageLimit)
+        list.project = request.token?.projectID
+        return list
     }
 }
 

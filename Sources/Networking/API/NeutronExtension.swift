@@ -35,6 +35,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("provider", "Provider Network", "Networks mapped to physical ones.", "2012-09-07"),
         NeutronExtension("quota_details", "Quota details management support", "Limits with what is used of them.", "2017-02-10"),
         NeutronExtension("quotas", "Quota management support", "Limits of what projects may have.", "2012-07-29"),
+        NeutronExtension("rbac-policies", "RBAC Policies", "Opening networks and other resources to certain projects.", "2015-06-17T12:15:12-00:00"),
         NeutronExtension("router", "Neutron L3 Router", "Routers between networks, and floating IPs.", "2012-07-20"),
         NeutronExtension("security-group", "security-group", "Groups of ports with rules about their traffic.", "2012-10-05"),
     ]

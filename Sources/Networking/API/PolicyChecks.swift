@@ -3,7 +3,8 @@ import CloudPolicy
 
 extension PolicyCheckKind {
     /// Neutron's `field:networks:shared=True` and `field:port:device_owner=~^network:`: an attribute of the target,
-    /// whatever the resource before it is called, equal to a value or matched by a pattern.
+    /// whatever the resource before it is called, equal to a value or matched by a pattern. A list of projects is true for
+    /// those in it, and for everyone when it names everyone.
     static let field = PolicyCheckKind("field") { match in
         guard let separator = match.firstIndex(of: ":"), let equals = match[separator...].firstIndex(of: "=") else {
             throw PolicyError("field:\(match): field:<resource>:<attribute>=<value> is expected")
@@ -16,12 +17,15 @@ extension PolicyCheckKind {
 
     private static func equality(_ name: String, _ value: String) -> Decision {
         let flag = LenientBoolean(value)?.value
-        return { _, target in
+        return { credentials, target in
             switch target[name] {
-            case .bool(let actual): actual == flag
-            case .string(let actual): actual == value
-            case .int(let actual): String(actual) == value
-            default: false
+            case .array(let projects):
+                let own = credentials.attributes["project_id"]?.string
+                return flag == projects.contains { $0.string == SharingPolicy.everyone || own != nil && $0.string == own }
+            case .bool(let actual): return actual == flag
+            case .string(let actual): return actual == value
+            case .int(let actual): return String(actual) == value
+            default: return false
             }
         }
     }

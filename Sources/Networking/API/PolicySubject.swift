@@ -11,40 +11,52 @@ struct PolicySubject: Sendable, Hashable {
     var networkProjectID: String?
     /// The project of its security group (`security_group:project_id`).
     var groupProjectID: String?
-    /// Whether it, or its network, is shared.
-    var isShared: Bool?
-    /// Whether it, or its network, is external.
-    var isExternal: Bool?
+    /// Whom it, or its network, is open to.
+    var sharing: Sharing?
+    /// Whom an RBAC policy is for.
+    var targetProject: String?
     /// A port's owner.
     var deviceOwner: String?
 
-    init(projectID: String) { self.projectID = projectID }
+    init(projectID: String, sharing: Sharing? = nil) { (self.projectID, self.sharing) = (projectID, sharing) }
 
     init(_ network: Network) {
         projectID = network.projectID
-        (networkProjectID, isShared, isExternal) = (network.projectID, network.isShared, network.isExternal)
+        (networkProjectID, sharing) = (network.projectID, network.sharing)
     }
 
     /// A resource on a network.
     init(projectID: String, on network: Network?, deviceOwner: String? = nil) {
         self.projectID = projectID
-        (networkProjectID, isShared, isExternal) = (network?.projectID, network?.isShared, network?.isExternal)
+        (networkProjectID, sharing) = (network?.projectID, network?.sharing)
         self.deviceOwner = deviceOwner
     }
 
     /// A security group's rule.
     init(projectID: String, groupProjectID: String?) { (self.projectID, self.groupProjectID) = (projectID, groupProjectID) }
 
-    /// The subject as policy checks name it.
+    init(_ policy: SharingPolicy) { (projectID, targetProject) = (policy.projectID, policy.target) }
+
+    /// The subject as policy checks name it. What is open to certain projects is so only for them: the lists of targets
+    /// are compared with who asks (`PolicyCheckKind.field`).
     var target: PolicyTarget {
         var target: PolicyTarget = ["project_id": .string(projectID), "tenant_id": .string(projectID)]
         target["network:project_id"] = networkProjectID.map { .string($0) }
         target["security_group:project_id"] = groupProjectID.map { .string($0) }
-        target["shared"] = isShared.map { .bool($0) }
-        target["router:external"] = isExternal.map { .bool($0) }
+        if let sharing {
+            target["shared"] = sharing.json(.shared)
+            target["router:external"] = sharing.json(.external)
+        }
+        target["target_tenant"] = targetProject.map { .string($0) }
+        target["target_project"] = targetProject.map { .string($0) }
         target["device_owner"] = deviceOwner.map { .string($0) }
         return target
     }
+}
+
+extension Sharing {
+    /// The targets of an action, for policy checks.
+    fileprivate func json(_ action: SharingAction) -> JSON { .array((targets[action] ?? []).sorted().map { .string($0) }) }
 }
 
 /// What a caller may see of resources of one kind, remembered for the length of a request.

@@ -17,6 +17,8 @@ struct ViewFilter {
     var fields: Set<String>?
     /// The members that may not be seen.
     var hidden: Set<String> = []
+    /// The caller's project, which decides what is shown as shared.
+    var project: String?
 
     func shows(_ name: String) -> Bool {
         if let fields, !fields.contains(name) { return false }
@@ -45,6 +47,12 @@ struct MemberWriter {
     mutating func project(_ id: String) {
         self("project_id", id)
         self("tenant_id", id)
+    }
+
+    /// Writes `shared`: whether the resource is open to the caller's project or to everyone.
+    mutating func shared(_ sharing: Sharing) {
+        let isShared = sharing.includes(filter.project)
+        self("shared", isShared)
     }
 
     /// Writes the standard attributes and the tags.
@@ -83,7 +91,7 @@ extension APIRequest {
     /// Answers with one resource.
     func answer(_ view: some View, _ names: ResourceNames, fields: Set<String>? = nil) -> APIResponse {
         var decisions = Decisions(self, names.singular)
-        let filter = ViewFilter(fields: fields, hidden: decisions.verdict(view.subject).hidden)
+        let filter = ViewFilter(fields: fields, hidden: decisions.verdict(view.subject).hidden, project: token?.projectID)
         return .json { $0.object { $0.member(names.singular) { $0.object(view, filter) } } }
     }
 
@@ -106,7 +114,8 @@ extension APIRequest {
                         for view in views {
                             let verdict = decisions.verdict(view.subject)
                             guard verdict.isVisible || isComplete else { continue }
-                            json.object(view, ViewFilter(fields: list.fields, hidden: verdict.hidden))
+                            json.object(
+                                view, ViewFilter(fields: list.fields, hidden: verdict.hidden, project: token?.projectID))
                         }
                     }
                 }

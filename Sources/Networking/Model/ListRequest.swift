@@ -26,6 +26,8 @@ struct ListRequest: Sendable {
     var isReversed = false
     /// The attributes to show; nil for all.
     var fields: Set<String>?
+    /// The caller's project, which decides what counts as shared.
+    var project: String?
 
     /// The values of one attribute; nil when it is not filtered by.
     func values(of attribute: String) -> [String]? { filters.first { $0.attribute == attribute }?.values }

@@ -46,7 +46,8 @@ struct Network: Sendable, Hashable {
     let projectID: String
     var name: String
     var isAdminUp: Bool
-    var isShared: Bool
+    /// Whom it is open to besides its own project.
+    var sharing: Sharing = .none
     var isExternal: Bool
     var isDefault: Bool
     var segment: Segment

@@ -27,13 +27,15 @@ extension Operations {
             throw NetworkingError.badBody("Each network needs a network or a port")
         }
         let network = try NetworkRecords.find(id, in: reader).orThrow(.networkNotFound(id))
-        let isVisible = caller.isAdmin || network.projectID == caller.projectID || network.isShared || network.isExternal
+        let isOpen = SharingAction.allCases.contains { network.sharing.includes(caller.projectID, $0) }
+        let isVisible = caller.isAdmin || network.projectID == caller.projectID || isOpen
         guard isVisible else { throw NetworkingError.networkNotFound(id) }
         return try plan(on: network, fixedIP: entry.fixedIP, by: caller, in: reader)
     }
 
     private func plan(on network: Network, fixedIP: String?, by caller: Caller, in reader: any Reader) throws -> PortPlan {
-        let isOwn = caller.isAdmin || network.isShared || network.projectID == caller.projectID && !network.isExternal
+        let isShared = network.sharing.includes(caller.projectID)
+        let isOwn = caller.isAdmin || isShared || network.projectID == caller.projectID && !network.isExternal
         guard isOwn else {
             throw NetworkingError(
                 .forbidden, "ExternalNetworkAttachForbidden", "It is not allowed to create an interface on external network \(network.id)")

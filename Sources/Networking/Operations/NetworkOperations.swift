@@ -40,13 +40,16 @@ extension Operations {
         try checkZones(draft.zoneHints)
         let segment = try segment(for: draft, in: transaction)
         let largest = largestMTU(segment)
-        let network = Network(
+        var network = Network(
             id: Identifier.uuid(), projectID: draft.projectID, name: draft.name, isAdminUp: draft.isAdminUp,
-            isShared: draft.isShared, isExternal: draft.isExternal, isDefault: draft.isDefault, segment: segment,
+            isExternal: draft.isExternal, isDefault: draft.isDefault, segment: segment,
             mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
             dnsDomain: draft.dnsDomain, zoneHints: draft.zoneHints,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         try NetworkRecords.insert(network, in: transaction)
+        try share(network.id, "network", project: network.projectID, draft.isShared, in: transaction)
+        try share(network.id, "network", project: network.projectID, draft.isExternal, for: .external, in: transaction)
+        network.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: network.id, in: transaction) }
         try mark(.network, network.id, in: transaction)
         return network
@@ -57,7 +60,6 @@ extension Operations {
         updated.name = change.name ?? network.name
         updated.standard.description = change.description ?? network.standard.description
         updated.isAdminUp = change.isAdminUp ?? network.isAdminUp
-        updated.isShared = change.isShared ?? network.isShared
         updated.isExternal = change.isExternal ?? network.isExternal
         updated.isDefault = change.isDefault ?? network.isDefault
         updated.hasPortSecurity = change.hasPortSecurity ?? network.hasPortSecurity
@@ -66,8 +68,9 @@ extension Operations {
             updated.mtu = try checkedMTU(mtu, largest: largestMTU(network.segment))
             try checkMTU(updated.mtu, of: network, in: transaction)
         }
-        if network.isShared, !updated.isShared { try checkUnsharing(network, in: transaction) }
-        if network.isExternal, !updated.isExternal { try checkInternalising(network, in: transaction) }
+        if let isShared = change.isShared { try share(network, isShared, in: transaction) }
+        if updated.isExternal != network.isExternal { try setExternal(network, updated.isExternal, in: transaction) }
+        updated.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
         updated.standard = updated.standard.changed()
         try NetworkRecords.update(updated, in: transaction)
         try mark(.network, network.id, in: transaction)
@@ -87,6 +90,7 @@ extension Operations {
             try SubnetRecords.delete(subnet.id, in: transaction)
         }
         try TagRecords.removeAll(from: network.id, in: transaction)
+        try SharingRecords.removeAll(of: network.id, in: transaction)
         try NetworkRecords.delete(network.id, in: transaction)
         try mark(.network, network.id, in: transaction)
     }
@@ -124,8 +128,24 @@ extension Operations {
             .conflict, "NetworkMTUSubnetConflict", "Network \(network) has a subnet that needs an MTU of at least \(minimum).")
     }
 
+    /// Opens a network to everyone, or no longer. Projects with ports or subnets on it must keep a policy of their own.
+    private func share(_ network: Network, _ isShared: Bool, in transaction: any Transaction) throws {
+        guard isShared != network.sharing.includes(nil) else { return }
+        if !isShared { try checkUnsharing(network, in: transaction) }
+        try share(network.id, "network", project: network.projectID, isShared, in: transaction)
+    }
+
+    private func setExternal(_ network: Network, _ isExternal: Bool, in transaction: any Transaction) throws {
+        if !isExternal {
+            try checkInternalising(network, in: transaction)
+            try SharingRecords.removeAll(of: network.id, .external, in: transaction)
+        }
+        try share(network.id, "network", project: network.projectID, isExternal, for: .external, in: transaction)
+    }
+
     private func checkUnsharing(_ network: Network, in reader: any Reader) throws {
-        let others = try PortRecords.projects(network: network.id, in: reader).subtracting([network.projectID])
+        let own = (network.sharing.targets[.shared] ?? []).union([network.projectID])
+        let others = try PortRecords.projects(network: network.id, in: reader).subtracting(own)
         guard others.isEmpty else {
             throw NetworkingError(
                 .conflict, "InvalidSharedSetting",
@@ -133,7 +153,7 @@ extension Operations {
         }
     }
 
-    private func checkInternalising(_ network: Network, in reader: any Reader) throws {
+    func checkInternalising(_ network: Network, in reader: any Reader) throws {
         let owners = [DeviceOwner.routerGateway, DeviceOwner.floatingIP]
         for owner in owners where try PortRecords.exists(network: network.id, owner: owner, in: reader) {
             throw NetworkingError(

@@ -98,6 +98,7 @@ extension Operations {
             try mark(.securityGroup, other, in: transaction)
         }
         try TagRecords.removeAll(from: group.id, in: transaction)
+        try SharingRecords.removeAll(of: group.id, in: transaction)
         try SecurityGroupRecords.delete(group.id, in: transaction)
         try mark(.securityGroup, group.id, in: transaction)
     }

@@ -33,6 +33,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
     case network, subnet, port, router, floatingip
     case securityGroup = "security_group"
     case securityGroupRule = "security_group_rule"
+    case rbacPolicy = "rbac_policy"
 
     fileprivate var table: SQL {
         switch self {
@@ -43,6 +44,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
         case .floatingip: "floating_ips"
         case .securityGroup: "security_groups"
         case .securityGroupRule: "security_group_rules"
+        case .rbacPolicy: "network_rbac"
         }
     }
 }

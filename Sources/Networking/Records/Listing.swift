@@ -9,20 +9,26 @@ struct Listing: Sendable {
         enum Kind: Sendable { case text, boolean, integer }
 
         /// Builds the condition for the values of a filter; nil for a value the attribute cannot have.
-        let condition: @Sendable ([String]) -> SQL?
+        /// The project is the caller's: what is shared depends on it.
+        let condition: @Sendable (_ values: [String], _ project: String?) -> SQL?
         /// What to sort by; nil when it cannot be sorted by.
         let order: SQL?
 
         /// An attribute that is a column.
         static func column(_ column: SQL, _ kind: Kind = .text, isSorted: Bool = true) -> Attribute {
             let missing: SQL = kind == .text ? "''" : "-1"
-            return Attribute(
-                condition: { Listing.condition(column, kind, $0) }, order: isSorted ? "COALESCE(\(column), \(missing))" : nil)
+            return Attribute(order: isSorted ? "COALESCE(\(column), \(missing))" : nil) { values, _ in
+                Listing.condition(column, kind, values)
+            }
         }
 
         /// An attribute with a condition of its own.
         static func custom(_ condition: @escaping @Sendable ([String]) -> SQL?) -> Attribute {
-            Attribute(condition: condition, order: nil)
+            Attribute(order: nil) { values, _ in condition(values) }
+        }
+
+        init(order: SQL?, condition: @escaping @Sendable (_ values: [String], _ project: String?) -> SQL?) {
+            (self.order, self.condition) = (order, condition)
         }
     }
 
@@ -68,7 +74,7 @@ struct Listing: Sendable {
     /// The rows of a page: the conditions, the order and the limit behind `SELECT … FROM table`.
     /// - Throws: `NetworkingError` for a filter value that the attribute cannot have.
     func page(_ request: ListRequest, visibility: SQL?) throws -> SQL {
-        var conditions = try request.filters.map { try condition($0) }
+        var conditions = try request.filters.map { try condition($0, request.project) }
         conditions += tagConditions(request.tags)
         if let visibility { conditions.append("(\(visibility))") }
         if let marker = request.marker { conditions.append("(\(after(marker, request)))") }
@@ -78,11 +84,11 @@ struct Listing: Sendable {
         return sql
     }
 
-    private func condition(_ filter: ListRequest.Filter) throws -> SQL {
+    private func condition(_ filter: ListRequest.Filter, _ project: String?) throws -> SQL {
         guard let attribute = attributes[filter.attribute] else {
             throw NetworkingError.badBody("\(filter.attribute) is invalid attribute for filtering")
         }
-        guard let condition = attribute.condition(filter.values) else {
+        guard let condition = attribute.condition(filter.values, project) else {
             throw NetworkingError.invalidInput("\(filter.attribute) cannot be \(filter.values.joined(separator: ", "))")
         }
         return condition

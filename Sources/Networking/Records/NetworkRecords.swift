@@ -4,13 +4,13 @@ import CloudStore
 /// The networks' rows.
 enum NetworkRecords {
     static let columns: SQL = """
-        id, project_id, name, admin_state_up, shared, external, is_default, network_type, physical_network, \
+        id, project_id, name, admin_state_up, external, is_default, network_type, physical_network, \
         segmentation_id, mtu, port_security_enabled, dns_domain, zone_hints, \
         description, created_at, updated_at, revision_number
         """
 
     static let listing = Listing("networks", [
-        "admin_state_up": .column("admin_state_up", .boolean), "shared": .column("shared", .boolean, isSorted: false),
+        "admin_state_up": .column("admin_state_up", .boolean), "shared": .shared(),
         "router:external": .column("external", .boolean, isSorted: false),
         "is_default": .column("is_default", .boolean, isSorted: false),
         "provider:network_type": .column("network_type", isSorted: false),
@@ -22,24 +22,23 @@ enum NetworkRecords {
     ])
 
     static func network(_ row: borrowing Row) throws -> Network {
-        let hints: StoredList<String> = try row[13]
+        let hints: StoredList<String> = try row[12]
         return Network(
-            id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isShared: try row[4],
-            isExternal: try row[5], isDefault: try row[6],
-            segment: Segment(type: try row[7], physicalNetwork: try row[8], id: try row[9]),
-            mtu: try row[10], hasPortSecurity: try row[11], dnsDomain: try row[12], zoneHints: hints.elements,
-            standard: try StandardAttributes(row, at: 14))
+            id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isExternal: try row[4],
+            isDefault: try row[5], segment: Segment(type: try row[6], physicalNetwork: try row[7], id: try row[8]),
+            mtu: try row[9], hasPortSecurity: try row[10], dnsDomain: try row[11], zoneHints: hints.elements,
+            standard: try StandardAttributes(row, at: 13))
     }
 
     static func insert(_ network: Network, in transaction: any Transaction) throws {
         let standard = network.standard
         try transaction.execute(
             """
-            INSERT INTO networks (id, project_id, name, description, admin_state_up, shared, external, is_default,
+            INSERT INTO networks (id, project_id, name, description, admin_state_up, external, is_default,
                 network_type, physical_network, segmentation_id, segment_key, mtu, port_security_enabled, dns_domain,
                 zone_hints, created_at, updated_at, revision_number)
             VALUES (\(network.id), \(network.projectID), \(network.name), \(standard.description), \(network.isAdminUp),
-                \(network.isShared), \(network.isExternal), \(network.isDefault), \(network.segment.type),
+                \(network.isExternal), \(network.isDefault), \(network.segment.type),
                 \(network.segment.physicalNetwork), \(network.segment.id), \(network.segment.uniqueKey), \(network.mtu),
                 \(network.hasPortSecurity), \(network.dnsDomain), \(StoredList(network.zoneHints)),
                 \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
@@ -50,7 +49,7 @@ enum NetworkRecords {
         try transaction.execute(
             """
             UPDATE networks SET name = \(network.name), description = \(network.standard.description),
-                admin_state_up = \(network.isAdminUp), shared = \(network.isShared), external = \(network.isExternal),
+                admin_state_up = \(network.isAdminUp), external = \(network.isExternal),
                 is_default = \(network.isDefault), network_type = \(network.segment.type),
                 physical_network = \(network.segment.physicalNetwork), segmentation_id = \(network.segment.id),
                 segment_key = \(network.segment.uniqueKey), mtu = \(network.mtu),
@@ -65,19 +64,34 @@ enum NetworkRecords {
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Network? {
-        try reader.first("SELECT \(columns) FROM networks WHERE id = \(id)", network)
+        guard var network = try reader.first("SELECT \(columns) FROM networks WHERE id = \(id)", network) else { return nil }
+        network.sharing = try SharingRecords.sharing(of: id, in: reader)
+        return network
     }
 
     /// The networks with these ids, by id.
     static func find(_ ids: some Sequence<String>, in reader: any Reader) throws -> [String: Network] {
-        try reader.grouped(Array(ids), { "SELECT \(columns) FROM networks WHERE id IN \(in: $0)" }) { row in
+        let networks = try reader.grouped(Array(ids), { "SELECT \(columns) FROM networks WHERE id IN \(in: $0)" }) { row in
             let network = try network(row)
             return (network.id, network)
-        }.compactMapValues(\.first)
+        }.compactMap(\.value.first)
+        return Dictionary(uniqueKeysWithValues: try complete(networks, in: reader).map { ($0.id, $0) })
     }
 
     static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [Network] {
-        try reader.page(columns, listing, request, visibility: visible(visibility), network)
+        let condition = visibility.condition([.shared, .external])
+        return try complete(try reader.page(columns, listing, request, visibility: condition, network), in: reader)
+    }
+
+    /// Adds whom the networks are open to, in one query for all.
+    private static func complete(_ networks: [Network], in reader: any Reader) throws -> [Network] {
+        guard !networks.isEmpty else { return [] }
+        let sharing = try SharingRecords.sharing(of: networks.map(\.id), in: reader)
+        return networks.map { network in
+            var network = network
+            network.sharing = sharing[network.id] ?? .none
+            return network
+        }
     }
 
     /// Every network, for the complete topology.
@@ -90,25 +104,19 @@ enum NetworkRecords {
         let own = try reader.all(
             "SELECT \(columns) FROM networks WHERE project_id = \(project) AND external = \(false) ORDER BY created_at, id", network)
         let shared = try reader.all(
-            "SELECT \(columns) FROM networks WHERE shared = \(true) AND project_id <> \(project) ORDER BY created_at, id", network)
-        return own + shared
-    }
-
-    private static func visible(_ visibility: Visibility) -> SQL? {
-        switch visibility {
-        case .everything: nil
-        case .project(let project): "project_id = \(project) OR shared = \(true) OR external = \(true)"
-        case .sharedOnly: "shared = \(true) OR external = \(true)"
-        }
+            """
+            SELECT \(columns) FROM networks
+            WHERE id IN \(SharingRecords.objects(openTo: project, [.shared])) AND project_id <> \(project)
+            ORDER BY created_at, id
+            """, network)
+        return try complete(own + shared, in: reader)
     }
 
     /// The part of a condition that names the networks whose children a caller may find.
     static func idsVisible(to project: String?, external: Bool) -> SQL {
-        var conditions: [SQL] = []
-        if let project { conditions.append("project_id = \(project)") }
-        conditions.append("shared = \(true)")
-        if external { conditions.append("external = \(true)") }
-        return "(SELECT id FROM networks WHERE \(conditions.joined(separator: " OR ")))"
+        let open = SharingRecords.objects(openTo: project, external ? [.shared, .external] : [.shared])
+        guard let project else { return open }
+        return "(SELECT id FROM networks WHERE project_id = \(project) OR id IN \(open))"
     }
 
     /// Whether another network has the segment.

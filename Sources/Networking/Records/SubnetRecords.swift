@@ -13,11 +13,7 @@ enum SubnetRecords {
         "network_id": .column("network_id"), "ip_version": .column("ip_version", .integer),
         "cidr": .column("cidr"), "gateway_ip": .column("gateway_ip"), "enable_dhcp": .column("enable_dhcp", .boolean),
         "ipv6_ra_mode": .column("ipv6_ra_mode"), "ipv6_address_mode": .column("ipv6_address_mode"),
-        "shared": .custom { values in
-            let flags = values.compactMap { LenientBoolean($0)?.value }
-            guard flags.count == values.count else { return nil }
-            return "network_id IN (SELECT id FROM networks WHERE shared IN \(in: flags))"
-        },
+        "shared": .shared("network_id"),
         "router:external": .custom { values in
             let flags = values.compactMap { LenientBoolean($0)?.value }
             guard flags.count == values.count else { return nil }

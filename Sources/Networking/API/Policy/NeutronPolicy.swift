@@ -25,6 +25,7 @@ enum NeutronPolicy {
     static let all: [PolicyRule] = [
         baseRules,
         networkRules,
+        sharingRules,
         subnetRules,
         portRules,
         routerRules,

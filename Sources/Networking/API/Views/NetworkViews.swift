@@ -34,7 +34,7 @@ struct NetworkView: View {
         json("admin_state_up", network.isAdminUp)
         json("status", "ACTIVE")
         json("mtu", network.mtu)
-        json("shared", network.isShared)
+        json.shared(network.sharing)
         json("subnets", subnetIDs)
         json("router:external", network.isExternal)
         if network.isExternal { json("is_default", network.isDefault) }
