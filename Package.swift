@@ -93,7 +93,7 @@ let package = Package(
         ]),
         module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
-        module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", logging]),
+        module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", "CloudCrypto", logging]),
         module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", logging]),
 
         // The composition root and the command line.

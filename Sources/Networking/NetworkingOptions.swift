@@ -29,6 +29,7 @@ public struct NetworkingOptions: Sendable {
         "network": 100, "subnet": 100, "port": 500, "router": 10, "floatingip": 50,
         "security_group": 10, "security_group_rule": 100,
         "rbac_policy": 10,
+        "trunk": -1,
     ]
 }
 

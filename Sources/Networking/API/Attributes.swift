@@ -23,6 +23,12 @@ struct Attributes {
         json[name].map { ($0.array ?? []).compactMap(\.string) }
     }
 
+    /// An object; nil when absent or null.
+    func object(_ name: String) -> JSON? {
+        guard let value = json[name], value.object != nil else { return nil }
+        return value
+    }
+
     /// The names among these that are there.
     func present(_ names: [String]) -> [String] { names.filter(has) }
 

@@ -24,6 +24,8 @@ struct NetworkingAPI: Sendable {
             sharingEndpoints,
             subnetEndpoints,
             portEndpoints,
+            portBindingEndpoints,
+            trunkEndpoints,
             securityGroupEndpoints,
             routerEndpoints,
             floatingIPEndpoints,

@@ -24,7 +24,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         }
     }
 
-    static let all: [NeutronExtension] = resources + attributes + queries
+    static let all: [NeutronExtension] = resources + attributes + ports + queries
 
     private static let resources = [
         NeutronExtension("agent", "agent", "The hosts' network agents.", "2013-02-03"),
@@ -66,6 +66,24 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("subnet-service-types", "Subnet service types", "Subnets for certain device owners.", "2016-03-15T18:00:00-00:00"),
         NeutronExtension("tag-creation", "Tag creation extension", "Adding several tags at once.", "2024-07-23"),
         NeutronExtension("tag-ports-during-bulk-creation", "Tag Ports During Bulk Creation", "Tags of ports as they are created.", "2019-12-29T19:00:00-00:00"),
+    ]
+
+    private static let ports = [
+        NeutronExtension("binding-extended", "Port Bindings Extended", "Bindings of a port to several hosts.", "2017-07-17"),
+        NeutronExtension("dns-domain-ports", "dns_domain for ports", "Ports with a DNS domain of their own.", "2017-04-24"),
+        NeutronExtension("dns-integration-domain-keywords", "DNS domain names with keywords allowed", "Who asks as a part of DNS domains.", "2020-06-15T18:00:00-00:00"),
+        NeutronExtension("extra_dhcp_opt", "Neutron Extra DHCP options", "What DHCP tells a port beyond its subnets' options.", "2013-03-17T12:00:00-00:00"),
+        NeutronExtension("port-device-profile", "Port device profile", "The accelerator profile of a port.", "2020-12-17"),
+        NeutronExtension("port-hints", "Port hints", "Advice of ports for the engine.", "2023-01-01T00:00:00-00:00"),
+        NeutronExtension("port-hint-ovs-tx-steering", "Port hint: Open vSwitch Tx steering", "How Open vSwitch spreads a port's packets.", "2023-01-01T00:00:00-00:00"),
+        NeutronExtension("port-numa-affinity-policy", "Port NUMA affinity policy", "How close a port's device must be to the guest's memory.", "2020-07-08"),
+        NeutronExtension("port-numa-affinity-policy-socket", "Port NUMA affinity policy \"socket\"", "The affinity policy of one socket.", "2024-02-09"),
+        NeutronExtension("port-trusted-vif", "Port trusted vif", "Virtual functions that may change themselves.", "2024-07-10"),
+        NeutronExtension("subnet-dns-publish-fixed-ip", "Subnet DNS publish fixed IP", "Subnets whose addresses DNS shall know.", "2019-05-24"),
+        NeutronExtension("trunk", "Trunk Extension", "Ports that carry the packets of others.", "2016-01-01"),
+        NeutronExtension("trunk-details", "Trunk port details", "What a trunk's parent carries.", "2016-01-01"),
+        NeutronExtension("uplink-status-propagation", "Uplink status propagation extension", "Virtual functions whose link follows the physical one.", "2018-05-31T18:00:00-00:00"),
+        NeutronExtension("uplink-status-propagation-updatable", "Uplink status propagation updatable extension", "Changing the propagation of a link's state.", "2024-09-03T18:00:00-00:00"),
     ]
 
     private static let queries = [

@@ -47,18 +47,6 @@ enum PortRules {
         }
         return mac.description
     }
-
-    /// A host name for DNS: labels of letters, digits and hyphens.
-    static func dnsName(_ text: String) throws(NetworkingError) -> String {
-        let name = text.lowercased()
-        guard !name.isEmpty else { return "" }
-        let labels = (name.hasSuffix(".") ? name.dropLast() : name[...]).split(separator: ".", omittingEmptySubsequences: false)
-        let isValid = name.utf8.count <= 255 && labels.allSatisfy {
-            $0.utf8.count <= 63 && $0.wholeMatch(of: /[a-z0-9]([a-z0-9-]*[a-z0-9])?/) != nil
-        }
-        guard isValid else { throw .badBody("'\(text)' not a valid PQDN or FQDN. Reason: labels have 1 to 63 letters, digits and hyphens") }
-        return name
-    }
 }
 
 /// How a port's addresses change when others are asked for.

@@ -82,6 +82,8 @@ struct Subnet: Sendable, Hashable {
     var serviceTypes: [String]
     let raMode: IPv6Mode?
     let addressMode: IPv6Mode?
+    /// Whether its addresses are to be known in DNS outside the cloud.
+    var publishesFixedIPs = false
     var standard: StandardAttributes
 
     /// Whether ports give themselves their address from their MAC address.
@@ -130,6 +132,8 @@ struct Port: Sendable, Hashable {
     var dnsName: String
     /// Whether it was made for its device and goes with it; a port that a device was given outlives it.
     var isMadeForDevice = false
+    /// What few ports are asked for.
+    var extras = PortExtras()
     var standard: StandardAttributes
     /// Its addresses, in the order they were given.
     var fixedIPs: [FixedIP] = []

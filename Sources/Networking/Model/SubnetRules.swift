@@ -24,6 +24,7 @@ struct SubnetDraft: Sendable, Hashable {
     var nameservers: [String] = []
     var hostRoutes: [Route] = []
     var serviceTypes: [String] = []
+    var publishesFixedIPs = false
     var raMode: IPv6Mode?
     var addressMode: IPv6Mode?
 }

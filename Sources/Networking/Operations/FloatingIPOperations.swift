@@ -35,6 +35,7 @@ extension Operations {
         guard subnets.contains(where: { $0.cidr.version == .v4 }) else {
             throw Self.refused("Network \(network.id) does not contain any IPv4 subnet")
         }
+        let dns = try DNSRules.floating(draft.dnsName, draft.dnsDomain)
         let id = Identifier.uuid()
         let port = try createExternalPort(draft, id: id, on: network, in: transaction)
         guard let address = port.fixedIPs.first(where: { IPAddress($0.address)?.version == .v4 })?.address else {
@@ -43,8 +44,8 @@ extension Operations {
         }
         var floatingIP = FloatingIP(
             id: id, projectID: draft.projectID, networkID: network.id, address: address, externalPortID: port.id,
-            portID: nil, fixedAddress: nil, routerID: nil, dnsName: try PortRules.dnsName(draft.dnsName),
-            dnsDomain: draft.dnsDomain, standard: StandardAttributes(description: draft.description, createdAt: .now))
+            portID: nil, fixedAddress: nil, routerID: nil, dnsName: dns.name, dnsDomain: dns.domain,
+            standard: StandardAttributes(description: draft.description, createdAt: .now))
         if let target = draft.target { try resolve(target, for: &floatingIP, by: caller, in: transaction) }
         try FloatingIPRecords.insert(floatingIP, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: id, in: transaction) }

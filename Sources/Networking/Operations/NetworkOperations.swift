@@ -44,7 +44,7 @@ extension Operations {
             id: Identifier.uuid(), projectID: draft.projectID, name: draft.name, isAdminUp: draft.isAdminUp,
             isExternal: draft.isExternal, isDefault: draft.isDefault, segment: segment,
             mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
-            dnsDomain: draft.dnsDomain, zoneHints: draft.zoneHints,
+            dnsDomain: try DNSRules.domain(draft.dnsDomain), zoneHints: draft.zoneHints,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         try NetworkRecords.insert(network, in: transaction)
         try share(network.id, "network", project: network.projectID, draft.isShared, in: transaction)
@@ -63,7 +63,7 @@ extension Operations {
         updated.isExternal = change.isExternal ?? network.isExternal
         updated.isDefault = change.isDefault ?? network.isDefault
         updated.hasPortSecurity = change.hasPortSecurity ?? network.hasPortSecurity
-        updated.dnsDomain = change.dnsDomain ?? network.dnsDomain
+        if let domain = change.dnsDomain { updated.dnsDomain = try DNSRules.domain(domain) }
         if let mtu = change.mtu {
             updated.mtu = try checkedMTU(mtu, largest: largestMTU(network.segment))
             try checkMTU(updated.mtu, of: network, in: transaction)

@@ -19,6 +19,7 @@ struct PortDraft: Sendable {
     var dnsName = ""
     var isMadeForDevice = false
     var tags: [String] = []
+    var extras = PortExtras()
 }
 
 /// What an update of a port changes; nil leaves as it is.
@@ -37,6 +38,7 @@ struct PortChange: Sendable {
     var profile: JSON?
     var vnicType: String?
     var dnsName: String?
+    var extras = PortExtrasChange()
 }
 
 extension Operations {
@@ -51,7 +53,8 @@ extension Operations {
             isAdminUp: draft.isAdminUp, mac: try newMAC(draft.mac, on: network.id, in: transaction),
             status: status(of: draft), deviceID: draft.deviceID, deviceOwner: draft.deviceOwner,
             hasPortSecurity: hasSecurity, allowedPairs: [], binding: draft.binding,
-            dnsName: try PortRules.dnsName(draft.dnsName), isMadeForDevice: draft.isMadeForDevice,
+            dnsName: try DNSRules.name(draft.dnsName, domain: options.dnsDomain), isMadeForDevice: draft.isMadeForDevice,
+            extras: draft.extras,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         port.allowedPairs = try PortRules.pairs(draft.allowedPairs, mac: port.mac)
         guard hasSecurity || port.allowedPairs.isEmpty else { throw Self.pairsNeedSecurity }
@@ -144,7 +147,8 @@ extension Operations {
         updated.isAdminUp = change.isAdminUp ?? port.isAdminUp
         updated.deviceID = change.deviceID ?? port.deviceID
         updated.deviceOwner = change.deviceOwner ?? port.deviceOwner
-        updated.dnsName = try change.dnsName.map { name throws(NetworkingError) in try PortRules.dnsName(name) } ?? port.dnsName
+        if let name = change.dnsName { updated.dnsName = try DNSRules.name(name, domain: options.dnsDomain) }
+        updated.extras = change.extras.applied(to: port.extras)
         try bind(&updated, change)
         if change.deviceID != nil || change.deviceOwner != nil { try checkDevice(updated, by: caller, in: transaction) }
         if let mac = change.mac { try rename(&updated, mac: mac, in: transaction) }
@@ -158,6 +162,7 @@ extension Operations {
             try SecurityGroupRecords.leave(port: port.id, in: transaction)
             try SecurityGroupRecords.join(port: port.id, groups: updated.securityGroupIDs, in: transaction)
         }
+        try settleTrunk(of: port, updated, in: transaction)
         try mark(port, in: transaction)
         if updated.deviceOwner != port.deviceOwner { try mark(updated, in: transaction) }
         return updated
@@ -250,6 +255,7 @@ extension Operations {
 extension Operations {
     /// Deletes a port at a client's wish.
     func deletePort(_ port: Port, in transaction: any Transaction) throws {
+        try checkNotTrunked(port, in: transaction)
         switch port.deviceOwner {
         case DeviceOwner.routerInterface, DeviceOwner.routerGateway:
             if try RouterRecords.find(port.deviceID, in: transaction) != nil {

@@ -12,6 +12,7 @@ struct SubnetChange: Sendable {
     var nameservers: [String]?
     var hostRoutes: [Route]?
     var serviceTypes: [String]?
+    var publishesFixedIPs: Bool?
 }
 
 extension Operations {
@@ -33,7 +34,8 @@ extension Operations {
             id: Identifier.uuid(), networkID: network.id, projectID: project, name: draft.name, cidr: draft.cidr,
             gateway: gateway, pools: pools, isDHCPEnabled: draft.isDHCPEnabled, nameservers: draft.nameservers,
             hostRoutes: draft.hostRoutes, serviceTypes: draft.serviceTypes, raMode: draft.raMode,
-            addressMode: draft.addressMode, standard: StandardAttributes(description: draft.description, createdAt: .now))
+            addressMode: draft.addressMode, publishesFixedIPs: draft.publishesFixedIPs,
+            standard: StandardAttributes(description: draft.description, createdAt: .now))
         try SubnetRecords.insert(subnet, in: transaction)
         for tag in tags { try TagRecords.add(tag, to: subnet.id, in: transaction) }
         try settleMetadataPort(of: network, in: transaction)
@@ -50,6 +52,7 @@ extension Operations {
         updated.nameservers = change.nameservers ?? subnet.nameservers
         updated.hostRoutes = change.hostRoutes ?? subnet.hostRoutes
         updated.serviceTypes = change.serviceTypes ?? subnet.serviceTypes
+        updated.publishesFixedIPs = change.publishesFixedIPs ?? subnet.publishesFixedIPs
         updated.pools = change.pools ?? subnet.pools
         try SubnetRules.checkServices(
             nameservers: updated.nameservers, hostRoutes: updated.hostRoutes, version: subnet.cidr.version)

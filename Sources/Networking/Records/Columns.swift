@@ -77,6 +77,16 @@ extension AddressPair: StoredElement {
     }
 }
 
+extension DHCPOption: StoredElement {
+    var json: JSON {
+        ["opt_name": .string(name), "opt_value": value.map { .string($0) } ?? .null, "ip_version": .int(ipVersion)]
+    }
+    init?(json: JSON) {
+        guard let name = json["opt_name"]?.string, let version = json["ip_version"]?.int else { return nil }
+        self.init(name: name, value: json["opt_value"]?.string, ipVersion: version)
+    }
+}
+
 extension AddressRange: StoredElement {
     var json: JSON { ["start": .string(first.description), "end": .string(last.description)] }
     init?(json: JSON) {

@@ -30,7 +30,7 @@ enum TagRecords {
 
 /// The kinds of resource that quotas count.
 enum QuotaResource: String, Sendable, Hashable, CaseIterable {
-    case network, subnet, port, router, floatingip
+    case network, subnet, port, router, floatingip, trunk
     case securityGroup = "security_group"
     case securityGroupRule = "security_group_rule"
     case rbacPolicy = "rbac_policy"
@@ -42,6 +42,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
         case .port: "ports"
         case .router: "routers"
         case .floatingip: "floating_ips"
+        case .trunk: "trunks"
         case .securityGroup: "security_groups"
         case .securityGroupRule: "security_group_rules"
         case .rbacPolicy: "network_rbac"

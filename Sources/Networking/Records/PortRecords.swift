@@ -7,7 +7,9 @@ enum PortRecords {
     static let columns: SQL = """
         id, network_id, project_id, name, admin_state_up, mac_address, status, device_id, device_owner, \
         port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name, \
-        made_for_device, description, created_at, updated_at, revision_number
+        made_for_device, description, created_at, updated_at, revision_number, \
+        extra_dhcp_opts, hints, device_profile, numa_affinity_policy, propagate_uplink_status, trusted, dns_domain, \
+        qos_policy_id
         """
 
     static let listing = Listing("ports", [
@@ -20,7 +22,7 @@ enum PortRecords {
             let conditions: [SQL] = values.map { $0 == "unbound" ? "host = ''" : $0 == "ovs" ? "host <> ''" : "1 = 0" }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-        "dns_name": .column("dns_name", isSorted: false),
+        "dns_name": .column("dns_name", isSorted: false), "dns_domain": .column("dns_domain", isSorted: false),
         "security_groups": .custom { groups in
             "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id IN \(in: groups))"
         },
@@ -61,26 +63,39 @@ enum PortRecords {
             mac: try row[5], status: try row[6], deviceID: try row[7], deviceOwner: try row[8], hasPortSecurity: try row[9],
             allowedPairs: pairs.elements,
             binding: PortBinding(host: try row[11], profile: object, vnicType: try row[13]),
-            dnsName: try row[14], isMadeForDevice: try row[15], standard: try StandardAttributes(row, at: 16))
+            dnsName: try row[14], isMadeForDevice: try row[15], extras: try extras(row, at: 20),
+            standard: try StandardAttributes(row, at: 16))
+    }
+
+    private static func extras(_ row: borrowing Row, at column: Int) throws -> PortExtras {
+        let options: StoredList<DHCPOption> = try row[column]
+        return PortExtras(
+            dhcpOptions: options.elements, hints: try row[column + 1], deviceProfile: try row[column + 2],
+            numaAffinityPolicy: try row[column + 3], propagatesUplinkStatus: try row[column + 4],
+            isTrusted: try row[column + 5], dnsDomain: try row[column + 6], qosPolicyID: try row[column + 7])
     }
 
     /// Inserts the row; addresses and groups follow by their own records.
     static func insert(_ port: Port, in transaction: any Transaction) throws {
-        let standard = port.standard
+        let (standard, extras) = (port.standard, port.extras)
         try transaction.execute(
             """
             INSERT INTO ports (id, network_id, project_id, name, description, admin_state_up, mac_address, status,
                 device_id, device_owner, port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name,
-                made_for_device, created_at, updated_at, revision_number)
+                made_for_device, created_at, updated_at, revision_number, extra_dhcp_opts, hints, device_profile,
+                numa_affinity_policy, propagate_uplink_status, trusted, dns_domain, qos_policy_id)
             VALUES (\(port.id), \(port.networkID), \(port.projectID), \(port.name), \(standard.description),
                 \(port.isAdminUp), \(port.mac), \(port.status), \(port.deviceID), \(port.deviceOwner),
                 \(port.hasPortSecurity), \(StoredList(port.allowedPairs)), \(port.binding.host), \(port.binding.profile),
                 \(port.binding.vnicType), \(port.dnsName), \(port.isMadeForDevice),
-                \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+                \(standard.createdAt), \(standard.updatedAt), \(standard.revision),
+                \(StoredList(extras.dhcpOptions)), \(extras.hints), \(extras.deviceProfile), \(extras.numaAffinityPolicy),
+                \(extras.propagatesUplinkStatus), \(extras.isTrusted), \(extras.dnsDomain), \(extras.qosPolicyID))
             """)
     }
 
     static func update(_ port: Port, in transaction: any Transaction) throws {
+        let extras = port.extras
         try transaction.execute(
             """
             UPDATE ports SET project_id = \(port.projectID), name = \(port.name), description = \(port.standard.description),
@@ -89,6 +104,10 @@ enum PortRecords {
                 port_security_enabled = \(port.hasPortSecurity), allowed_pairs = \(StoredList(port.allowedPairs)),
                 host = \(port.binding.host), binding_profile = \(port.binding.profile), vnic_type = \(port.binding.vnicType),
                 dns_name = \(port.dnsName), made_for_device = \(port.isMadeForDevice),
+                extra_dhcp_opts = \(StoredList(extras.dhcpOptions)), hints = \(extras.hints),
+                device_profile = \(extras.deviceProfile), numa_affinity_policy = \(extras.numaAffinityPolicy),
+                propagate_uplink_status = \(extras.propagatesUplinkStatus), trusted = \(extras.isTrusted),
+                dns_domain = \(extras.dnsDomain), qos_policy_id = \(extras.qosPolicyID),
                 updated_at = \(port.standard.updatedAt), revision_number = \(port.standard.revision)
             WHERE id = \(port.id)
             """)
@@ -196,6 +215,13 @@ enum PortRecords {
             UNION SELECT project_id FROM subnets WHERE network_id = \(network)
             """
         ) { try $0[0] as String })
+    }
+
+    /// The MAC addresses of ports by port.
+    static func macs(_ ids: [String], in reader: any Reader) throws -> [String: String] {
+        try reader.grouped(ids, { "SELECT id, mac_address FROM ports WHERE id IN \(in: $0)" }) {
+            (try $0[0], try $0[1] as String)
+        }.compactMapValues(\.first)
     }
 
     /// Whether a port of the network has the MAC address.

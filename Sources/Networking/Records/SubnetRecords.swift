@@ -6,7 +6,8 @@ import NetworkMessages
 enum SubnetRecords {
     static let columns: SQL = """
         id, network_id, project_id, name, cidr, gateway_ip, pools, enable_dhcp, dns_nameservers, host_routes, \
-        service_types, ipv6_ra_mode, ipv6_address_mode, description, created_at, updated_at, revision_number
+        service_types, ipv6_ra_mode, ipv6_address_mode, description, created_at, updated_at, revision_number, \
+        dns_publish_fixed_ip
         """
 
     static let listing = Listing("subnets", [
@@ -28,7 +29,7 @@ enum SubnetRecords {
             id: try row[0], networkID: try row[1], projectID: try row[2], name: try row[3], cidr: try row[4],
             gateway: try row[5], pools: pools.elements, isDHCPEnabled: try row[7], nameservers: nameservers.elements,
             hostRoutes: routes.elements, serviceTypes: types.elements, raMode: try row[11], addressMode: try row[12],
-            standard: try StandardAttributes(row, at: 13))
+            publishesFixedIPs: try row[17], standard: try StandardAttributes(row, at: 13))
     }
 
     static func insert(_ subnet: Subnet, in transaction: any Transaction) throws {
@@ -37,12 +38,12 @@ enum SubnetRecords {
             """
             INSERT INTO subnets (id, network_id, project_id, name, description, ip_version, cidr, gateway_ip, pools,
                 enable_dhcp, dns_nameservers, host_routes, service_types, ipv6_ra_mode, ipv6_address_mode, next_address,
-                created_at, updated_at, revision_number)
+                created_at, updated_at, revision_number, dns_publish_fixed_ip)
             VALUES (\(subnet.id), \(subnet.networkID), \(subnet.projectID), \(subnet.name), \(standard.description),
                 \(subnet.cidr.version.rawValue), \(subnet.cidr), \(subnet.gateway), \(StoredList(subnet.pools)),
                 \(subnet.isDHCPEnabled), \(StoredList(subnet.nameservers)), \(StoredList(subnet.hostRoutes)),
                 \(StoredList(subnet.serviceTypes)), \(subnet.raMode), \(subnet.addressMode), \(""),
-                \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+                \(standard.createdAt), \(standard.updatedAt), \(standard.revision), \(subnet.publishesFixedIPs))
             """)
     }
 
@@ -52,7 +53,7 @@ enum SubnetRecords {
             UPDATE subnets SET name = \(subnet.name), description = \(subnet.standard.description),
                 gateway_ip = \(subnet.gateway), pools = \(StoredList(subnet.pools)), enable_dhcp = \(subnet.isDHCPEnabled),
                 dns_nameservers = \(StoredList(subnet.nameservers)), host_routes = \(StoredList(subnet.hostRoutes)),
-                service_types = \(StoredList(subnet.serviceTypes)),
+                service_types = \(StoredList(subnet.serviceTypes)), dns_publish_fixed_ip = \(subnet.publishesFixedIPs),
                 updated_at = \(subnet.standard.updatedAt), revision_number = \(subnet.standard.revision)
             WHERE id = \(subnet.id)
             """)

@@ -88,6 +88,7 @@ extension NetworkingAPI {
         draft.serviceTypes = try serviceTypes(attributes) ?? []
         draft.raMode = attributes.text("ipv6_ra_mode").flatMap(IPv6Mode.init)
         draft.addressMode = attributes.text("ipv6_address_mode").flatMap(IPv6Mode.init)
+        draft.publishesFixedIPs = attributes.flag("dns_publish_fixed_ip") ?? false
         return draft
     }
 
@@ -153,7 +154,8 @@ extension NetworkingAPI {
             name: attributes.text("name"), description: attributes.text("description"),
             gateway: try Self.gateway(attributes), pools: try Self.pools(attributes),
             isDHCPEnabled: attributes.flag("enable_dhcp"), nameservers: try Self.nameservers(attributes),
-            hostRoutes: try Self.hostRoutes(attributes), serviceTypes: try Self.serviceTypes(attributes))
+            hostRoutes: try Self.hostRoutes(attributes), serviceTypes: try Self.serviceTypes(attributes),
+            publishesFixedIPs: attributes.flag("dns_publish_fixed_ip"))
         let view = try await database.write { [operations] transaction in
             let subnet = try SubnetRecords.find(id, in: transaction).orThrow(.subnetNotFound(id))
             let network = try NetworkRecords.find(subnet.networkID, in: transaction)

@@ -28,6 +28,8 @@ enum NeutronPolicy {
         sharingRules,
         subnetRules,
         portRules,
+        portBindingRules,
+        trunkRules,
         routerRules,
         securityGroupRules,
         housekeepingRules,

@@ -38,6 +38,8 @@ extension NeutronPolicy {
             "create_port:allowed_address_pairs:ip_address",
             adminNetworkMemberOrService,
             "Set `allowed_address_pairs:ip_address` as a port is created"),
+        rule("create_port:hints", admin, "Set `hints` as a port is created"),
+        rule("create_port:trusted", admin, "Set `trusted` as a port is created"),
         rule(
             "create_port:tags",
             "(rule:admin_only) or (role:member and project_id:%(project_id)s) or rule:context_is_advsvc",
@@ -51,6 +53,9 @@ extension NeutronPolicy {
         rule("get_port:binding:vif_details", adminOrService, "See `binding:vif_details` of a port"),
         rule("get_port:binding:host_id", adminOrService, "See `binding:host_id` of a port"),
         rule("get_port:binding:profile", adminOrService, "See `binding:profile` of a port"),
+        rule("get_port:resource_request", admin, "See `resource_request` of a port"),
+        rule("get_port:hints", admin, "See `hints` of a port"),
+        rule("get_port:trusted", admin, "See `trusted` of a port"),
         rule(
             "get_port:tags",
             "rule:context_is_advsvc or (rule:admin_only) or (role:reader and rule:network_owner) or role:reader "
@@ -100,6 +105,8 @@ extension NeutronPolicy {
             "update_port:allowed_address_pairs:ip_address",
             adminNetworkMemberOrService,
             "Change `allowed_address_pairs:ip_address` of a port"),
+        rule("update_port:hints", admin, "Change `hints` of a port"),
+        rule("update_port:trusted", admin, "Change `trusted` of a port"),
         rule(
             "update_port:tags",
             "(rule:admin_only) or (role:member and project_id:%(project_id)s) or rule:context_is_advsvc",

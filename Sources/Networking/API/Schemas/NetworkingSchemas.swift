@@ -49,6 +49,7 @@ extension NetworkingSchemas {
         ("gateway_ip", .nullable(.string(length: 0...64))), ("enable_dhcp", flag), ("allocation_pools", .nullable(pools)),
         ("dns_nameservers", .nullable(.array(text))), ("host_routes", routes),
         ("service_types", .array(text, count: 0...32)),
+        ("dns_publish_fixed_ip", flag),
     ]
     private static let mode: Schema = .nullable(.oneOf(IPv6Mode.allCases.map { .string($0.rawValue) }))
     static let subnetCreation = subnetBoth + project + tags + [
@@ -68,9 +69,30 @@ extension NetworkingSchemas {
         ("port_security_enabled", flag), ("allowed_address_pairs", pairs), ("dns_name", text),
         ("binding:host_id", .nullable(text)), ("binding:profile", .nullable(.map(names: ".*", values: .any))),
         ("binding:vnic_type", .oneOf(PortRules.vnicTypes.sorted().map { .string($0) })),
+        ("extra_dhcp_opts", .nullable(.array(option))), ("hints", hints), ("dns_domain", text),
+        ("propagate_uplink_status", flag), ("trusted", flag),
+        ("numa_affinity_policy", .oneOf(["required", "preferred", "legacy", "socket", .null])),
     ]
-    static let portCreation = portBoth + project + tags + [("network_id", id)]
+    private static let option: Schema = .object(
+        [
+            ("opt_name", .string(length: 1...64)), ("opt_value", .nullable(text)), ("ip_version", .oneOf([4, 6, "4", "6"])),
+        ], required: ["opt_name", "opt_value"])
+    /// Advice for the engine: the one kind that upstream defines.
+    private static let hints: Schema = .nullable(.object([
+        (
+            "openvswitch",
+            .object([("other_config", .object([("tx-steering", .oneOf(["thread", "hash"]))]))])
+        )
+    ]))
+    static let portCreation = portBoth + project + tags + [("network_id", id), ("device_profile", .nullable(text))]
     static let portUpdate = portBoth
+    private static let binding: Members = [
+        ("host", .string(length: 1...255)), ("profile", .nullable(.map(names: ".*", values: .any))),
+        ("vnic_type", .oneOf(PortRules.vnicTypes.sorted().map { .string($0) })),
+    ]
+    static let portBindingCreation = creation(
+        ResourceNames("binding", "bindings"), binding + project, required: ["host"], isBulk: false)
+    static let portBindingUpdate = update(ResourceNames("binding", "bindings"), binding)
 }
 
 // Routers and floating IPs.

@@ -94,6 +94,7 @@ struct SubnetView: View {
         json("host_routes", subnet.hostRoutes)
         json("dns_nameservers", subnet.nameservers)
         json("service_types", subnet.serviceTypes)
+        json("dns_publish_fixed_ip", subnet.publishesFixedIPs)
         json("router:external", network?.isExternal ?? false)
         json.standard(subnet.standard, tags: tags)
     }

@@ -9,14 +9,21 @@ struct PortView: View {
     let port: Port
     let network: Network?
     let tags: [String]
+    /// The trunk that the port is the parent of.
+    let trunk: TrunkDetails?
     /// The domain of the ports' full names.
     let domain: String
 
     /// The views of ports, in a constant number of queries.
     static func load(_ ports: [Port], domain: String, in reader: any Reader) throws -> [PortView] {
         let networks = try NetworkRecords.find(Set(ports.map(\.networkID)), in: reader)
-        let tags = try TagRecords.all(ports.map(\.id), in: reader)
-        return ports.map { PortView(port: $0, network: networks[$0.networkID], tags: tags[$0.id] ?? [], domain: domain) }
+        let ids = ports.map(\.id)
+        let tags = try TagRecords.all(ids, in: reader)
+        let trunks = try TrunkDetails.load(parents: ids, in: reader)
+        return ports.map {
+            PortView(
+                port: $0, network: networks[$0.networkID], tags: tags[$0.id] ?? [], trunk: trunks[$0.id], domain: domain)
+        }
     }
 
     var id: String { port.id }
@@ -42,20 +49,25 @@ struct PortView: View {
         json("binding:vnic_type", port.binding.vnicType)
         json("binding:vif_type", port.binding.vifType)
         json("binding:vif_details", value: vifDetails)
-        json("binding:profile", port.binding.profile)
+        json("binding:profile", port.shownProfile)
         json("dns_name", port.dnsName)
+        json("dns_domain", port.extras.dnsDomain)
         json("dns_assignment", value: assignment)
+        write(port.extras, to: &json)
+        if let trunk { json("trunk_details", trunk) }
         json.standard(port.standard, tags: tags)
     }
 
-    private func vifDetails(_ json: inout JSONWriter) {
-        json.object {
-            guard !port.binding.host.isEmpty else { return }
-            $0.member("port_filter", true)
-            $0.member("connectivity", "l2")
-            $0.member("bound_drivers") { $0.object { $0.member("0", "ovn") } }
-        }
+    private func write(_ extras: PortExtras, to json: inout MemberWriter) {
+        json("extra_dhcp_opts", extras.dhcpOptions.map(\.json))
+        json("propagate_uplink_status", extras.propagatesUplinkStatus)
+        json("device_profile", extras.deviceProfile)
+        json("numa_affinity_policy", extras.numaAffinityPolicy)
+        json("hints", extras.hints)
+        json("trusted", extras.isTrusted)
     }
+
+    private func vifDetails(_ json: inout JSONWriter) { port.binding.writeDetails(to: &json) }
 
     private func assignment(_ json: inout JSONWriter) {
         json.array { json in
@@ -64,7 +76,7 @@ struct PortView: View {
                 json.object {
                     $0.member("ip_address", fixed.address)
                     $0.member("hostname", host)
-                    $0.member("fqdn", "\(host).\(domain)")
+                    $0.member("fqdn", host.hasSuffix(".") || domain.isEmpty ? host : "\(host).\(domain)")
                 }
             }
         }
@@ -73,5 +85,26 @@ struct PortView: View {
     /// The name of an address nobody named: `host-10-0-0-5`.
     private static func defaultHostName(_ address: String) -> String {
         "host-" + address.map { $0 == "." || $0 == ":" ? "-" : String($0) }.joined()
+    }
+}
+
+extension Port {
+    /// The binding's profile as the compute service reads it: with what was said about trust.
+    var shownProfile: JSON {
+        guard let isTrusted = extras.isTrusted, var profile = binding.profile.object else { return binding.profile }
+        profile["trusted"] = .bool(isTrusted)
+        return .object(profile)
+    }
+}
+
+extension PortBinding {
+    /// Writes what the compute service must know of the interface (binding:vif_details).
+    func writeDetails(to json: inout JSONWriter) {
+        json.object {
+            guard !host.isEmpty else { return }
+            $0.member("port_filter", true)
+            $0.member("connectivity", "l2")
+            $0.member("bound_drivers") { $0.object { $0.member("0", "ovn") } }
+        }
     }
 }
