@@ -144,21 +144,10 @@ struct ServerFilter: Sendable {
         if let changedSince { conditions.append("updated_at >= \(changedSince)") }
         if let changedBefore { conditions.append("updated_at <= \(changedBefore)") }
         if let uuids { conditions.append("id IN \(in: uuids)") }
-        if let marker { conditions.append(after(marker)) }
+        let keyset = KeysetOrder(order.map { .init($0.key.column, isAscending: $0.isAscending) })
+        if let marker { conditions.append(keyset.behind(order.map { $0.key.value(of: marker) })) }
         let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"
-        let columns = order.map { order -> SQL in "\(order.key.column) \(order.isAscending ? "ASC" as SQL : "DESC")" }
-        return "\(filter) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private func after(_ marker: Server) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { order -> SQL in "\(order.key.column) = \(order.key.value(of: marker))" }
-            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
-            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return "(\(cases.joined(separator: " OR ")))"
+        return "\(filter) ORDER BY \(keyset.terms) LIMIT \(limit)"
     }
 
     /// A LIKE pattern for text that contains this, with the pattern's own signs taken literally.

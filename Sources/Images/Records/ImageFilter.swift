@@ -42,10 +42,10 @@ struct ImageFilter: Sendable {
         case .only(let text): all.append("visibility = \(text)")
         case .usual: all.append("(visibility <> \(Image.Visibility.community) OR owner = \(viewer.projectID))")
         }
-        if let marker { all.append(after(marker)) }
-        let columns = order.map { order -> SQL in "\(order.key.column) \(order.isAscending ? "ASC" as SQL : "DESC")" }
+        let keyset = KeysetOrder(order.map { .init($0.key.column, isAscending: $0.isAscending) })
+        if let marker { all.append(keyset.behind(order.map { $0.key.value(of: marker) })) }
         let matching: SQL = all.isEmpty ? "" : " WHERE \(all.joined(separator: " AND "))"
-        return "\(matching) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
+        return "\(matching) ORDER BY \(keyset.terms) LIMIT \(limit)"
     }
 
     /// The viewer's own images, those for everyone, and those that are shared with the viewer's project.
@@ -57,17 +57,6 @@ struct ImageFilter: Sendable {
             (\(open) OR owner = \(projectID) OR (visibility = \(Image.Visibility.shared) AND EXISTS (
                 SELECT 1 FROM image_members m WHERE m.image_id = images.id AND m.member_id = \(projectID)\(status))))
             """
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private func after(_ marker: Image) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { order -> SQL in "\(order.key.column) = \(order.key.value(of: marker))" }
-            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
-            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return "(\(cases.joined(separator: " OR ")))"
     }
 }
 

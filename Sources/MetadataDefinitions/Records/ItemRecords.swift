@@ -89,8 +89,9 @@ struct ItemPage: Sendable {
 
     var clause: SQL {
         let order = sort.filter { Self.keys.contains($0.name) }
-        let columns = order.map { key -> SQL in "\(Self.column(key)) \(key.direction == .ascending ? "ASC" as SQL : "DESC")" }
-        return "\(marker.map { Self.behind($0, order) } ?? "") ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
+        let keyset = KeysetOrder(order.map { .init(Self.column($0), isAscending: $0.direction == .ascending) })
+        let behind: SQL = marker.map { item in " AND \(keyset.behind(order.map { Self.value($0, of: item) }))" } ?? ""
+        return "\(behind) ORDER BY \(keyset.terms) LIMIT \(limit)"
     }
 
     private static func column(_ key: SortKey) -> SQL {
@@ -107,17 +108,5 @@ struct ItemPage: Sendable {
         case "updated_at": item.updatedAt.sqlValue
         default: item.name.sqlValue
         }
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private static func behind(_ marker: MetadataItem, _ order: [SortKey]) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { key -> SQL in "\(column(key)) = \(value(key, of: marker))" }
-            let key = order[position]
-            let comparison: SQL = key.direction == .ascending ? ">" : "<"
-            parts.append("\(column(key)) \(comparison) \(value(key, of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return " AND (\(cases.joined(separator: " OR ")))"
     }
 }

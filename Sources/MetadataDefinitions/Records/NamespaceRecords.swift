@@ -128,19 +128,8 @@ struct NamespaceFilter: Sendable {
                 "id IN (SELECT namespace_id FROM metadef_associations WHERE resource_type IN \(in: resourceTypes))")
         }
         let order = sort.compactMap { key in Key(rawValue: key.name).map { ($0, key.direction == .ascending) } }
-        if let marker { conditions.append(Self.behind(marker, order)) }
-        let columns = order.map { key, isAscending -> SQL in "\(key.column) \(isAscending ? "ASC" as SQL : "DESC")" }
-        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private static func behind(_ marker: MetadataNamespace, _ order: [(Key, Bool)]) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { key, _ -> SQL in "\(key.column) = \(key.value(of: marker))" }
-            let (key, isAscending) = order[position]
-            parts.append("\(key.column) \(isAscending ? ">" as SQL : "<") \(key.value(of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return "(\(cases.joined(separator: " OR ")))"
+        let keyset = KeysetOrder(order.map { key, isAscending in .init(key.column, isAscending: isAscending) })
+        if let marker { conditions.append(keyset.behind(order.map { key, _ in key.value(of: marker) })) }
+        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(keyset.terms) LIMIT \(limit)"
     }
 }
