@@ -23,8 +23,10 @@ from gabbi import driver, fixture
 from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 
-# Files with these fixtures need a server with another policy or with CORS.
-OTHER_SERVER = {"OpenPolicyFixture", "LegacyRBACPolicyFixture", "CORSFixture"}
+# Files with these fixtures need a server with another policy.
+POLICIES = {"open": "OpenPolicyFixture", "legacy": "LegacyRBACPolicyFixture"}
+# Files with these fixtures need a server that is set up in a way that this one can't be.
+OTHER_SERVER = {"CORSFixture"}
 PROJECT = "gabbi"
 
 
@@ -96,7 +98,7 @@ class Identity:
         roles = tuple(sorted(roles)) or ("member",)
         key = (roles, project, system)
         if key not in self.tokens:
-            name = f"gabbi-{len(self.tokens)}"
+            name = f"gabbi-{os.getpid()}-{len(self.tokens)}"
             user = self.call("POST", "/v3/users", {"user": {"name": name, "password": "gabbi", "domain_id": "default"}})["user"]["id"]
             place = "/v3/system" if system else f"/v3/projects/{self.project(project)}"
             for role in roles:
@@ -114,7 +116,8 @@ class Identity:
         roles = [role for role in str(said.pop("x-roles", "")).split(",") if role]
         named = str(said.pop("x-project-id", ""))
         project = {"admin_project_id": "admin", "service_project_id": "service"}.get(named, PROJECT)
-        if "PROJECT_ID_ALT" in named:
+        # A project that is given by its own id, and not as the fixtures' project, is not that one.
+        if "PROJECT_ID_ALT" in named or re.fullmatch("[0-9a-f]{32}", named):
             project = f"{PROJECT}-other"
         system = said.pop("openstack-system-scope", None) == "all"
         # The reshaper is for services alone, by the defaults that upstream will enforce.
@@ -236,7 +239,13 @@ def rewritten(document, identity, prefix):
     return document
 
 
-def prepare(folder, selection, identity, prefix):
+def is_for(fixtures, policy):
+    """Whether a file with these fixtures is for a server with that policy; without one for the default."""
+    needed = [name for name, fixture in POLICIES.items() if fixture in fixtures]
+    return not OTHER_SERVER & fixtures and needed == ([policy] if policy else [])
+
+
+def prepare(folder, selection, policy, identity, prefix):
     """The chosen files, rewritten, in a folder of their own."""
     place = pathlib.Path(tempfile.mkdtemp(prefix="gabbits-"))
     for path in sorted(folder.iterdir()):
@@ -244,7 +253,7 @@ def prepare(folder, selection, identity, prefix):
             (place / path.name).symlink_to(path.resolve())
             continue
         document = yaml.safe_load(path.read_text())
-        if re.search(selection, path.name) and not OTHER_SERVER & set(document.get("fixtures", [])):
+        if re.search(selection, path.name) and is_for(set(document.get("fixtures", [])), policy):
             (place / path.name).write_text(yaml.safe_dump(rewritten(document, identity, prefix), sort_keys=False))
     return place
 
@@ -300,6 +309,7 @@ def main():
     parser.add_argument("--password", required=True, help="the administrator's")
     parser.add_argument("--gabbits", required=True, type=pathlib.Path, help="the folder of the files")
     parser.add_argument("--select", default=".", help="a regular expression over the files' names")
+    parser.add_argument("--policy", choices=sorted(POLICIES), help="what the server's policy is, other than the default")
     options = parser.parse_args()
     identity = Identity(f"{options.url}/identity", options.password)
     address = urllib.parse.urlsplit(f"{options.url}/placement")
@@ -308,10 +318,11 @@ def main():
     if present:
         sys.exit(f"{address.geturl()} holds {len(present)} resource providers, which this would delete")
     module = fixtures(options.gabbits, stand_ins(api, identity))
-    place = prepare(options.gabbits, options.select, identity, address.path)
+    place = prepare(options.gabbits, options.select, options.policy, identity, address.path)
     suite = driver.build_tests(str(place), unittest.TestLoader(), host=address.hostname, port=address.port,
                                prefix=address.path, fixture_module=module, test_loader_name="placement")
     run(suite, Report())
+    api.wipe()
 
 
 main()
