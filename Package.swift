@@ -129,7 +129,8 @@ let package = Package(
         ] + nio),
         tests("Identity", service),
         tests("Images", service + [
-            "CloudWorkflow", "CZlib", "ImageInspection", "ImageStores", logging, .product(name: "NIOCore", package: "swift-nio"),
+            "CloudCrypto", "CloudWorkflow", "CZlib", "ImageInspection", "ImageStores", logging,
+            .product(name: "NIOCore", package: "swift-nio"),
         ]),
         tests("MetadataDefinitions", service),
         tests("Placement", service),

@@ -17,7 +17,8 @@ public final class FileImageStore: ImageStore {
         ["data_dir": .string(folder.path), "chunk_size": 65536, "thin_provisioning": false]
     }
 
-    /// A store over a folder, which is made if it is not there. Leftovers of uploads that a crash cut off are removed.
+    /// A store over a folder, which is made if it is not there. Leftovers of uploads that a crash cut off are removed;
+    /// other processes' uploads into the same folder go on.
     public init(folder: URL) throws {
         self.folder = folder.appending(path: "data")
         incoming = folder.appending(path: "incoming")
@@ -25,7 +26,7 @@ public final class FileImageStore: ImageStore {
         try files.createDirectory(at: self.folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
         try files.createDirectory(at: incoming, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
         for leftover in try files.contentsOfDirectory(at: incoming, includingPropertiesForKeys: nil) {
-            try files.removeItem(at: leftover)
+            try UploadFile.removeLeftover(leftover.path)
         }
     }
 
@@ -58,9 +59,17 @@ public final class FileImageStore: ImageStore {
         }
     }
 
-    /// The names of the store's files.
-    public func locations() async throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    /// The names of the store's files. One is as old as its last renaming, which is what commits it.
+    public func locations(olderThan age: Duration) async throws -> [String] {
+        let (folder, limit) = (folder.path, Timestamp.now + (.zero - age))
+        return try await BlockingWork.run {
+            try FileManager.default.contentsOfDirectory(atPath: folder).filter { name in
+                var info = stat()
+                guard age > .zero else { return true }
+                guard stat("\(folder)/\(name)", &info) == 0 else { return false }
+                return Timestamp(microseconds: info.st_ctim.tv_sec * 1_000_000 + info.st_ctim.tv_nsec / 1000) <= limit
+            }
+        }
     }
 
     /// `file://` and the path.

@@ -18,7 +18,7 @@ final class FileImageUpload: ImageUpload {
     /// - Throws: `ImageStoreError.full` when there is no room for the expected size.
     init(location: String, temporary: URL, final: URL, expectedSize: Int?) throws {
         (self.location, self.temporary, self.final) = (location, temporary, final)
-        descriptor = try Descriptor(opening: temporary.path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
+        descriptor = try UploadFile.make(temporary.path)
         guard let expectedSize, expectedSize > 0 else { return }
         do {
             try reserve(expectedSize)

@@ -29,7 +29,7 @@ public struct HTTPImageStore: ImageStore {
     public func remove(_ location: String) async throws { throw ImageStoreError.readOnly }
 
     /// None: what others keep is no orphan of ours.
-    public func locations() async throws -> [String] { [] }
+    public func locations(olderThan age: Duration) async throws -> [String] { [] }
 
     /// The URL itself.
     public func url(of location: String) -> String { location }
@@ -52,11 +52,30 @@ actor HTTPImageContent: ImageContent {
     private var pending = ByteBuffer()
 
     init(_ client: WebClient, _ url: String) async throws {
-        let download = try await Self.begin(client, url, from: 0)
-        guard let size = download.answer.length else {
-            throw ImageStoreError.unavailable("the server does not say how large \(url) is")
+        (self.client, self.url) = (client, url)
+        if let (download, length) = try await Self.sized(client, url) {
+            (self.download, size) = (download, length)
+        } else {
+            // Some servers tell the size of what they make as they go only when they are asked for nothing else. The first
+            // answer is let go of before: a server may have one hand only.
+            size = try await Self.length(client, url)
         }
-        (self.client, self.url, self.download, self.size) = (client, url, download, size)
+    }
+
+    /// The body from its beginning, if the answer tells how long it is.
+    private static func sized(_ client: WebClient, _ url: String) async throws -> (WebDownload, Int)? {
+        let download = try await begin(client, url, from: 0)
+        return download.answer.length.map { (download, $0) }
+    }
+
+    private static func length(_ client: WebClient, _ url: String) async throws -> Int {
+        do {
+            let length = try await client.send("HEAD", url) { answer, _ in answer.status == 200 ? answer.length : nil }
+            if let length { return length }
+        } catch let error where error is WebRefusal || error is WebError {
+            throw ImageStoreError.unavailable("\(url) does not answer how large it is: \(error)")
+        }
+        throw ImageStoreError.unavailable("the server does not say how large \(url) is")
     }
 
     func read(at offset: Int, count: Int) async throws -> ByteBuffer {

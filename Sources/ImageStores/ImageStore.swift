@@ -31,9 +31,9 @@ public protocol ImageStore: Sendable {
     /// - Throws: `ImageStoreError.readOnly`, or what the store's medium says.
     func remove(_ location: String) async throws
 
-    /// The locations of everything that is kept, for the reconciler that looks for orphans. A store that holds what
-    /// others put there answers none.
-    func locations() async throws -> [String]
+    /// The locations of what was committed so long ago, for the reconciler that looks for orphans. A store that holds
+    /// what others put there answers none.
+    func locations(olderThan age: Duration) async throws -> [String]
 
     /// How a location looks from outside: the `url` of an image's location.
     func url(of location: String) -> String
@@ -76,6 +76,11 @@ public protocol ImageContent: Sendable {
     var size: Int { get }
     /// Reads at most so many bytes from a position; an empty answer is the end.
     func read(at offset: Int, count: Int) async throws -> ByteBuffer
+}
+
+extension ImageStore {
+    /// The locations of everything that is kept.
+    public func locations() async throws -> [String] { try await locations(olderThan: .zero) }
 }
 
 extension ImageContent {

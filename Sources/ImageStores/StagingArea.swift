@@ -14,7 +14,7 @@ public struct StagingArea: Sendable {
         let files = FileManager.default
         try files.createDirectory(at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         for leftover in try files.contentsOfDirectory(atPath: folder.path) where leftover.hasSuffix(Self.unfinished) {
-            unlink(folder.appending(path: leftover).path)
+            try UploadFile.removeLeftover(folder.appending(path: leftover).path)
         }
     }
 

@@ -49,18 +49,20 @@ public final class Images: Sendable {
 
     /// What removes bytes that nobody refers to.
     public var reconciler: any Reconciler {
-        ImageReconciler(database: parts.database, stores: parts.stores, uploads: parts.uploads, cache: parts.cache)
+        ImageReconciler(database: parts.database, stores: parts.stores, cache: parts.cache)
     }
 
     /// What converges by itself; the composition root runs it.
     public var reconcilers: [any Reconciler] { [reconciler, StagingReconciler(images: parts)] }
 
     /// The workflows to register with the runner before it runs.
-    public var workflows: [WorkflowDefinition] { [ImportWorkflow(images: parts).workflow.definition] }
+    public var workflows: [WorkflowDefinition] {
+        [ImportWorkflow(images: parts).workflow.definition, LocationWorkflow(images: parts).workflow.definition]
+    }
 
     /// Sets uploads that a crash cut off back to waiting for their bytes. Run before serving.
     public func recover() async throws {
-        try await parts.database.write { try ImageRecords.resetInterruptedUploads(in: $0) }
+        try await parts.recoverUploads()
         try await parts.recoverStaged()
     }
 

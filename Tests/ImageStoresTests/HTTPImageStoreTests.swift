@@ -14,6 +14,7 @@ import Testing
             "/image": .init(headers: length, body: Self.body),
             "/short": .init(headers: length, body: Array(Self.body.prefix(500)), breaks: true),
             "/unsized": .init(headers: [("Transfer-Encoding", "chunked")], body: Self.body),
+            "/made": .init(headers: [("Transfer-Encoding", "chunked")], headHeaders: length, body: Self.body),
             "/broken": .init(status: .internalServerError, headers: [("Content-Length", "0")]),
         ])
         var filter = WebFilter()
@@ -41,6 +42,16 @@ import Testing
             #expect(try await content.bytes(at: 50_000, count: 5) == Array(Self.body[50_000..<50_005]))
             #expect(try await content.bytes(at: 50_005, count: 5) == Array(Self.body[50_005..<50_010]))
             #expect(web.requests.map { $0.headers.first(name: "Range") } == [nil, "bytes=50000-"])
+        }
+    }
+
+    /// A server that makes its answer as it goes tells the size when it is asked for that alone.
+    @Test func theSizeMayHaveToBeAskedFor() async throws {
+        try await withStore { store, web in
+            let content = try await store.open(web.url + "/made")
+            #expect(content.size == Self.body.count)
+            #expect(try await content.bytes(at: 0, count: Self.body.count) == Self.body)
+            #expect(web.requests.map(\.method) == [.GET, .HEAD, .GET])
         }
     }
 

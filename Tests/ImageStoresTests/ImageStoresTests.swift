@@ -54,12 +54,24 @@ import Testing
     @Test func aStartRemovesWhatACrashLeft() async throws {
         try await withStore { store, folder in
             let kept = try await StoreConformance.put([1], in: store)
-            let upload = try await store.beginUpload(id: Identifier.uuid(), expectedSize: nil)
-            try await upload.append(ByteBuffer(bytes: [1, 2, 3]))
+            try Data([1, 2, 3]).write(to: folder.appending(path: "incoming/\(Identifier.uuid())"))
             let next = try FileImageStore(folder: folder)
             #expect(try await next.locations() == [kept])
             let left = try files("incoming", of: folder)
             #expect(left == [])
+        }
+    }
+
+    /// Several processes may have one folder: an upload goes on when another of them starts.
+    @Test func aStartLeavesOthersUploadsAlone() async throws {
+        try await withStore { store, folder in
+            let upload = try await store.beginUpload(id: Identifier.uuid(), expectedSize: nil)
+            try await upload.append(ByteBuffer(bytes: [1, 2, 3]))
+            let next = try FileImageStore(folder: folder)
+            let location = try await upload.commit()
+            #expect(try await StoreConformance.read(location, in: next) == [1, 2, 3])
+            let old = try await next.locations(olderThan: .seconds(3600))
+            #expect(old == [])
         }
     }
 }

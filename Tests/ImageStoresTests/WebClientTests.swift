@@ -11,6 +11,8 @@ final class TestWeb: Sendable {
     struct Page: Sendable {
         var status = HTTPResponseStatus.ok
         var headers: [(String, String)] = []
+        /// The headers of an answer without a body; nil for the same.
+        var headHeaders: [(String, String)]?
         var body: [UInt8] = []
         /// Whether the connection breaks after the body.
         var breaks = false
@@ -58,7 +60,8 @@ final class TestWeb: Sendable {
             guard case .head(let request) = unwrapInboundIn(data) else { return }
             heard.note(request)
             let page = pages[request.uri] ?? Page(status: .notFound)
-            let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: HTTPHeaders(page.headers))
+            let headers = request.method == .HEAD ? page.headHeaders ?? page.headers : page.headers
+            let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: HTTPHeaders(headers))
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             if request.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil) }
             let last = page.breaks ? context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))) : context.writeAndFlush(wrapOutboundOut(.end(nil)))

@@ -46,7 +46,7 @@ final class FragileStore: ImageStore {
     }
     func open(_ location: String) async throws -> any ImageContent { try await base.open(location) }
     func remove(_ location: String) async throws { try await base.remove(location) }
-    func locations() async throws -> [String] { try await base.locations() }
+    func locations(olderThan age: Duration) async throws -> [String] { try await base.locations(olderThan: age) }
     func url(of location: String) -> String { base.url(of: location) }
     func location(of url: String) -> String? { base.location(of: url) }
     func usage() async throws -> StoreUsage { try await base.usage() }

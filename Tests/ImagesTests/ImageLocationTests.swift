@@ -20,7 +20,7 @@ struct ShelfStore: ImageStore {
         return ShelfContent(bytes: bytes)
     }
     func remove(_ location: String) async throws { throw ImageStoreError.readOnly }
-    func locations() async throws -> [String] { [] }
+    func locations(olderThan age: Duration) async throws -> [String] { [] }
     func url(of location: String) -> String { location }
     func location(of url: String) -> String? { url.hasPrefix("shelf://") ? url : nil }
     func usage() async throws -> StoreUsage { StoreUsage(used: 0, capacity: nil) }

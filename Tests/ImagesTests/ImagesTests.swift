@@ -113,6 +113,29 @@ import Testing
     }
 }
 
+/// Bytes that no image refers to, in a store that several processes may have.
+@Suite(.timeLimit(.minutes(1))) struct OrphanTests {
+    private func setStatus(_ status: Image.Status, of id: String, in gallery: Gallery) async throws {
+        try await gallery.database.write { try $0.execute("UPDATE images SET status = \(status) WHERE id = \(id)") }
+    }
+
+    @Test func bytesThatMayBeRecordedYetAreKept() async throws {
+        try await Gallery.with { gallery in
+            let id = try await gallery.create()
+            // As another process does it: the image is on its way, its bytes are in the store and not yet in the database.
+            try await setStatus(.saving, of: id, in: gallery)
+            let upload = try await gallery.store.beginUpload(id: id, expectedSize: nil)
+            try await upload.append(ByteBuffer(bytes: [1]))
+            _ = try await upload.commit()
+            try await gallery.images.reconciler.reconcile()
+            #expect(try gallery.files() == 1)
+            try await setStatus(.queued, of: id, in: gallery)
+            try await gallery.images.reconciler.reconcile()
+            #expect(try gallery.files() == 0)
+        }
+    }
+}
+
 /// Descriptions: who sees and changes what.
 @Suite(.timeLimit(.minutes(1))) struct ImageDescriptionTests {
     @Test func versionsAndSchemas() async throws {

@@ -169,6 +169,23 @@ import Testing
         }
     }
 
+    /// Hosts that share a database give up their own images only.
+    @Test func otherHostsGoOnWithTheirUploads() async throws {
+        try await Gallery.with { gallery in
+            for (status, host) in [("saving", "localhost"), ("saving", "elsewhere"), ("uploading", "elsewhere")] {
+                let id = try await create(gallery)
+                try await gallery.database.write { transaction in
+                    var image = try #require(try ImageRecords.find(id, in: transaction))
+                    image.status = try #require(Image.Status(rawValue: status))
+                    image.properties[ImportMark.stageHost] = host
+                    try ImageRecords.update(image, in: transaction)
+                }
+                try await gallery.images.recover()
+                #expect(await gallery.show(id)["status"] == .string(host == "localhost" ? "queued" : status))
+            }
+        }
+    }
+
     @Test func copiesGoToFurtherStores() async throws {
         try await Gallery.with { gallery in
             let id = try await create(gallery)

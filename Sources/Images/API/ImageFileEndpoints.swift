@@ -26,8 +26,8 @@ struct ImageFileEndpoints: Sendable {
         let image = try await images.find(request)
         let store = try store(request)
         let size = try size(request)
-        try await images.enforce([.size, .uploading], request)
-        try await begin(image.id)
+        let allowance = try await images.enforce(.size, adding: size, request)
+        try await begin(image.id, allowance)
         do {
             try await images.ingest(request.stream, of: image, into: store, expectedSize: size) { stored in
                 try await finish(image.id, ImageLocation(store: store.id, location: stored.location), stored)
@@ -48,9 +48,7 @@ struct ImageFileEndpoints: Sendable {
 
     /// The size that the client announces beside or instead of `Content-Length`, which the server checks itself.
     private func size(_ request: APIRequest) throws -> Int? {
-        guard let text = request.head.headerFields[.imageSize] else {
-            return request.head.headerFields[.contentLength].flatMap { Int($0) }
-        }
+        guard let text = request.head.headerFields[.imageSize] else { return request.announcedLength }
         guard let size = Int(text), size >= 0 else {
             throw ImageError.badRequest("Invalid or missing image size in request headers.")
         }
@@ -59,8 +57,10 @@ struct ImageFileEndpoints: Sendable {
     }
 
     /// Takes the image from queued to saving, which one client at a time can do.
-    /// - Throws: 409 when it is in another state, 400 when it lacks its formats, 404 when it is gone.
-    private func begin(_ id: String) async throws {
+    /// - Throws: 409 when it is in another state, 400 when it lacks its formats, 404 when it is gone, 413 when the project
+    ///   has too many images on their way with it.
+    private func begin(_ id: String, _ allowance: ImageAllowance?) async throws {
+        let host = images.options.imports.hostName
         try await images.database.write { transaction in
             guard var image = try ImageRecords.find(id, in: transaction) else { throw ImageError.notFound(id) }
             guard image.status == .queued else {
@@ -69,8 +69,9 @@ struct ImageFileEndpoints: Sendable {
             guard image.diskFormat != nil, image.containerFormat != nil else {
                 throw ImageError.badRequest("Properties disk_format, container_format must be set prior to saving data.")
             }
-            (image.status, image.updatedAt) = (.saving, .now)
+            (image.status, image.updatedAt, image.properties[ImportMark.stageHost]) = (.saving, .now, host)
             try ImageRecords.update(image, in: transaction)
+            try allowance?.check(.uploading, in: transaction)
         }
     }
 
@@ -78,7 +79,7 @@ struct ImageFileEndpoints: Sendable {
     private func restore(_ id: String) async throws {
         try await images.database.write { transaction in
             guard var image = try ImageRecords.find(id, in: transaction), image.status == .saving else { return }
-            (image.status, image.updatedAt) = (.queued, .now)
+            (image.status, image.updatedAt, image.properties[ImportMark.stageHost]) = (.queued, .now, nil)
             try ImageRecords.update(image, in: transaction)
         }
     }
@@ -94,6 +95,7 @@ struct ImageFileEndpoints: Sendable {
             (image.status, image.locations, image.size) = (.active, [place], stored.size)
             (image.md5, image.hashAlgorithm, image.hash) = (stored.md5, algorithm, stored.hash)
             (image.virtualSize, image.updatedAt) = (stored.verdict.virtualSize ?? image.virtualSize, .now)
+            image.properties[ImportMark.stageHost] = nil
             try ImageRecords.update(image, in: transaction)
         }
     }
@@ -144,4 +146,9 @@ struct ImageFileEndpoints: Sendable {
     private func stream(_ content: any ImageContent, _ range: Range<Int>) -> ByteStream {
         ByteStream(ImageChunks(content: content, range: range, chunk: Images.Parts.chunk))
     }
+}
+
+extension APIRequest {
+    /// How many bytes the client says it sends; nil when it doesn't.
+    var announcedLength: Int? { head.headerFields[.contentLength].flatMap { Int($0) } }
 }

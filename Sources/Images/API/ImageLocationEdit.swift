@@ -172,9 +172,14 @@ extension StoreRegistry {
     func url(of place: ImageLocation) -> String { self[place.store]?.store.url(of: place.location) ?? place.location }
 
     /// Locations as they are preferred: by the stores' weights, and else in their own order.
-    func preferred(_ places: [ImageLocation]) -> [ImageLocation] {
-        places.enumerated().sorted { left, right in
-            let (first, second) = (self[left.element.store]?.weight ?? 0, self[right.element.store]?.weight ?? 0)
+    func preferred(_ places: [ImageLocation]) -> [ImageLocation] { preferred(places, by: \.store) }
+
+    /// Stores as they are preferred, in the same way.
+    func preferred(_ ids: [String]) -> [String] { preferred(ids, by: \.self) }
+
+    private func preferred<Element>(_ elements: [Element], by id: (Element) -> String) -> [Element] {
+        elements.enumerated().sorted { left, right in
+            let (first, second) = (self[id(left.element)]?.weight ?? 0, self[id(right.element)]?.weight ?? 0)
             return first == second ? left.offset < right.offset : first > second
         }.map(\.element)
     }

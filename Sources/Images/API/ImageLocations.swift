@@ -67,21 +67,3 @@ extension Images.Parts {
         }
     }
 }
-
-/// Where an image's bytes are, for other services (image API 2.17).
-struct ImageLocationEndpoints: Sendable {
-    let images: Images.Parts
-
-    var table: [Endpoint] {
-        [
-            Endpoint(
-                .get, "/v2/images/{image_id}/locations", "List the places of an image's bytes",
-                access: .ruleOnResource("fetch_image_location"), handler: list)
-        ]
-    }
-
-    @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let places = images.shownLocations(try await images.find(request), request)
-        return .json { $0.array(places.map { LocationView(place: $0, stores: images.stores) }) }
-    }
-}

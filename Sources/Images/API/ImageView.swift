@@ -4,6 +4,8 @@ import CloudCore
 /// An image as the API shows it (image API v2).
 struct ImageView: JSONWritable {
     let image: Image
+    /// The stores that hold its bytes, in the order they are preferred.
+    let stores: [String]
     /// All the places of its bytes, in the order they are preferred; nil where the operator keeps them to the cloud.
     var locations: [LocationView]?
     /// The preferred place; nil where there is none or it is not told.
@@ -35,7 +37,7 @@ struct ImageView: JSONWritable {
             json.member("schema", "/v2/schemas/image")
             if let directURL { json.member("direct_url", directURL) }
             if let locations { json.member("locations", array: locations) }
-            if !image.locations.isEmpty { json.member("stores", image.stores.joined(separator: ",")) }
+            if !stores.isEmpty { json.member("stores", stores.joined(separator: ",")) }
             for (name, value) in image.properties.sorted(by: { $0.key < $1.key }) where !ImageSchemas.hidden.contains(name) {
                 json.member(name, value)
             }
@@ -46,10 +48,11 @@ struct ImageView: JSONWritable {
 extension Images.Parts {
     /// An image as a request's caller is shown it.
     func view(_ image: Image, _ request: APIRequest) -> ImageView {
-        guard options.showsLocations || options.showsDirectURL else { return ImageView(image: image) }
+        let names = stores.preferred(image.stores)
+        guard options.showsLocations || options.showsDirectURL else { return ImageView(image: image, stores: names) }
         let places = shownLocations(image, request)
         return ImageView(
-            image: image,
+            image: image, stores: names,
             locations: options.showsLocations ? places.map { LocationView(place: $0, stores: stores) } : nil,
             directURL: options.showsDirectURL ? places.first.map(stores.url(of:)) : nil)
     }

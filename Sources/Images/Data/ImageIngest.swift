@@ -54,25 +54,16 @@ extension Images.Parts {
         }
     }
 
-    /// Gathers the stream's small pieces into chunks that are worth a store's while.
     private func fill(_ writer: ImageWriter, from stream: ByteStream, limit: Int?) async throws -> Int {
-        var (size, pending) = (0, ByteBuffer())
+        var chunks = ChunkGatherer()
         for try await piece in stream {
-            size += piece.readableBytes
-            if let limit, size > limit { throw ImageError.badRequest("More than the announced \(limit) bytes came.") }
-            if pending.readableBytes == 0 { pending = ByteBufferAllocator().buffer(capacity: Self.chunk) }
-            var piece = piece
-            while piece.readableBytes > 0 {
-                if var part = piece.readSlice(length: min(piece.readableBytes, Self.chunk - pending.readableBytes)) {
-                    pending.writeBuffer(&part)
-                }
-                guard pending.readableBytes == Self.chunk else { continue }
-                try await writer.append(pending)
-                pending = ByteBufferAllocator().buffer(capacity: Self.chunk)
+            if let limit, chunks.count + piece.readableBytes > limit {
+                throw ImageError.badRequest("More than the announced \(limit) bytes came.")
             }
+            try await chunks.add(piece) { try await writer.append($0) }
         }
-        if pending.readableBytes > 0 { try await writer.append(pending) }
-        return size
+        try await chunks.finish { try await writer.append($0) }
+        return chunks.count
     }
 
     /// Opens an image's bytes: the copy on this host if there is one, else those of a store. Bytes from elsewhere are

@@ -5,7 +5,6 @@ import CloudStore
 import CloudWorkflow
 import HTTPTypes
 import ImageStores
-import NIOCore
 
 /// Staging bytes, importing them, and which ways of importing there are.
 struct ImportEndpoints: Sendable {
@@ -41,10 +40,11 @@ struct ImportEndpoints: Sendable {
         guard options.methods.contains(ImportMethod.glanceDirect.rawValue), let name = StagingArea.Name(image: image.id) else {
             throw ImageError.missing("'glance-direct' method is not available at this site.")
         }
-        try await move(image.id, from: .queued, to: .uploading) { $0.properties[ImportMark.stageHost] = options.hostName }
+        let allowance = try await images.enforce(.staged, adding: request.announcedLength, request)
+        try await move(image.id, from: .queued, to: .uploading, allowance) { $0.properties[ImportMark.stageHost] = options.hostName }
         do {
             let size = try await write(request.stream, to: name)
-            try await move(image.id, from: .uploading, to: .uploading) { $0.size = size }
+            try await move(image.id, from: .uploading, to: .uploading, nil) { $0.size = size }
         } catch {
             try images.imports.staging.remove(name)
             try await restore(image.id)
@@ -57,14 +57,9 @@ struct ImportEndpoints: Sendable {
     private func write(_ stream: ByteStream, to name: StagingArea.Name) async throws -> Int {
         let file = try images.imports.staging.begin(name)
         do {
-            var pending = ByteBuffer()
-            for try await var piece in stream {
-                pending.writeBuffer(&piece)
-                guard pending.readableBytes >= Images.Parts.chunk else { continue }
-                try await file.append(pending)
-                pending.clear()
-            }
-            if pending.readableBytes > 0 { try await file.append(pending) }
+            var chunks = ChunkGatherer()
+            for try await piece in stream { try await chunks.add(piece) { try await file.append($0) } }
+            try await chunks.finish { try await file.append($0) }
             return try await file.finish()
         } catch {
             await file.abort()
@@ -72,16 +67,21 @@ struct ImportEndpoints: Sendable {
         }
     }
 
-    /// - Throws: 409 when the image is in another state, 404 when it is gone.
+    /// - Throws: 409 when the image is in another state, 404 when it is gone, 413 when the project has too many images on
+    ///   their way with it.
     private func move(
-        _ id: String, from: Image.Status, to: Image.Status, _ change: @escaping @Sendable (inout Image) -> Void
+        _ id: String, from: Image.Status, to: Image.Status, _ allowance: ImageAllowance?,
+        _ change: @escaping @Sendable (inout Image) -> Void
     ) async throws {
-        try await images.change(id) { image, _ in
+        try await images.database.write { transaction in
+            guard var image = try ImageRecords.find(id, in: transaction) else { throw ImageError.notFound(id) }
             guard image.status == from else {
                 throw ImageError.conflict("Image status transition from \(image.status.rawValue) to \(to.rawValue) is not allowed")
             }
-            image.status = to
+            (image.status, image.updatedAt) = (to, .now)
             change(&image)
+            try ImageRecords.update(image, in: transaction)
+            try allowance?.check(.uploading, in: transaction)
         }
     }
 
@@ -98,6 +98,7 @@ struct ImportEndpoints: Sendable {
     // MARK: Import
 
     @Sendable private func importImage(_ request: APIRequest) async throws -> APIResponse {
+        let allowance = try await images.enforce(.size, adding: nil, request)
         let seen = try await images.see(request)
         let wish = try ImportRequest(request.body, methods: options.methods)
         try wish.check(seen.image)
@@ -109,7 +110,7 @@ struct ImportEndpoints: Sendable {
         guard !targets.isEmpty else { return .empty() }
         if wish.method == .webDownload { try await ImportSource(images: images).check(wish.uri) }
         let endpoint = try await endpoint(wish, request)
-        try await begin(wish, targets, endpoint, request)
+        try await begin(wish, targets, endpoint, allowance, request)
         return .empty()
     }
 
@@ -127,7 +128,9 @@ struct ImportEndpoints: Sendable {
     }
 
     /// Accepts an import: the image is marked, the task written and the workflow begun in one transaction.
-    private func begin(_ wish: ImportRequest, _ targets: [String], _ endpoint: String?, _ request: APIRequest) async throws {
+    private func begin(
+        _ wish: ImportRequest, _ targets: [String], _ endpoint: String?, _ allowance: ImageAllowance?, _ request: APIRequest
+    ) async throws {
         let imageID = request["image_id"]
         let input: JSON = [
             "image_id": .string(imageID), "import_req": wish.body, "backend": .array(targets.map { .string($0) }),
@@ -138,7 +141,7 @@ struct ImportEndpoints: Sendable {
         var state = ImportState(
             imageID: imageID, taskID: task.id, method: wish.method, uri: wish.uri, remote: wish.remote, endpoint: endpoint,
             stores: targets, mustSucceed: wish.mustSucceed)
-        state.injects = options.injects(for: request.token)
+        (state.injects, state.allowance) = (options.injects(for: request.token), allowance)
         if wish.method == .glanceDownload, let token = request.head.headerFields[.authToken] {
             images.imports.tokens.keep(Secret(token), for: task.id)
         }
@@ -184,7 +187,7 @@ extension Images.Parts {
     }
 
     /// A task that is over, or forgotten, holds nothing any more.
-    private func checkLock(_ image: Image, in reader: any Reader) throws {
+    func checkLock(_ image: Image, in reader: any Reader) throws {
         guard let holder = image.properties[ImportMark.task], let task = try ImageTaskRecords.find(holder, in: reader) else { return }
         guard task.isOver else { throw ImageError.conflict("Image has active task") }
     }

@@ -126,7 +126,7 @@ enum ImportMark {
     static let importing = "os_glance_importing_to_stores"
     /// The stores that the bytes didn't reach.
     static let failed = "os_glance_failed_import"
-    /// The host that holds the staged bytes; not shown.
+    /// The host that holds the staged bytes, or takes an upload's; not shown.
     static let stageHost = "os_glance_stage_host"
     /// What names of the service's own begin with.
     static let reserved = "os_glance"

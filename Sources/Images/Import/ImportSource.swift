@@ -2,7 +2,6 @@ import CloudAPI
 import CloudCore
 import CloudWorkflow
 import ImageStores
-import NIOCore
 
 /// Where an import's bytes come from.
 struct ImportSource: Sendable {
@@ -31,12 +30,13 @@ struct ImportSource: Sendable {
     }
 
     /// Judges a URL before its import is accepted, the addresses of its host included.
+    /// - Parameter use: what it is for, as the refusal names it.
     /// - Throws: 400.
-    func check(_ uri: String?) async throws {
+    func check(_ uri: String?, for use: String = ImportMethod.webDownload.rawValue) async throws {
         do {
             try await web.check(uri ?? "")
         } catch let error where error is WebRefusal || error is WebError {
-            throw ImageError.badRequest("URI for web-download does not pass filtering: \(error)")
+            throw ImageError.badRequest("URI for \(use) does not pass filtering: \(error)")
         }
     }
 
@@ -74,14 +74,9 @@ struct ImportSource: Sendable {
         do {
             try await client.send("GET", url, headers: headers) { answer, body in
                 guard answer.status == 200 else { throw WebError.status(answer.status) }
-                var pending = ByteBuffer()
-                while var piece = try await body.next() {
-                    pending.writeBuffer(&piece)
-                    guard pending.readableBytes >= Images.Parts.chunk else { continue }
-                    try await file.append(pending)
-                    pending.clear()
-                }
-                if pending.readableBytes > 0 { try await file.append(pending) }
+                var chunks = ChunkGatherer()
+                while let piece = try await body.next() { try await chunks.add(piece) { try await file.append($0) } }
+                try await chunks.finish { try await file.append($0) }
             }
             return try await file.finish()
         } catch {

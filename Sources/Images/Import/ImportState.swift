@@ -20,6 +20,8 @@ struct ImportState: Codable, Sendable, Hashable {
     var stores: [String]
     /// Whether one store that fails undoes the others.
     var mustSucceed: Bool
+    /// What the project that asked may have; nil where there are no limits.
+    var allowance: ImageAllowance?
     /// Whether properties are injected.
     var injects = false
     /// The bytes on their way.

@@ -1,3 +1,4 @@
+import CloudAPI
 import CloudCore
 import CloudStore
 import CloudWorkflow
@@ -34,9 +35,24 @@ struct ImportWorkflow: Sendable {
 
     @Sendable private func begin(_ transaction: any Transaction, _ state: inout ImportState, _ context: StepContext) throws {
         let image = try held(state, in: transaction)
+        try checkLimits(state, image, in: transaction)
         state.before = ImportState.Before(image)
         try ImageTaskRecords.change(state.taskID, in: transaction) { task in
             (task.status, task.updatedAt) = (.processing, .now)
+        }
+    }
+
+    /// As upstream, an import that is accepted is held against the limits once more when it begins, with the image among
+    /// those on their way. Staged bytes count for the stores, all others pass through the staging area.
+    private func checkLimits(_ state: ImportState, _ image: Image, in transaction: any Transaction) throws {
+        guard let allowance = state.allowance else { return }
+        let size = (image.size ?? 0) >> 20
+        do {
+            guard state.method != .glanceDirect else { return try allowance.check(.size, adding: size, in: transaction) }
+            try allowance.check(.staged, adding: size, in: transaction)
+            try allowance.check(.uploading, in: transaction)
+        } catch let error as ImageError {
+            throw WorkflowStop(error.fault.message, cause: error)
         }
     }
 

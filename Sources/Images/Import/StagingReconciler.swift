@@ -28,17 +28,3 @@ struct StagingReconciler: Reconciler {
         }
     }
 }
-
-extension Images.Parts {
-    /// Images whose staged bytes a crash cut off wait for new ones.
-    func recoverStaged() async throws {
-        let uploading = try await database.read { try ImageRecords.uploading(in: $0) }
-        for id in uploading where StagingArea.Name(image: id).flatMap(imports.staging.size) == nil {
-            try await database.write { transaction in
-                guard var image = try ImageRecords.find(id, in: transaction), image.status == .uploading else { return }
-                (image.status, image.size, image.updatedAt) = (.queued, nil, .now)
-                try ImageRecords.update(image, in: transaction)
-            }
-        }
-    }
-}

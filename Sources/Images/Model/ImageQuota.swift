@@ -31,7 +31,7 @@ enum ImageQuota: String, Sendable, CaseIterable {
 }
 
 /// A project's limits, looked up before the transaction that they are held against.
-struct ImageAllowance: Sendable {
+struct ImageAllowance: Sendable, Codable, Hashable {
     let projectID: String
     let limits: [String: Int]
 
@@ -57,11 +57,14 @@ extension Images.Parts {
         return ImageAllowance(projectID: projectID, limits: try await limits.limits(ofProject: projectID))
     }
 
-    /// - Throws: 413 when the caller's project has more than it may of any of these.
-    func enforce(_ quotas: [ImageQuota], _ request: APIRequest) async throws {
-        guard let allowance = try await allowance(request) else { return }
-        try await database.read { reader in
-            for quota in quotas { try allowance.check(quota, in: reader) }
-        }
+    /// Holds the caller's project to one of its limits, before anything is begun. As upstream, bytes whose number the
+    /// client doesn't announce count when they are there: they can go beyond the limit, the next can't.
+    /// - Parameter bytes: how many come, where that is known.
+    /// - Returns: what the project may have, to be held against within the transaction that begins the work.
+    /// - Throws: 413 when the project has more than it may.
+    func enforce(_ quota: ImageQuota, adding bytes: Int?, _ request: APIRequest) async throws -> ImageAllowance? {
+        guard let allowance = try await allowance(request) else { return nil }
+        try await database.read { try allowance.check(quota, adding: (bytes ?? 0) >> 20, in: $0) }
+        return allowance
     }
 }

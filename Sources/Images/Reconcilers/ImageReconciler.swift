@@ -11,7 +11,6 @@ struct ImageReconciler: Reconciler {
     let interval = Duration.seconds(300)
     let database: any Database
     let stores: StoreRegistry
-    let uploads: UploadRegistry
     let cache: CacheQueue?
     let logger = Logger(label: "images")
 
@@ -38,13 +37,22 @@ struct ImageReconciler: Reconciler {
         }
     }
 
-    /// Listed before the rows are read: an upload under way is committed to the store first and to the database
-    /// afterwards, and stands in the registry in between.
+    /// How long bytes may be in a store before the database knows of them.
+    private static let recordingTime = Duration.seconds(3600)
+
+    /// Listed before the rows are read: an upload under way, in whichever process, is committed to the store first and
+    /// to the database afterwards, and its image's row tells in between that it is on its way. While one is, only what
+    /// is too old to be its bytes is taken for an orphan.
     private func removeOrphans(in store: NamedStore) async throws {
         let present = try await store.store.locations()
-        guard await uploads.isEmpty else { return }
-        let known = try await database.read { try ImageLocationRecords.known(store: store.id, in: $0) }
-        for orphan in present where !known.contains(orphan) {
+        guard !present.isEmpty else { return }
+        let (known, isBusy) = try await database.read { reader in
+            (try ImageLocationRecords.known(store: store.id, in: reader), try QuotaRecords.isAnyStored(in: reader))
+        }
+        let suspects = present.filter { !known.contains($0) }
+        guard !suspects.isEmpty else { return }
+        let settled = isBusy ? Set(try await store.store.locations(olderThan: Self.recordingTime)) : Set(suspects)
+        for orphan in suspects where settled.contains(orphan) {
             logger.notice("removing bytes without an image", metadata: ["store": "\(store.id)", "location": "\(orphan)"])
             try await store.store.remove(orphan)
         }

@@ -103,10 +103,4 @@ enum ImageRecords {
         for position in images.indices { images[position].locations = locations[images[position].id] ?? [] }
         return images
     }
-
-    /// Uploads that a crash cut off go back to waiting for their bytes.
-    static func resetInterruptedUploads(in transaction: any Transaction) throws {
-        try transaction.execute(
-            "UPDATE images SET status = \(Image.Status.queued) WHERE status = \(Image.Status.saving)")
-    }
 }

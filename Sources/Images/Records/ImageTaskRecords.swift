@@ -138,20 +138,9 @@ struct ImageTaskFilter: Sendable {
         if let status { conditions.append("status = \(status)") }
         if let kind { conditions.append("type = \(kind)") }
         if let owner { conditions.append("owner = \(owner)") }
-        if let marker { conditions.append(after(marker)) }
-        let columns = order.map { part -> SQL in "\(part.key.column) \(part.isAscending ? "ASC" as SQL : "DESC")" }
-        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(columns.joined(separator: ", ")) LIMIT \(limit)"
-    }
-
-    /// The rows behind the marker: equal to it in the first columns of the order and behind it in the next.
-    private func after(_ marker: ImageTask) -> SQL {
-        let cases = order.indices.map { position -> SQL in
-            var parts = order[..<position].map { part -> SQL in "\(part.key.column) = \(part.key.value(of: marker))" }
-            let (key, comparison) = (order[position].key, order[position].isAscending ? ">" as SQL : "<")
-            parts.append("\(key.column) \(comparison) \(key.value(of: marker))")
-            return "(\(parts.joined(separator: " AND ")))"
-        }
-        return "(\(cases.joined(separator: " OR ")))"
+        let keyset = KeysetOrder(order.map { .init($0.key.column, isAscending: $0.isAscending) })
+        if let marker { conditions.append(keyset.behind(order.map { $0.key.value(of: marker) })) }
+        return " WHERE \(conditions.joined(separator: " AND ")) ORDER BY \(keyset.terms) LIMIT \(limit)"
     }
 }
 
@@ -166,8 +155,8 @@ extension ImageRecords {
         ) { try $0[0] })
     }
 
-    /// The images whose bytes are staged, or were being staged.
-    static func uploading(in reader: any Reader) throws -> [String] {
-        try reader.all("SELECT id FROM images WHERE status = \(Image.Status.uploading)") { try $0[0] }
+    /// The images that are in a state.
+    static func withStatus(_ status: Image.Status, in reader: any Reader) throws -> [String] {
+        try reader.all("SELECT id FROM images WHERE status = \(status)") { try $0[0] }
     }
 }

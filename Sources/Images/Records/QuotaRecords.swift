@@ -25,6 +25,11 @@ enum QuotaRecords {
             """, as: Int.self) ?? 0
     }
 
+    /// Whether bytes of any image are on their way into a store.
+    static func isAnyStored(in reader: any Reader) throws -> Bool {
+        try reader.scalar("SELECT 1 FROM images WHERE status IN ('saving', 'importing') OR \(isCopied) LIMIT 1", as: Int.self) != nil
+    }
+
     static func images(of projectID: String, in reader: any Reader) throws -> Int {
         try reader.scalar("SELECT COUNT(*) FROM images WHERE owner = \(projectID)", as: Int.self) ?? 0
     }
