@@ -9,7 +9,8 @@ enum ImageSettingKeys {
     static let stores = SettingKey<StoreSettings>(
         "images.stores", default: StoreSettings(stores: [StoreSetting(id: "file", kind: .file, isDefault: true)]),
         "The stores of images' bytes. In a file each is a mapping of id, type (file or http) and, where wanted, path, description, "
-            + "weight and default; on the command line id:type:path. Images go to the one marked as the default, or the first."
+            + "weight and default; on the command line id:type:path, or id=weight:type:path. Images go to the one marked as the default, "
+            + "or the first."
     ) { StoreSetting.problem(of: $0.stores) }
     static let maximumSize = SettingKey(
         "images.image_size_cap", default: 1 << 40, in: 1...(1 << 53), "The largest image in bytes.")
@@ -95,8 +96,16 @@ extension StoreSetting {
     fileprivate init?(_ text: Substring) {
         let parts = text.split(separator: ":", maxSplits: 2).map(String.init)
         guard parts.count >= 2, let kind = Kind(rawValue: parts[1]) else { return nil }
-        self.init(id: parts[0], kind: kind)
+        let name = parts[0].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        self.init(id: String(name[0]), kind: kind)
         path = parts.count == 3 ? parts[2] : nil
+        guard name.count == 2 else { return }
+        guard let weight = Int(name[1]) else { return nil }
+        self.weight = weight
+    }
+
+    fileprivate var text: String {
+        [weight == 0 ? id : "\(id)=\(weight)", kind.rawValue, path].compactMap { $0 }.joined(separator: ":")
     }
 }
 
@@ -125,10 +134,8 @@ struct StoreSettings: SettingValue {
         }
         if stores.isEmpty { return nil }
     }
-    /// `id:type:path` of each, joined by commas.
-    var settingText: String {
-        stores.map { [$0.id, $0.kind.rawValue, $0.path].compactMap { $0 }.joined(separator: ":") }.joined(separator: ",")
-    }
+    /// `id:type:path` of each, with weights where there are some, joined by commas.
+    var settingText: String { stores.map(\.text).joined(separator: ",") }
 }
 
 extension ServiceOptions {
