@@ -26,6 +26,8 @@ struct NetworkingAPI: Sendable {
             portEndpoints,
             portBindingEndpoints,
             trunkEndpoints,
+            qosPolicyEndpoints,
+            qosRuleEndpoints,
             securityGroupEndpoints,
             routerEndpoints,
             floatingIPEndpoints,

@@ -24,7 +24,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         }
     }
 
-    static let all: [NeutronExtension] = resources + attributes + ports + queries
+    static let all: [NeutronExtension] = resources + attributes + ports + qos + queries
 
     private static let resources = [
         NeutronExtension("agent", "agent", "The hosts' network agents.", "2013-02-03"),
@@ -84,6 +84,25 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("trunk-details", "Trunk port details", "What a trunk's parent carries.", "2016-01-01"),
         NeutronExtension("uplink-status-propagation", "Uplink status propagation extension", "Virtual functions whose link follows the physical one.", "2018-05-31T18:00:00-00:00"),
         NeutronExtension("uplink-status-propagation-updatable", "Uplink status propagation updatable extension", "Changing the propagation of a link's state.", "2024-09-03T18:00:00-00:00"),
+    ]
+
+    private static let qos = [
+        NeutronExtension("port-resource-request", "Port Resource Request", "What ports need from placement.", "2018-05-08"),
+        NeutronExtension("port-resource-request-groups", "Port Resource Request Groups", "Several groups of resources for a port.", "2021-08-02"),
+        NeutronExtension("qos", "Quality of Service", "Policies about the traffic of ports and networks.", "2015-06-08"),
+        NeutronExtension("qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "Bandwidth limits of either direction.", "2017-04-10"),
+        NeutronExtension("qos-bw-minimum-ingress", "Ingress direction for QoS minimum bandwidth rule", "Minimum bandwidths of either direction.", "2018-07-09"),
+        NeutronExtension("qos-default", "QoS default policy", "The policy of a project's new networks.", "2017-041-06"),
+        NeutronExtension("qos-fip", "Floating IP QoS", "Policies of floating IPs.", "2017-07-20T00:00:00-00:00"),
+        NeutronExtension("qos-fip-network-policy", "QoS floating IP network policy ID", "The policy of a floating IP's network.", "2021-11-15"),
+        NeutronExtension("qos-gateway-ip", "Router gateway IP QoS", "Policies of routers' gateways.", "2018-02-24T00:00:00-00:00"),
+        NeutronExtension("qos-port-network-policy", "QoS port network policy ID", "The policy of a port's network.", "2019-11-01"),
+        NeutronExtension("qos-pps", "QoS Rule Type Packet per Second", "Rules about packets a second.", "2021-05-12"),
+        NeutronExtension("qos-pps-minimum", "QoS minimum packet rate rule", "Minimum packet rates.", "2021-07-14"),
+        NeutronExtension("qos-pps-minimum-rule-alias", "QoS minimum packet rate rule alias", "Minimum packet rates without their policy.", "2021-10-22"),
+        NeutronExtension("qos-rule-type-details", "Details of QoS rule types", "What the engine makes of the types of rules.", "2017-06-22"),
+        NeutronExtension("qos-rule-type-filter", "Allow to filter the list of QoS rule types", "All types of rules, or those supported.", "2022-02-02"),
+        NeutronExtension("qos-rules-alias", "Quality of Service rules alias API", "Rules without their policy.", "2018-10-07"),
     ]
 
     private static let queries = [

@@ -11,6 +11,8 @@ struct PolicySubject: Sendable, Hashable {
     var networkProjectID: String?
     /// The project of its security group (`security_group:project_id`).
     var groupProjectID: String?
+    /// The project of what it is part of (`ext_parent:project_id`).
+    var parentProjectID: String?
     /// Whom it, or its network, is open to.
     var sharing: Sharing?
     /// Whom an RBAC policy is for.
@@ -19,6 +21,9 @@ struct PolicySubject: Sendable, Hashable {
     var deviceOwner: String?
 
     init(projectID: String, sharing: Sharing? = nil) { (self.projectID, self.sharing) = (projectID, sharing) }
+
+    /// A part of a resource, such as a port forwarding of a floating IP.
+    init(partOf projectID: String) { (self.projectID, parentProjectID) = (projectID, projectID) }
 
     init(_ network: Network) {
         projectID = network.projectID
@@ -43,6 +48,7 @@ struct PolicySubject: Sendable, Hashable {
         var target: PolicyTarget = ["project_id": .string(projectID), "tenant_id": .string(projectID)]
         target["network:project_id"] = networkProjectID.map { .string($0) }
         target["security_group:project_id"] = groupProjectID.map { .string($0) }
+        target["ext_parent:project_id"] = parentProjectID.map { .string($0) }
         if let sharing {
             target["shared"] = sharing.json(.shared)
             target["router:external"] = sharing.json(.external)

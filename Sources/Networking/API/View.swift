@@ -83,14 +83,18 @@ struct ResourceNames: Sendable {
     let singular: String
     /// Such as `networks`: in lists.
     let plural: String
+    /// What policy calls it, where that is another name than in bodies.
+    let policy: String
 
-    init(_ singular: String, _ plural: String) { (self.singular, self.plural) = (singular, plural) }
+    init(_ singular: String, _ plural: String, policy: String? = nil) {
+        (self.singular, self.plural, self.policy) = (singular, plural, policy ?? singular)
+    }
 }
 
 extension APIRequest {
     /// Answers with one resource.
     func answer(_ view: some View, _ names: ResourceNames, fields: Set<String>? = nil) -> APIResponse {
-        var decisions = Decisions(self, names.singular)
+        var decisions = Decisions(self, names.policy)
         let filter = ViewFilter(fields: fields, hidden: decisions.verdict(view.subject).hidden, project: token?.projectID)
         return .json { $0.object { $0.member(names.singular) { $0.object(view, filter) } } }
     }
@@ -105,7 +109,7 @@ extension APIRequest {
     func answer(
         _ views: [some View], _ names: ResourceNames, _ list: ListRequest, isComplete: Bool = false
     ) -> APIResponse {
-        var decisions = Decisions(self, names.singular)
+        var decisions = Decisions(self, names.policy)
         let links = PageLinks(self, list, ids: views.map(\.id))
         return .json { json in
             json.object { json in

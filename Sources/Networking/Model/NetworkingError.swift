@@ -3,7 +3,7 @@ import CloudAPI
 /// What Networking refuses, with Neutron's own name for it: clients read the `type` of an error.
 public struct NetworkingError: FaultConvertible, Hashable {
     /// The HTTP status classes that Neutron's exceptions fall into.
-    public enum Kind: Sendable, Hashable { case badRequest, forbidden, notFound, conflict, preconditionFailed, unavailable }
+    public enum Kind: Sendable, Hashable { case badRequest, forbidden, notFound, conflict, preconditionFailed, unavailable, notImplemented }
 
     /// How the refusal answers.
     public let kind: Kind
@@ -22,6 +22,7 @@ public struct NetworkingError: FaultConvertible, Hashable {
         case .conflict: Fault(.conflict, message, code: type)
         case .preconditionFailed: Fault(.preconditionFailed, message, code: type)
         case .unavailable: Fault(.serviceUnavailable, message, code: type)
+        case .notImplemented: Fault(.notImplemented, message, code: type)
         }
     }
 }

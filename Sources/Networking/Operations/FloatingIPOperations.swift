@@ -22,6 +22,7 @@ struct FloatingIPDraft: Sendable {
     var dnsName = ""
     var dnsDomain = ""
     var tags: [String] = []
+    var qosPolicyID: String?
 }
 
 extension Operations {
@@ -48,6 +49,7 @@ extension Operations {
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         if let target = draft.target { try resolve(target, for: &floatingIP, by: caller, in: transaction) }
         try FloatingIPRecords.insert(floatingIP, in: transaction)
+        try setQoSPolicy(draft.qosPolicyID, of: .floatingIP, id, by: caller, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: id, in: transaction) }
         if let router = floatingIP.routerID { try mark(.router, router, in: transaction) }
         return floatingIP

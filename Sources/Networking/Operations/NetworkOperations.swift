@@ -19,6 +19,8 @@ struct NetworkDraft: Sendable {
     var dnsDomain = ""
     var zoneHints: [String] = []
     var tags: [String] = []
+    /// The QoS policy of its ports; nil for the project's default.
+    var qosPolicyID: String?
 }
 
 /// What an update changes; nil leaves as it is.
@@ -32,10 +34,13 @@ struct NetworkChange: Sendable {
     var mtu: Int?
     var hasPortSecurity: Bool?
     var dnsDomain: String?
+    var qosPolicyID: String??
 }
 
 extension Operations {
-    func createNetwork(_ draft: NetworkDraft, in transaction: any Transaction) throws -> Network {
+    func createNetwork(
+        _ draft: NetworkDraft, by caller: Caller = .service, in transaction: any Transaction
+    ) throws -> Network {
         try checkQuota(.network, project: draft.projectID, in: transaction)
         try checkZones(draft.zoneHints)
         let segment = try segment(for: draft, in: transaction)
@@ -50,12 +55,16 @@ extension Operations {
         try share(network.id, "network", project: network.projectID, draft.isShared, in: transaction)
         try share(network.id, "network", project: network.projectID, draft.isExternal, for: .external, in: transaction)
         network.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
+        let policy = try draft.qosPolicyID ?? QoSPolicyRecords.standard(of: network.projectID, in: transaction)
+        try setQoSPolicy(policy, of: .network, network.id, by: caller, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: network.id, in: transaction) }
         try mark(.network, network.id, in: transaction)
         return network
     }
 
-    func updateNetwork(_ network: Network, _ change: NetworkChange, in transaction: any Transaction) throws -> Network {
+    func updateNetwork(
+        _ network: Network, _ change: NetworkChange, by caller: Caller = .service, in transaction: any Transaction
+    ) throws -> Network {
         var updated = network
         updated.name = change.name ?? network.name
         updated.standard.description = change.description ?? network.standard.description
@@ -71,6 +80,10 @@ extension Operations {
         if let isShared = change.isShared { try share(network, isShared, in: transaction) }
         if updated.isExternal != network.isExternal { try setExternal(network, updated.isExternal, in: transaction) }
         updated.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
+        if let policy = change.qosPolicyID {
+            try setQoSPolicy(policy, of: .network, network.id, by: caller, in: transaction)
+            try networkPolicyChanged(network.id, in: transaction)
+        }
         updated.standard = updated.standard.changed()
         try NetworkRecords.update(updated, in: transaction)
         try mark(.network, network.id, in: transaction)

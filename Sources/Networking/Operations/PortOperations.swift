@@ -58,6 +58,7 @@ extension Operations {
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         port.allowedPairs = try PortRules.pairs(draft.allowedPairs, mac: port.mac)
         guard hasSecurity || port.allowedPairs.isEmpty else { throw Self.pairsNeedSecurity }
+        try checkQoSPolicy(port.extras.qosPolicyID, replacing: nil, of: .port, port.id, by: caller, in: transaction)
         try checkAddressCount(draft.fixedIPs)
         try checkDevice(port, by: caller, in: transaction)
         port.securityGroupIDs = try groups(draft.securityGroupIDs, for: port, by: caller, in: transaction)
@@ -149,6 +150,8 @@ extension Operations {
         updated.deviceOwner = change.deviceOwner ?? port.deviceOwner
         if let name = change.dnsName { updated.dnsName = try DNSRules.name(name, domain: options.dnsDomain) }
         updated.extras = change.extras.applied(to: port.extras)
+        try checkQoSPolicy(
+            updated.extras.qosPolicyID, replacing: port.extras.qosPolicyID, of: .port, port.id, by: caller, in: transaction)
         try bind(&updated, change)
         if change.deviceID != nil || change.deviceOwner != nil { try checkDevice(updated, by: caller, in: transaction) }
         if let mac = change.mac { try rename(&updated, mac: mac, in: transaction) }

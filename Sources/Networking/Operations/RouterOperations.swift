@@ -9,6 +9,8 @@ struct GatewayDraft: Sendable, Hashable {
     var isSNATEnabled: Bool?
     /// The addresses to have; nil for any.
     var fixedIPs: [AddressRequest]?
+    /// The QoS policy to be under; nil leaves as it is.
+    var qosPolicyID: String??
 }
 
 /// A router as it is asked for.

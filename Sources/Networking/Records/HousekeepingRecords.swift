@@ -182,6 +182,17 @@ enum TopologyChangeRecords {
             """)
     }
 
+    /// Marks all whose `id` a query selects as changed or gone.
+    static func mark(_ kind: TopologyKey.Kind, select ids: SQL, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO topology_changes (kind, id, mark, marked_at)
+            SELECT CAST(\(kind.rawValue) AS TEXT), id, CAST(\(Identifier.uuid()) AS TEXT), CAST(\(Timestamp.now) AS BIGINT)
+            FROM (\(ids)) AS changed WHERE 1 = 1
+            ON CONFLICT (kind, id) DO UPDATE SET mark = excluded.mark
+            """)
+    }
+
     /// The changes that have waited longest.
     static func pending(limit: Int, in reader: any Reader) throws -> [Pending] {
         try reader.all("SELECT kind, id, mark FROM topology_changes ORDER BY marked_at, kind, id LIMIT \(limit)") { row in

@@ -20,6 +20,7 @@ struct SharedObject: Sendable {
 
     /// Every kind.
     static let all = [
+        SharedObject("qos_policy", "qos_policies", users: QoSBindingRecords.projects),
         SharedObject("network", "networks", actions: [.shared, .external]) { "SELECT project_id FROM ports WHERE network_id = \($0)" },
         SharedObject("security_group", "security_groups") {
             "SELECT project_id FROM ports WHERE id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = \($0))"

@@ -74,6 +74,7 @@ extension NetworkingAPI {
         draft.description = attributes.text("description") ?? ""
         draft.dnsName = attributes.text("dns_name") ?? ""
         draft.dnsDomain = attributes.text("dns_domain") ?? ""
+        draft.qosPolicyID = attributes.text("qos_policy_id")
         draft.tags = attributes.texts("tags") ?? []
         return draft
     }
@@ -98,6 +99,10 @@ extension NetworkingAPI {
                 of: "floatingip", PolicySubject(projectID: floatingIP.projectID),
                 setting: attributes.present(["router_id"]), orHide: .floatingIPNotFound(id))
             try request.checkRevision(floatingIP.standard)
+            if attributes.has("qos_policy_id") {
+                try operations.setQoSPolicy(
+                    attributes.text("qos_policy_id"), of: .floatingIP, id, by: caller, in: transaction)
+            }
             let description = attributes.text("description")
             let updated: FloatingIP
             if attributes.has("port_id") {

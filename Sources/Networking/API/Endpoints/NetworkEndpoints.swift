@@ -50,9 +50,9 @@ extension NetworkingAPI {
                 of: "network", PolicySubject(projectID: draft.projectID), setting: Self.guarded(attributes))
             return draft
         }
-        let zones = options.availabilityZones
+        let (zones, caller) = (options.availabilityZones, request.caller)
         let views = try await database.write { [operations] transaction in
-            let networks = try drafts.map { try operations.createNetwork($0, in: transaction) }
+            let networks = try drafts.map { try operations.createNetwork($0, by: caller, in: transaction) }
             return try NetworkView.load(networks, zones: zones, in: transaction)
         }
         return request.answer(created: views, NetworkView.names)
@@ -72,6 +72,7 @@ extension NetworkingAPI {
         draft.mtu = attributes.number("mtu")
         draft.hasPortSecurity = attributes.flag("port_security_enabled") ?? true
         draft.dnsDomain = attributes.text("dns_domain") ?? ""
+        draft.qosPolicyID = attributes.text("qos_policy_id")
         draft.zoneHints = attributes.texts("availability_zone_hints") ?? []
         draft.tags = attributes.texts("tags") ?? []
         return draft
@@ -87,14 +88,15 @@ extension NetworkingAPI {
     }
 
     private func updateNetwork(_ request: APIRequest) async throws -> APIResponse {
-        let (id, zones) = (request["network_id"], options.availabilityZones)
+        let (id, zones, caller) = (request["network_id"], options.availabilityZones, request.caller)
         let attributes = request.attributes(NetworkView.names)
         let change = NetworkChange(
             name: attributes.text("name"), description: attributes.text("description"),
             isAdminUp: attributes.flag("admin_state_up"), isShared: attributes.flag("shared"),
             isExternal: attributes.flag("router:external"), isDefault: attributes.flag("is_default"),
             mtu: attributes.number("mtu"), hasPortSecurity: attributes.flag("port_security_enabled"),
-            dnsDomain: attributes.text("dns_domain"))
+            dnsDomain: attributes.text("dns_domain"),
+            qosPolicyID: attributes.has("qos_policy_id") ? .some(attributes.text("qos_policy_id")) : nil)
         let view = try await database.write { [operations] transaction in
             let network = try NetworkRecords.find(id, in: transaction).orThrow(.networkNotFound(id))
             try request.authorizeChange(
@@ -102,7 +104,7 @@ extension NetworkingAPI {
                 orHide: .networkNotFound(id))
             try request.checkRevision(network.standard)
             try Self.checkProvider(attributes, network)
-            let updated = try operations.updateNetwork(network, change, in: transaction)
+            let updated = try operations.updateNetwork(network, change, by: caller, in: transaction)
             return try NetworkView.load([updated], zones: zones, in: transaction)[0]
         }
         return request.answer(view, NetworkView.names)

@@ -73,7 +73,10 @@ extension NetworkingAPI {
         let views = try await database.write { [operations] transaction in
             let routers = try drafts.map { draft in
                 try Self.checkVisible(draft.gateway, request, in: transaction)
-                return try operations.createRouter(draft, by: caller, in: transaction)
+                let router = try operations.createRouter(draft, by: caller, in: transaction)
+                try operations.setGatewayPolicy(
+                    of: router, draft.gateway.map { .set($0) }, by: caller, in: transaction)
+                return router
             }
             return try RouterView.load(routers, zones: zones, in: transaction)
         }
@@ -93,7 +96,8 @@ extension NetworkingAPI {
         let info = Attributes(json: value)
         return .set(GatewayDraft(
             networkID: network, isSNATEnabled: info.flag("enable_snat"),
-            fixedIPs: try info.addresses("external_fixed_ips").flatMap { $0.isEmpty ? nil : $0 }))
+            fixedIPs: try info.addresses("external_fixed_ips").flatMap { $0.isEmpty ? nil : $0 },
+            qosPolicyID: info.has("qos_policy_id") ? .some(info.text("qos_policy_id")) : nil))
     }
 
     /// The attributes, and the parts of the gateway's, that have rules of their own.
@@ -120,6 +124,7 @@ extension NetworkingAPI {
             routes: attributes.routes("routes"))
         return try await changeRouter(request, setting: Self.guarded(attributes)) { [operations] router, transaction in
             if case .set(let gateway) = change.gateway { try Self.checkVisible(gateway, request, in: transaction) }
+            try operations.setGatewayPolicy(of: router, change.gateway, by: request.caller, in: transaction)
             return try operations.updateRouter(router, change, in: transaction)
         }
     }

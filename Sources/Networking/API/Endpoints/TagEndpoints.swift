@@ -35,6 +35,9 @@ private struct Taggable: Sendable {
         Taggable(singular: "security_group", collection: "security-groups") { id, reader in
             try SecurityGroupRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
+        Taggable(singular: "policy", collection: "policies") { id, reader in
+            try QoSPolicyRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID, sharing: $0.sharing) }
+        },
         Taggable(singular: "trunk", collection: "trunks") { id, reader in
             try TrunkRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },

@@ -23,6 +23,7 @@ extension NeutronPolicy {
             "Rules of default security groups"),
         PolicyRule("network_owner", "project_id:%(network:project_id)s", "The project of the resource's network"),
         PolicyRule("admin_only", "rule:context_is_admin", "Administrators"),
+        PolicyRule("ext_parent_owner", "project_id:%(ext_parent:project_id)s", "The project of what the resource is part of"),
         PolicyRule("shared", "field:networks:shared=True", "Resources of shared networks"),
         PolicyRule("sg_owner", "project_id:%(security_group:project_id)s", "The project of the rule's security group"),
         PolicyRule("external", "field:networks:router:external=True", "External networks"),

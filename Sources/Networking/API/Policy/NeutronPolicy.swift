@@ -30,6 +30,7 @@ enum NeutronPolicy {
         portRules,
         portBindingRules,
         trunkRules,
+        qosRules,
         routerRules,
         securityGroupRules,
         housekeepingRules,

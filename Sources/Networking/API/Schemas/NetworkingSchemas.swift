@@ -37,8 +37,8 @@ extension NetworkingSchemas {
         ("provider:network_type", .nullable(.oneOf(NetworkType.allCases.map { .string($0.rawValue) }))),
         ("provider:physical_network", .nullable(text)), ("provider:segmentation_id", .nullable(.integer(lenient: true))),
     ]
-    static let networkCreation = networkBoth + project + tags + [("availability_zone_hints", .array(text, count: 0...10))]
-    static let networkUpdate = networkBoth
+    static let networkCreation = networkBoth + qosPolicyID + project + tags + [("availability_zone_hints", .array(text, count: 0...10))]
+    static let networkUpdate = networkBoth + qosPolicyID
 }
 
 // Subnets.
@@ -84,8 +84,8 @@ extension NetworkingSchemas {
             .object([("other_config", .object([("tx-steering", .oneOf(["thread", "hash"]))]))])
         )
     ]))
-    static let portCreation = portBoth + project + tags + [("network_id", id), ("device_profile", .nullable(text))]
-    static let portUpdate = portBoth
+    static let portCreation = portBoth + qosPolicyID + project + tags + [("network_id", id), ("device_profile", .nullable(text))]
+    static let portUpdate = portBoth + qosPolicyID
     private static let binding: Members = [
         ("host", .string(length: 1...255)), ("profile", .nullable(.map(names: ".*", values: .any))),
         ("vnic_type", .oneOf(PortRules.vnicTypes.sorted().map { .string($0) })),
@@ -98,7 +98,7 @@ extension NetworkingSchemas {
 // Routers and floating IPs.
 extension NetworkingSchemas {
     private static let gateway: Schema = .nullable(
-        .object([("network_id", .nullable(id)), ("enable_snat", flag), ("external_fixed_ips", fixedIPs)]))
+        .object([("network_id", .nullable(id)), ("enable_snat", flag), ("external_fixed_ips", fixedIPs)] + qosPolicyID))
     static let routerCreation: Members = described + project + tags + [
         ("admin_state_up", flag), ("external_gateway_info", gateway), ("availability_zone_hints", .array(text, count: 0...10)),
     ]
@@ -108,12 +108,12 @@ extension NetworkingSchemas {
     static let routerInterface: RequestBody = .json(.object([("subnet_id", id), ("port_id", id)]))
     static let routerRoutes: RequestBody = .json(
         .object([("router", .object([("routes", routes)], required: ["routes"]))], required: ["router"]))
-    static let floatingIPCreation: Members = project + tags + [
+    static let floatingIPCreation: Members = project + tags + qosPolicyID + [
         ("floating_network_id", id), ("floating_ip_address", .nullable(text)), ("subnet_id", .nullable(id)),
         ("port_id", .nullable(id)), ("fixed_ip_address", .nullable(text)), ("description", text),
         ("router_id", .nullable(id)), ("dns_name", text), ("dns_domain", text),
     ]
-    static let floatingIPUpdate: Members = [
+    static let floatingIPUpdate: Members = qosPolicyID + [
         ("port_id", .nullable(id)), ("fixed_ip_address", .nullable(text)), ("description", text), ("router_id", .nullable(id)),
     ]
 }

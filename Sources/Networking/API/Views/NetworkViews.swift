@@ -10,17 +10,21 @@ struct NetworkView: View {
     let subnetIDs: [String]
     let zones: [String]
     let tags: [String]
+    /// The QoS policy of its ports.
+    let qosPolicyID: String?
 
     /// The views of networks, in a constant number of queries.
     static func load(_ networks: [Network], zones: [String], in reader: any Reader) throws -> [NetworkView] {
         let ids = networks.map(\.id)
         let subnets = try NetworkRecords.subnetIDs(ids, in: reader)
         let tags = try TagRecords.all(ids, in: reader)
+        let policies = try QoSBindingRecords.policies(.network, ids, in: reader)
         return networks.map {
             let subnets = subnets[$0.id] ?? []
             // A network is in every zone once it has something to serve there.
             return NetworkView(
-                network: $0, subnetIDs: subnets, zones: subnets.isEmpty ? [] : zones, tags: tags[$0.id] ?? [])
+                network: $0, subnetIDs: subnets, zones: subnets.isEmpty ? [] : zones, tags: tags[$0.id] ?? [],
+                qosPolicyID: policies[$0.id])
         }
     }
 
@@ -47,6 +51,7 @@ struct NetworkView: View {
         json("ipv4_address_scope", String?.none)
         json("ipv6_address_scope", String?.none)
         json("dns_domain", network.dnsDomain)
+        json("qos_policy_id", qosPolicyID)
         json.standard(network.standard, tags: tags)
     }
 }

@@ -11,6 +11,10 @@ struct PortView: View {
     let tags: [String]
     /// The trunk that the port is the parent of.
     let trunk: TrunkDetails?
+    /// The policy of its network.
+    let networkPolicy: String?
+    /// What it needs from placement.
+    let request: ResourceRequest?
     /// The domain of the ports' full names.
     let domain: String
 
@@ -20,9 +24,17 @@ struct PortView: View {
         let ids = ports.map(\.id)
         let tags = try TagRecords.all(ids, in: reader)
         let trunks = try TrunkDetails.load(parents: ids, in: reader)
-        return ports.map {
-            PortView(
-                port: $0, network: networks[$0.networkID], tags: tags[$0.id] ?? [], trunk: trunks[$0.id], domain: domain)
+        let policies = try QoSBindingRecords.policies(.network, networks.keys, in: reader)
+        let used = Set(ports.compactMap { $0.extras.qosPolicyID ?? policies[$0.networkID] })
+        let rules = try QoSRuleRecords.all(policies: Array(used), in: reader)
+        return ports.map { port in
+            let (network, policy) = (networks[port.networkID], port.extras.qosPolicyID ?? policies[port.networkID])
+            let request = policy.flatMap { rules[$0] }.flatMap { rules in
+                network.flatMap { ResourceRequest(port: port, segment: $0.segment, rules: rules) }
+            }
+            return PortView(
+                port: port, network: network, tags: tags[port.id] ?? [], trunk: trunks[port.id],
+                networkPolicy: policies[port.networkID], request: request, domain: domain)
         }
     }
 
@@ -54,6 +66,9 @@ struct PortView: View {
         json("dns_domain", port.extras.dnsDomain)
         json("dns_assignment", value: assignment)
         write(port.extras, to: &json)
+        json("qos_policy_id", port.extras.qosPolicyID)
+        json("qos_network_policy_id", networkPolicy)
+        json("resource_request", request)
         if let trunk { json("trunk_details", trunk) }
         json.standard(port.standard, tags: tags)
     }

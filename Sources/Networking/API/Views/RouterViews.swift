@@ -8,6 +8,8 @@ struct RouterView: View {
 
     let router: Router
     let gateway: Port?
+    /// The gateway's QoS policy.
+    let qosPolicyID: String?
     let zones: [String]
     let tags: [String]
 
@@ -15,9 +17,11 @@ struct RouterView: View {
     static func load(_ routers: [Router], zones: [String], in reader: any Reader) throws -> [RouterView] {
         let gateways = try PortRecords.find(routers.compactMap(\.gatewayPortID), in: reader)
         let tags = try TagRecords.all(routers.map(\.id), in: reader)
+        let policies = try QoSBindingRecords.policies(.router, routers.map(\.id), in: reader)
         return routers.map { router in
             RouterView(
-                router: router, gateway: router.gatewayPortID.flatMap { gateways[$0] }, zones: zones,
+                router: router, gateway: router.gatewayPortID.flatMap { gateways[$0] },
+                qosPolicyID: policies[router.id], zones: zones,
                 tags: tags[router.id] ?? [])
         }
     }
@@ -37,6 +41,7 @@ struct RouterView: View {
                 $0.member("network_id", gateway.networkID)
                 $0.member("external_fixed_ips", gateway.fixedIPs)
                 $0.member("enable_snat", router.isSNATEnabled)
+                $0.member("qos_policy_id", qosPolicyID)
             }
         })
         json("routes", router.routes)
@@ -54,14 +59,19 @@ struct FloatingIPView: View {
     /// The port behind it.
     let port: Port?
     let tags: [String]
+    /// Its own QoS policy, and that of its network.
+    let policies: (own: String?, network: String?)
 
     /// The views of floating IPs, in a constant number of queries.
     static func load(_ floatingIPs: [FloatingIP], in reader: any Reader) throws -> [FloatingIPView] {
         let ports = try PortRecords.find(floatingIPs.compactMap(\.portID), in: reader)
         let tags = try TagRecords.all(floatingIPs.map(\.id), in: reader)
+        let own = try QoSBindingRecords.policies(.floatingIP, floatingIPs.map(\.id), in: reader)
+        let networks = try QoSBindingRecords.policies(.network, Set(floatingIPs.map(\.networkID)), in: reader)
         return floatingIPs.map { floatingIP in
             FloatingIPView(
-                floatingIP: floatingIP, port: floatingIP.portID.flatMap { ports[$0] }, tags: tags[floatingIP.id] ?? [])
+                floatingIP: floatingIP, port: floatingIP.portID.flatMap { ports[$0] }, tags: tags[floatingIP.id] ?? [],
+                policies: (own[floatingIP.id], networks[floatingIP.networkID]))
         }
     }
 
@@ -78,6 +88,8 @@ struct FloatingIPView: View {
         json("fixed_ip_address", floatingIP.fixedAddress)
         json("status", floatingIP.status)
         json("port_details", value: details)
+        json("qos_policy_id", policies.own)
+        json("qos_network_policy_id", policies.network)
         json("dns_name", floatingIP.dnsName)
         json("dns_domain", floatingIP.dnsDomain)
         json.standard(floatingIP.standard, tags: tags)
