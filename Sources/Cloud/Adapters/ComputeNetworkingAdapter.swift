@@ -71,7 +71,7 @@ extension NetworkingError {
         case (.notFound, _): .notFound
         case (.forbidden, _): .forbidden
         case (.badRequest, _): .invalid
-        case (.conflict, _), (.preconditionFailed, _), (.unavailable, _): .conflict
+        case (.conflict, _), (.preconditionFailed, _), (.unavailable, _), (.notImplemented, _): .conflict
         }
     }
 }
