@@ -29,12 +29,12 @@ SETTINGS = ["identity.security_compliance.lockout_failure_attempts=2", "identity
 # What each profile sets beside; the profile's name with .conf is what tempest is told beside.
 PROFILES = {
     "gate": ["images.web_download.allow_private=true", "images.stores=file:file,robust:file"],
-    "max": ["images.web_download.allow_private=true", "images.stores=file:file,robust:file,web:http",
+    "max": ["images.web_download.allow_private=true", "images.stores=file=200:file,robust=100:file,web:http",
             "images.show_multiple_locations=true", "images.show_image_direct_url=true",
             "images.image_import_plugins=image_decompression,image_conversion"],
-    # Projects' limits on images hold, stores are preferred by weight (tests of other profiles expect them in the alphabet's
-    # order), locations' bytes are believed to be what clients say, and so are images' formats.
-    "other": ["images.web_download.allow_private=true", "images.stores=file:file,robust=200:file,web=100:http",
+    # Projects' limits on images hold (their tests expect one writable store), locations' bytes are believed to be what
+    # clients say, and so are images' formats.
+    "other": ["images.web_download.allow_private=true", "images.stores=file:file,web:http",
               "images.use_keystone_limits=true",
               "images.do_secure_hash=false", "images.require_image_format_match=false"],
 }
