@@ -30,6 +30,7 @@ public struct NetworkingOptions: Sendable {
         "security_group": 10, "security_group_rule": 100,
         "rbac_policy": 10,
         "trunk": -1,
+        "subnetpool": -1,
     ]
 }
 

@@ -84,6 +84,10 @@ struct Subnet: Sendable, Hashable {
     let addressMode: IPv6Mode?
     /// Whether its addresses are to be known in DNS outside the cloud.
     var publishesFixedIPs = false
+    /// The subnet pool that its range is from.
+    var poolID: String? = nil
+    /// The segment that it is on, in a network whose subnets are.
+    var segmentID: String? = nil
     var standard: StandardAttributes
 
     /// Whether ports give themselves their address from their MAC address.

@@ -27,6 +27,7 @@ struct SubnetDraft: Sendable, Hashable {
     var publishesFixedIPs = false
     var raMode: IPv6Mode?
     var addressMode: IPv6Mode?
+    var segmentID: String?
 }
 
 /// Neutron's rules about subnets.

@@ -14,6 +14,8 @@ struct NetworkDraft: Sendable {
     var type: NetworkType?
     var physicalNetwork: String?
     var segmentationID: Int?
+    /// The segments of a network with several, instead of the three before.
+    var segments: [Segment] = []
     var mtu: Int?
     var hasPortSecurity = true
     var dnsDomain = ""
@@ -47,11 +49,13 @@ extension Operations {
         let largest = largestMTU(segment)
         var network = Network(
             id: Identifier.uuid(), projectID: draft.projectID, name: draft.name, isAdminUp: draft.isAdminUp,
-            isExternal: draft.isExternal, isDefault: draft.isDefault, segment: segment,
+            isExternal: draft.isExternal, isDefault: draft.isDefault && draft.isExternal, segment: segment,
             mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
             dnsDomain: try DNSRules.domain(draft.dnsDomain), zoneHints: draft.zoneHints,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
+        try checkOnlyDefault(network, in: transaction)
         try NetworkRecords.insert(network, in: transaction)
+        try insertSegments(of: network, draft, in: transaction)
         try share(network.id, "network", project: network.projectID, draft.isShared, in: transaction)
         try share(network.id, "network", project: network.projectID, draft.isExternal, for: .external, in: transaction)
         network.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
@@ -70,7 +74,8 @@ extension Operations {
         updated.standard.description = change.description ?? network.standard.description
         updated.isAdminUp = change.isAdminUp ?? network.isAdminUp
         updated.isExternal = change.isExternal ?? network.isExternal
-        updated.isDefault = change.isDefault ?? network.isDefault
+        updated.isDefault = updated.isExternal && (change.isDefault ?? network.isDefault)
+        try checkOnlyDefault(updated, in: transaction)
         updated.hasPortSecurity = change.hasPortSecurity ?? network.hasPortSecurity
         if let domain = change.dnsDomain { updated.dnsDomain = try DNSRules.domain(domain) }
         if let mtu = change.mtu {
@@ -104,6 +109,9 @@ extension Operations {
         }
         try TagRecords.removeAll(from: network.id, in: transaction)
         try SharingRecords.removeAll(of: network.id, in: transaction)
+        for segment in try SegmentRecords.all(networks: [network.id], in: transaction)[network.id] ?? [] {
+            try TagRecords.removeAll(from: segment.id, in: transaction)
+        }
         try NetworkRecords.delete(network.id, in: transaction)
         try mark(.network, network.id, in: transaction)
     }
@@ -117,6 +125,13 @@ extension Operations {
 
 // MTUs and sharing.
 extension Operations {
+    /// At most one external network is the default one.
+    private func checkOnlyDefault(_ network: Network, in reader: any Reader) throws {
+        guard network.isDefault, let other = try NetworkRecords.defaultExternal(in: reader), other.id != network.id else { return }
+        throw NetworkingError(
+            .conflict, "DefaultExternalNetworkExists", "A default external network already exists: \(other.id).")
+    }
+
     private func largestMTU(_ segment: Segment) -> Int {
         let physical = options.physicalNetworks.first { $0.label == segment.physicalNetwork }?.mtu ?? options.physicalMTU
         return MTU.largest(segment.type, physical: physical, path: options.pathMTU)
@@ -177,19 +192,48 @@ extension Operations {
 
 // Segments.
 extension Operations {
+    /// The place on the wire of a new network's first segment.
     private func segment(for draft: NetworkDraft, in reader: any Reader) throws -> Segment {
+        if let first = draft.segments.first {
+            guard draft.type == nil, draft.physicalNetwork == nil, draft.segmentationID == nil else {
+                throw NetworkingError(
+                    .badRequest, "SegmentsSetInConjunctionWithProviders", "Segments and provider values cannot both be set.")
+            }
+            guard Set(draft.segments).count == draft.segments.count else {
+                throw NetworkingError(.badRequest, "SegmentsContainDuplicateEntry", "Duplicate segment entry in request.")
+            }
+            return try settle(first, project: draft.projectID, in: reader)
+        }
         guard let type = draft.type else {
             guard draft.physicalNetwork == nil, draft.segmentationID == nil else {
                 throw NetworkingError.invalidInput("provider:network_type is needed with the other provider attributes")
             }
             let tenant = NetworkType(rawValue: options.tenantNetworkType) ?? .geneve
-            return try allocate(Segment(type: tenant, physicalNetwork: nil, id: nil), in: reader)
+            return try allocate(Segment(type: tenant, physicalNetwork: nil, id: nil), project: draft.projectID, in: reader)
         }
-        let segment = Segment(type: type, physicalNetwork: draft.physicalNetwork, id: draft.segmentationID)
-        try check(segment)
-        guard segment.id != nil || type == .flat || type == .local else { return try allocate(segment, in: reader) }
-        guard try !NetworkRecords.isTaken(segment, in: reader) else { throw taken(segment) }
-        return segment
+        let place = Segment(type: type, physicalNetwork: draft.physicalNetwork, id: draft.segmentationID)
+        return try settle(place, project: draft.projectID, in: reader)
+    }
+
+    /// Checks a place on the wire, and gives it a number where it needs one and names none.
+    func settle(_ place: Segment, project: String, in reader: any Reader) throws -> Segment {
+        try check(place)
+        guard place.id != nil || place.type == .flat || place.type == .local else {
+            return try allocate(place, project: project, in: reader)
+        }
+        guard try !SegmentRecords.isTaken(place, in: reader) else { throw taken(place) }
+        return place
+    }
+
+    /// Stores a new network's segments: its first, and those that were asked for besides.
+    private func insertSegments(of network: Network, _ draft: NetworkDraft, in transaction: any Transaction) throws {
+        let first = NetworkSegment(
+            id: Identifier.uuid(), networkID: network.id, name: nil, segment: network.segment, index: 0,
+            standard: StandardAttributes(createdAt: network.standard.createdAt))
+        try SegmentRecords.insert(first, in: transaction)
+        for place in draft.segments.dropFirst() {
+            _ = try createSegment(place, on: network, name: nil, description: "", in: transaction)
+        }
     }
 
     private func check(_ segment: Segment) throws(NetworkingError) {
@@ -246,26 +290,33 @@ extension Operations {
         }
     }
 
-    /// Chooses the number of a segment that has none.
-    private func allocate(_ segment: Segment, in reader: any Reader) throws -> Segment {
+    /// Chooses the number of a segment that has none: from the project's own ranges where it has some left.
+    private func allocate(_ segment: Segment, project: String, in reader: any Reader) throws -> Segment {
         guard segment.type != .local else { return segment }
-        for (physical, range) in candidates(segment) {
+        for (physical, range) in try candidates(segment, project: project, in: reader) {
             let choice = Segment(type: segment.type, physicalNetwork: physical, id: Int.random(in: range))
             // A random number is free almost always; the search for the lowest is for crowded ranges.
-            if try !NetworkRecords.isTaken(choice, in: reader) { return choice }
-            let lowest = try NetworkRecords.lowestFreeSegment(segment.type, physical: physical, in: range, reader: reader)
+            if try !SegmentRecords.isTaken(choice, in: reader) { return choice }
+            let lowest = try SegmentRecords.lowestFree(segment.type, physical: physical, in: range, reader: reader)
             if let lowest { return Segment(type: segment.type, physicalNetwork: physical, id: lowest) }
         }
         throw NetworkingError(
             .unavailable, "NoNetworkAvailable", "No number is left for a network of type \(segment.type.rawValue).")
     }
 
-    private func candidates(_ segment: Segment) -> [(physical: String?, range: ClosedRange<Int>)] {
-        guard segment.type == .vlan else { return [(nil, options.tunnelIDs)] }
-        return options.physicalNetworks.compactMap { physical in
+    private func candidates(
+        _ segment: Segment, project: String, in reader: any Reader
+    ) throws -> [(physical: String?, range: ClosedRange<Int>)] {
+        let added = try SegmentRangeRecords.added(segment.type, in: reader).filter {
+            segment.physicalNetwork == nil || $0.physicalNetwork == segment.physicalNetwork
+        }
+        let own = added.filter { !$0.isShared && $0.projectID == project }.map { (physical: $0.physicalNetwork, range: $0.numbers) }
+        let shared = added.filter(\.isShared).map { (physical: $0.physicalNetwork, range: $0.numbers) }
+        guard segment.type == .vlan else { return own + [(physical: nil, range: options.tunnelIDs)] + shared }
+        return own + options.physicalNetworks.compactMap { physical in
             guard let vlans = physical.vlans, segment.physicalNetwork == nil || segment.physicalNetwork == physical.label
             else { return nil }
-            return (physical.label, vlans)
-        }
+            return (physical: physical.label, range: vlans)
+        } + shared
     }
 }

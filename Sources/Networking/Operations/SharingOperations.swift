@@ -30,6 +30,9 @@ extension Operations {
             id: Identifier.uuid(), projectID: draft.projectID, objectType: kind.type, objectID: draft.objectID,
             target: draft.target, action: action)
         try checkUnique(policy, in: transaction)
+        if kind.type == "subnetpool", let pool = try SubnetPoolRecords.find(policy.objectID, in: transaction) {
+            try checkScopeIsOpen(of: pool, to: policy.target, in: transaction)
+        }
         try SharingRecords.insert(policy, in: transaction)
         if action == .external { try setExternal(policy.objectID, true, in: transaction) }
         try touchObject(of: policy, in: transaction)

@@ -17,13 +17,16 @@ struct SubnetChange: Sendable {
 
 extension Operations {
     func createSubnet(
-        _ draft: SubnetDraft, on network: Network, tags: [String] = [], in transaction: any Transaction
+        _ draft: SubnetDraft, on network: Network, from pool: SubnetPool? = nil, tags: [String] = [],
+        in transaction: any Transaction
     ) throws -> Subnet {
         let project = draft.projectID ?? network.projectID
         try SubnetRules.check(draft)
         try checkQuota(.subnet, project: project, in: transaction)
         let siblings = try SubnetRecords.all(network: network.id, in: transaction)
         try checkOverlap(draft.cidr, siblings, network)
+        try checkAffinity(of: network, siblings, to: pool, draft.cidr.version, in: transaction)
+        try checkSegment(draft.segmentID, of: network, siblings, in: transaction)
         if draft.cidr.version == .v6, network.mtu < MTU.minimum.v6 {
             throw Operations.mtuConflict(network.id, MTU.minimum.v6)
         }
@@ -34,7 +37,8 @@ extension Operations {
             id: Identifier.uuid(), networkID: network.id, projectID: project, name: draft.name, cidr: draft.cidr,
             gateway: gateway, pools: pools, isDHCPEnabled: draft.isDHCPEnabled, nameservers: draft.nameservers,
             hostRoutes: draft.hostRoutes, serviceTypes: draft.serviceTypes, raMode: draft.raMode,
-            addressMode: draft.addressMode, publishesFixedIPs: draft.publishesFixedIPs,
+            addressMode: draft.addressMode, publishesFixedIPs: draft.publishesFixedIPs, poolID: pool?.id,
+            segmentID: draft.segmentID,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         try SubnetRecords.insert(subnet, in: transaction)
         for tag in tags { try TagRecords.add(tag, to: subnet.id, in: transaction) }

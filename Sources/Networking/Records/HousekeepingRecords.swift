@@ -34,6 +34,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
     case securityGroup = "security_group"
     case securityGroupRule = "security_group_rule"
     case rbacPolicy = "rbac_policy"
+    case subnetPool = "subnetpool"
 
     fileprivate var table: SQL {
         switch self {
@@ -46,6 +47,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
         case .securityGroup: "security_groups"
         case .securityGroupRule: "security_group_rules"
         case .rbacPolicy: "network_rbac"
+        case .subnetPool: "subnet_pools"
         }
     }
 }

@@ -83,6 +83,15 @@ enum NetworkRecords {
         return try complete(try reader.page(columns, listing, request, visibility: condition, network), in: reader)
     }
 
+    /// The external network that is used where none is named; nil when there is none.
+    static func defaultExternal(in reader: any Reader) throws -> Network? {
+        try complete(
+            try reader.all(
+                "SELECT \(columns) FROM networks WHERE external = \(true) AND is_default = \(true) ORDER BY id LIMIT 1", network),
+            in: reader
+        ).first
+    }
+
     /// Adds whom the networks are open to, in one query for all.
     private static func complete(_ networks: [Network], in reader: any Reader) throws -> [Network] {
         guard !networks.isEmpty else { return [] }
@@ -117,31 +126,6 @@ enum NetworkRecords {
         let open = SharingRecords.objects(openTo: project, external ? [.shared, .external] : [.shared])
         guard let project else { return open }
         return "(SELECT id FROM networks WHERE project_id = \(project) OR id IN \(open))"
-    }
-
-    /// Whether another network has the segment.
-    static func isTaken(_ segment: Segment, in reader: any Reader) throws -> Bool {
-        guard let key = segment.uniqueKey else { return false }
-        return try reader.exists("SELECT 1 FROM networks WHERE segment_key = \(key)")
-    }
-
-    /// The lowest free number of a type within a range; nil when all are taken.
-    static func lowestFreeSegment(
-        _ type: NetworkType, physical: String?, in range: ClosedRange<Int>, reader: any Reader
-    ) throws -> Int? {
-        var next = range.lowerBound
-        let label: SQL = physical.map { "physical_network = \($0)" } ?? "physical_network IS NULL"
-        let taken = try reader.all(
-            """
-            SELECT segmentation_id FROM networks WHERE network_type = \(type) AND \(label)
-                AND segmentation_id BETWEEN \(range.lowerBound) AND \(range.upperBound) ORDER BY segmentation_id
-            """
-        ) { try $0[0] as Int }
-        for number in taken {
-            if number > next { break }
-            next = number + 1
-        }
-        return range.contains(next) ? next : nil
     }
 
     /// The ids of the networks' subnets by network, in the order they were made.

@@ -25,6 +25,8 @@ struct SharedObject: Sendable {
         SharedObject("security_group", "security_groups") {
             "SELECT project_id FROM ports WHERE id IN (SELECT port_id FROM port_security_groups WHERE security_group_id = \($0))"
         },
+        SharedObject("address_scope", "address_scopes") { "SELECT project_id FROM subnet_pools WHERE address_scope_id = \($0)" },
+        SharedObject("subnetpool", "subnet_pools") { "SELECT project_id FROM subnets WHERE subnetpool_id = \($0)" },
     ]
 
     /// The kind of a name; nil for none that there is.

@@ -7,12 +7,13 @@ enum SubnetRecords {
     static let columns: SQL = """
         id, network_id, project_id, name, cidr, gateway_ip, pools, enable_dhcp, dns_nameservers, host_routes, \
         service_types, ipv6_ra_mode, ipv6_address_mode, description, created_at, updated_at, revision_number, \
-        dns_publish_fixed_ip
+        dns_publish_fixed_ip, subnetpool_id, segment_id
         """
 
     static let listing = Listing("subnets", [
         "network_id": .column("network_id"), "ip_version": .column("ip_version", .integer),
         "cidr": .column("cidr"), "gateway_ip": .column("gateway_ip"), "enable_dhcp": .column("enable_dhcp", .boolean),
+        "subnetpool_id": .column("subnetpool_id"), "segment_id": .column("segment_id"),
         "ipv6_ra_mode": .column("ipv6_ra_mode"), "ipv6_address_mode": .column("ipv6_address_mode"),
         "shared": .shared("network_id"),
         "router:external": .custom { values in
@@ -29,7 +30,8 @@ enum SubnetRecords {
             id: try row[0], networkID: try row[1], projectID: try row[2], name: try row[3], cidr: try row[4],
             gateway: try row[5], pools: pools.elements, isDHCPEnabled: try row[7], nameservers: nameservers.elements,
             hostRoutes: routes.elements, serviceTypes: types.elements, raMode: try row[11], addressMode: try row[12],
-            publishesFixedIPs: try row[17], standard: try StandardAttributes(row, at: 13))
+            publishesFixedIPs: try row[17], poolID: try row[18], segmentID: try row[19],
+            standard: try StandardAttributes(row, at: 13))
     }
 
     static func insert(_ subnet: Subnet, in transaction: any Transaction) throws {
@@ -38,12 +40,14 @@ enum SubnetRecords {
             """
             INSERT INTO subnets (id, network_id, project_id, name, description, ip_version, cidr, gateway_ip, pools,
                 enable_dhcp, dns_nameservers, host_routes, service_types, ipv6_ra_mode, ipv6_address_mode, next_address,
-                created_at, updated_at, revision_number, dns_publish_fixed_ip)
+                created_at, updated_at, revision_number, dns_publish_fixed_ip,
+                subnetpool_id, segment_id)
             VALUES (\(subnet.id), \(subnet.networkID), \(subnet.projectID), \(subnet.name), \(standard.description),
                 \(subnet.cidr.version.rawValue), \(subnet.cidr), \(subnet.gateway), \(StoredList(subnet.pools)),
                 \(subnet.isDHCPEnabled), \(StoredList(subnet.nameservers)), \(StoredList(subnet.hostRoutes)),
                 \(StoredList(subnet.serviceTypes)), \(subnet.raMode), \(subnet.addressMode), \(""),
-                \(standard.createdAt), \(standard.updatedAt), \(standard.revision), \(subnet.publishesFixedIPs))
+                \(standard.createdAt), \(standard.updatedAt), \(standard.revision), \(subnet.publishesFixedIPs),
+                \(subnet.poolID), \(subnet.segmentID))
             """)
     }
 
@@ -54,6 +58,7 @@ enum SubnetRecords {
                 gateway_ip = \(subnet.gateway), pools = \(StoredList(subnet.pools)), enable_dhcp = \(subnet.isDHCPEnabled),
                 dns_nameservers = \(StoredList(subnet.nameservers)), host_routes = \(StoredList(subnet.hostRoutes)),
                 service_types = \(StoredList(subnet.serviceTypes)), dns_publish_fixed_ip = \(subnet.publishesFixedIPs),
+                subnetpool_id = \(subnet.poolID),
                 updated_at = \(subnet.standard.updatedAt), revision_number = \(subnet.standard.revision)
             WHERE id = \(subnet.id)
             """)
@@ -78,6 +83,11 @@ enum SubnetRecords {
     /// A network's subnets in the order they were made.
     static func all(network: String, in reader: any Reader) throws -> [Subnet] {
         try reader.all("SELECT \(columns) FROM subnets WHERE network_id = \(network) ORDER BY created_at, id", subnet)
+    }
+
+    /// The subnets cut from a pool.
+    static func all(pool: String, in reader: any Reader) throws -> [Subnet] {
+        try reader.all("SELECT \(columns) FROM subnets WHERE subnetpool_id = \(pool) ORDER BY id", subnet)
     }
 
     /// The networks' subnets by network, in the order they were made.

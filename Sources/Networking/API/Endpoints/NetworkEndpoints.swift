@@ -58,7 +58,7 @@ extension NetworkingAPI {
         return request.answer(created: views, NetworkView.names)
     }
 
-    private static func draft(_ attributes: Attributes, _ request: APIRequest) throws(NetworkingError) -> NetworkDraft {
+    private static func draft(_ attributes: Attributes, _ request: APIRequest) throws -> NetworkDraft {
         var draft = NetworkDraft(projectID: try attributes.project(of: request))
         draft.name = attributes.text("name") ?? ""
         draft.description = attributes.text("description") ?? ""
@@ -69,6 +69,7 @@ extension NetworkingAPI {
         draft.type = attributes.text("provider:network_type").flatMap(NetworkType.init)
         draft.physicalNetwork = attributes.text("provider:physical_network")
         draft.segmentationID = attributes.number("provider:segmentation_id")
+        draft.segments = try (attributes.json["segments"]?.array ?? []).map { try Segment(Attributes(json: $0), prefix: "provider:") }
         draft.mtu = attributes.number("mtu")
         draft.hasPortSecurity = attributes.flag("port_security_enabled") ?? true
         draft.dnsDomain = attributes.text("dns_domain") ?? ""
@@ -82,7 +83,7 @@ extension NetworkingAPI {
     private static func guarded(_ attributes: Attributes) -> [String] {
         let flags = ["shared", "router:external", "is_default"].filter { attributes.flag($0) == true }
         let security = attributes.flag("port_security_enabled") == false ? ["port_security_enabled"] : []
-        let provider = ["provider:network_type", "provider:physical_network", "provider:segmentation_id"]
+        let provider = ["segments", "provider:network_type", "provider:physical_network", "provider:segmentation_id"]
             .filter { attributes.json[$0].map { !$0.isNull } ?? false }
         return flags + security + provider + attributes.present(["tags"])
     }

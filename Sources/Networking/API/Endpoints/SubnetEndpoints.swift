@@ -44,38 +44,36 @@ extension NetworkingAPI {
     }
 
     private func createSubnets(_ request: APIRequest) async throws -> APIResponse {
-        let drafts = try request.creations(SubnetView.names).map { attributes in
-            (draft: try Self.draft(attributes, request), attributes: attributes)
-        }
-        let views = try await database.write { [operations] transaction in
-            let subnets = try drafts.map { draft, attributes in
-                let network = try NetworkRecords.find(draft.networkID, in: transaction)
-                    .orThrow(.networkNotFound(draft.networkID))
-                guard request.allows("get_network", PolicySubject(network).target) else {
-                    throw NetworkingError.networkNotFound(draft.networkID)
-                }
-                let subject = PolicySubject(projectID: draft.projectID ?? network.projectID, on: network)
-                try request.authorizeCreation(
-                    of: "subnet", subject, setting: attributes.present(["tags"]) + (draft.serviceTypes.isEmpty ? [] : ["service_types"]))
-                return try operations.createSubnet(
-                    draft, on: network, tags: attributes.texts("tags") ?? [], in: transaction)
-            }
+        let orders = try request.creations(SubnetView.names).map { try SubnetOrder($0, request) }
+        let views = try await database.write { [self] transaction in
+            let subnets = try orders.map { try create($0, request, in: transaction) }
             return try SubnetView.load(subnets, in: transaction)
         }
         return request.answer(created: views, SubnetView.names)
     }
 
-    private static func draft(_ attributes: Attributes, _ request: APIRequest) throws(NetworkingError) -> SubnetDraft {
-        guard let text = attributes.text("cidr") else {
-            throw .badRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
+    private func create(_ order: SubnetOrder, _ request: APIRequest, in transaction: any Transaction) throws -> Subnet {
+        let (attributes, networkID) = (order.attributes, order.attributes.text("network_id") ?? "")
+        let network = try NetworkRecords.find(networkID, in: transaction).orThrow(.networkNotFound(networkID))
+        guard request.allows("get_network", PolicySubject(network).target) else {
+            throw NetworkingError.networkNotFound(networkID)
         }
-        guard text.contains("/"), let cidr = CIDR(text) else {
-            throw .badBody("Invalid input for cidr. Reason: '\(text)' is not a valid IP subnet.")
-        }
-        guard let version = attributes.number("ip_version") else { throw .badBody("An ip_version is needed") }
-        guard version == cidr.version.rawValue else {
-            throw .invalidInput("cidr '\(text)' does not match the ip_version '\(version)'")
-        }
+        let placed = attributes.text("segment_id") == nil ? [] : ["segment_id"]
+        let guarded = placed + attributes.present(["tags"]) + (attributes.texts("service_types")?.isEmpty ?? true ? [] : ["service_types"])
+        try request.authorizeCreation(of: "subnet", PolicySubject(projectID: order.projectID, on: network), setting: guarded)
+        let choice = try order.choice(visibility: request.visibility, in: transaction)
+        let (cidr, pool) = try operations.choose(
+            choice, version: order.version, project: order.projectID, by: request.caller, in: transaction)
+        var draft = try Self.draft(attributes, request, cidr: cidr)
+        // A range cut by its length alone has its first host for gateway in both families.
+        if order.cidr == nil, draft.gateway == .automatic, let first = cidr.first.advanced(by: 1) { draft.gateway = .address(first) }
+        return try operations.createSubnet(
+            draft, on: network, from: pool, tags: attributes.texts("tags") ?? [], in: transaction)
+    }
+
+    private static func draft(
+        _ attributes: Attributes, _ request: APIRequest, cidr: CIDR
+    ) throws(NetworkingError) -> SubnetDraft {
         var draft = SubnetDraft(
             networkID: attributes.text("network_id") ?? "", projectID: try attributes.project(of: request), cidr: cidr)
         draft.name = attributes.text("name") ?? ""
@@ -87,6 +85,7 @@ extension NetworkingAPI {
         draft.hostRoutes = try hostRoutes(attributes) ?? []
         draft.serviceTypes = try serviceTypes(attributes) ?? []
         draft.raMode = attributes.text("ipv6_ra_mode").flatMap(IPv6Mode.init)
+        draft.segmentID = attributes.text("segment_id")
         draft.addressMode = attributes.text("ipv6_address_mode").flatMap(IPv6Mode.init)
         draft.publishesFixedIPs = attributes.flag("dns_publish_fixed_ip") ?? false
         return draft

@@ -20,6 +20,15 @@ private struct Taggable: Sendable {
                 PolicySubject(projectID: $0.projectID, on: try NetworkRecords.find($0.networkID, in: reader))
             }
         },
+        Taggable(singular: "subnetpool", collection: "subnetpools") { id, reader in
+            try SubnetPoolRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID, sharing: $0.sharing) }
+        },
+        Taggable(singular: "segment", collection: "segments") { id, reader in
+            try SegmentRecords.find(id, in: reader).map { _ in PolicySubject(projectID: "") }
+        },
+        Taggable(singular: "network_segment_range", collection: "network_segment_ranges") { id, reader in
+            try SegmentRangeRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID ?? "") }
+        },
         Taggable(singular: "port", collection: "ports") { id, reader in
             try PortRecords.find(id, in: reader).map {
                 PolicySubject(

@@ -27,6 +27,8 @@ enum NeutronPolicy {
         networkRules,
         sharingRules,
         subnetRules,
+        subnetPoolRules,
+        segmentRules,
         portRules,
         portBindingRules,
         trunkRules,

@@ -37,7 +37,9 @@ extension NetworkingSchemas {
         ("provider:network_type", .nullable(.oneOf(NetworkType.allCases.map { .string($0.rawValue) }))),
         ("provider:physical_network", .nullable(text)), ("provider:segmentation_id", .nullable(.integer(lenient: true))),
     ]
-    static let networkCreation = networkBoth + qosPolicyID + project + tags + [("availability_zone_hints", .array(text, count: 0...10))]
+    static let networkCreation: Members = networkBoth + qosPolicyID + project + tags + [
+        ("availability_zone_hints", .array(text, count: 0...10)), ("segments", networkSegments),
+    ]
     static let networkUpdate = networkBoth + qosPolicyID
 }
 
@@ -54,7 +56,8 @@ extension NetworkingSchemas {
     private static let mode: Schema = .nullable(.oneOf(IPv6Mode.allCases.map { .string($0.rawValue) }))
     static let subnetCreation = subnetBoth + project + tags + [
         ("network_id", id), ("ip_version", .oneOf([4, 6, "4", "6"])), ("cidr", .nullable(text)),
-        ("ipv6_ra_mode", mode), ("ipv6_address_mode", mode), ("subnetpool_id", .null),
+        ("ipv6_ra_mode", mode), ("ipv6_address_mode", mode), ("subnetpool_id", .nullable(text)),
+        ("prefixlen", .integer(0...128, lenient: true)), ("use_default_subnetpool", flag), ("segment_id", .nullable(id)),
     ]
     static let subnetUpdate = subnetBoth
 }

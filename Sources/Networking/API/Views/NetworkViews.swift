@@ -12,6 +12,10 @@ struct NetworkView: View {
     let tags: [String]
     /// The QoS policy of its ports.
     let qosPolicyID: String?
+    /// The address scope of each family.
+    let scopes: [IPAddress.Version: String]
+    /// Its segments; the first is the one of its provider attributes.
+    let segments: [NetworkSegment]
 
     /// The views of networks, in a constant number of queries.
     static func load(_ networks: [Network], zones: [String], in reader: any Reader) throws -> [NetworkView] {
@@ -19,12 +23,14 @@ struct NetworkView: View {
         let subnets = try NetworkRecords.subnetIDs(ids, in: reader)
         let tags = try TagRecords.all(ids, in: reader)
         let policies = try QoSBindingRecords.policies(.network, ids, in: reader)
+        let scopes = try SubnetPoolRecords.scopes(networks: ids, in: reader)
+        let segments = try SegmentRecords.all(networks: ids, in: reader)
         return networks.map {
             let subnets = subnets[$0.id] ?? []
             // A network is in every zone once it has something to serve there.
             return NetworkView(
                 network: $0, subnetIDs: subnets, zones: subnets.isEmpty ? [] : zones, tags: tags[$0.id] ?? [],
-                qosPolicyID: policies[$0.id])
+                qosPolicyID: policies[$0.id], scopes: scopes[$0.id] ?? [:], segments: segments[$0.id] ?? [])
         }
     }
 
@@ -42,14 +48,18 @@ struct NetworkView: View {
         json("subnets", subnetIDs)
         json("router:external", network.isExternal)
         if network.isExternal { json("is_default", network.isDefault) }
-        json("provider:network_type", network.segment.type.rawValue)
-        json("provider:physical_network", network.segment.physicalNetwork)
-        json("provider:segmentation_id", network.segment.id)
+        if segments.count > 1 {
+            json("segments", segments.map(\.segment))
+        } else {
+            json("provider:network_type", network.segment.type.rawValue)
+            json("provider:physical_network", network.segment.physicalNetwork)
+            json("provider:segmentation_id", network.segment.id)
+        }
         json("port_security_enabled", network.hasPortSecurity)
         json("availability_zone_hints", network.zoneHints)
         json("availability_zones", zones)
-        json("ipv4_address_scope", String?.none)
-        json("ipv6_address_scope", String?.none)
+        json("ipv4_address_scope", scopes[.v4])
+        json("ipv6_address_scope", scopes[.v6])
         json("dns_domain", network.dnsDomain)
         json("qos_policy_id", qosPolicyID)
         json.standard(network.standard, tags: tags)
@@ -80,7 +90,8 @@ struct SubnetView: View {
         json.project(subnet.projectID)
         json("network_id", subnet.networkID)
         json("ip_version", subnet.cidr.version.rawValue)
-        json("subnetpool_id", String?.none)
+        json("subnetpool_id", subnet.poolID)
+        json("segment_id", subnet.segmentID)
         json("enable_dhcp", subnet.isDHCPEnabled)
         json("ipv6_ra_mode", subnet.raMode?.rawValue)
         json("ipv6_address_mode", subnet.addressMode?.rawValue)
@@ -102,6 +113,16 @@ struct SubnetView: View {
         json("dns_publish_fixed_ip", subnet.publishesFixedIPs)
         json("router:external", network?.isExternal ?? false)
         json.standard(subnet.standard, tags: tags)
+    }
+}
+
+extension Segment: JSONWritable {
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.member("provider:network_type", type.rawValue)
+            $0.member("provider:physical_network", physicalNetwork)
+            $0.member("provider:segmentation_id", id)
+        }
     }
 }
 
