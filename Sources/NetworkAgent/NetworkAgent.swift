@@ -25,6 +25,7 @@ public actor NetworkAgent {
     private let logger: Logger
     private var subscriptions: [BusSubscription] = []
     private var reporter: Task<Void, Never>?
+    private var heart: Task<Void, Never>?
 
     /// An agent of a host, which listens once it is started.
     public init(host: String, bus: any Bus, drivers: NetworkDrivers, logger: Logger) {
@@ -46,6 +47,7 @@ public actor NetworkAgent {
             let address = BusAddress(topic: NetworkTopic.agent, host: host)
             subscriptions.append(
                 try await bus.serve(Self.service(of: interfaces), at: address, concurrency: 16, queueLimit: 512))
+            heart = Task { await self.beat() }
         }
     }
 
@@ -53,9 +55,11 @@ public actor NetworkAgent {
     public func stop() async {
         for subscription in subscriptions { await subscription.cancel() }
         subscriptions = []
-        reporter?.cancel()
-        await reporter?.value
-        reporter = nil
+        for task in [reporter, heart].compactMap({ $0 }) {
+            task.cancel()
+            await task.value
+        }
+        (reporter, heart) = (nil, nil)
     }
 
     private static func service(of dataPlane: any DataPlane) -> BusService {
@@ -85,6 +89,26 @@ public actor NetworkAgent {
     }
 
     // MARK: - Reports
+
+    /// How often the agent says that its host is there.
+    private static let heartbeat = Duration.seconds(30)
+
+    /// Says that the host is there: at the start, until the bus has taken it, and from time to time.
+    private func beat() async {
+        var isStarting = true
+        while !Task.isCancelled {
+            do {
+                let report = AgentReport(host: host, isStarting: isStarting)
+                try await bus.cast(report, to: BusAddress(topic: NetworkTopic.controller))
+                isStarting = false
+            } catch BusError.closed {
+                return
+            } catch {
+                logger.debug("The host's report waits for the controllers", metadata: ["error": "\(error)"])
+            }
+            do { try await Task.sleep(for: isStarting ? .seconds(1) : Self.heartbeat) } catch { return }
+        }
+    }
 
     /// Casts every change, and again until the bus has taken it; of several changes of a port only the last counts.
     private func report(_ changes: AsyncStream<InterfaceStatus>) async {

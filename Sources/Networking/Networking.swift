@@ -54,8 +54,9 @@ public final class Networking: Sendable {
 
     private func agentReport(_ report: AgentReport) async throws {
         let zone = report.zone.isEmpty ? options.availabilityZones.first ?? "" : report.zone
-        try await database.write {
-            try AgentRecords.beat(host: report.host, zone: zone, isStarting: report.isStarting, in: $0)
+        try await database.write { [operations] transaction in
+            try AgentRecords.beat(host: report.host, zone: zone, isStarting: report.isStarting, in: transaction)
+            if report.isStarting { try operations.placeUnplaced(in: transaction) }
         }
         if report.isStarting { signal(interfaces.name) }
     }

@@ -31,6 +31,7 @@ public struct NetworkingOptions: Sendable {
         "rbac_policy": 10,
         "trunk": -1,
         "subnetpool": -1,
+        "router_route": 30, "firewall_group": 10, "firewall_policy": 10, "firewall_rule": 100,
     ]
 }
 

@@ -39,6 +39,13 @@ struct NetworkingAPI: Sendable {
             tagEndpoints,
             quotaEndpoints,
             planeEndpoints,
+            agentSchedulingEndpoints,
+            flavorEndpoints,
+            meteringEndpoints,
+            portForwardingEndpoints,
+            routerGatewayEndpoints,
+            conntrackHelperEndpoints,
+            firewallEndpoints,
         ].flatMap { $0 }
     }
 

@@ -22,6 +22,11 @@ struct PolicySubject: Sendable, Hashable {
 
     init(projectID: String, sharing: Sharing? = nil) { (self.projectID, self.sharing) = (projectID, sharing) }
 
+    /// A resource that may be shared with everyone.
+    init(projectID: String, isShared: Bool) {
+        self.init(projectID: projectID, sharing: isShared ? Sharing(targets: [.shared: [SharingPolicy.everyone]]) : Sharing.none)
+    }
+
     /// A part of a resource, such as a port forwarding of a floating IP.
     init(partOf projectID: String) { (self.projectID, parentProjectID) = (projectID, projectID) }
 

@@ -12,6 +12,8 @@ struct ResourceKind<Item: Sendable, Shown: View & Sendable>: Sendable {
     let list: @Sendable (ListRequest, Visibility, any Reader) throws -> [Item]
     /// The views of resources, in a constant number of queries.
     let load: @Sendable ([Item], any Reader) throws -> [Shown]
+    /// The name in policy's rules where it is not the resource's own.
+    var ruleName: String?
     /// The standard attributes, for `If-Match`; nil for kinds that have none.
     var standard: @Sendable (Item) -> StandardAttributes? = { _ in nil }
 
@@ -21,17 +23,6 @@ struct ResourceKind<Item: Sendable, Shown: View & Sendable>: Sendable {
     func view(_ item: Item, in reader: any Reader) throws -> Shown {
         guard let view = try load([item], reader).first else { throw missing("") }
         return view
-    }
-}
-
-extension ResourceKind where Item == Shown {
-    /// A kind whose rows say everything that is shown.
-    init(
-        _ names: ResourceNames, _ listing: Listing, missing: @escaping @Sendable (String) -> NetworkingError,
-        find: @escaping @Sendable (String, any Reader) throws -> Item?,
-        list: @escaping @Sendable (ListRequest, Visibility, any Reader) throws -> [Item]
-    ) {
-        self.init(names: names, listing: listing, missing: missing, find: find, list: list, load: { items, _ in items })
     }
 }
 
@@ -89,7 +80,7 @@ extension NetworkingAPI {
         let id = request[kind.parameter]
         let item = try kind.find(id, reader).orThrow(kind.missing(id))
         try request.authorizeChange(
-            of: kind.names.singular, try kind.view(item, in: reader).subject, setting: attributes, orHide: kind.missing(id))
+            of: kind.ruleName ?? kind.names.singular, try kind.view(item, in: reader).subject, setting: attributes, orHide: kind.missing(id))
         if let standard = kind.standard(item) { try request.checkRevision(standard) }
         return item
     }

@@ -57,11 +57,16 @@ struct MemberWriter {
 
     /// Writes the standard attributes and the tags.
     mutating func standard(_ standard: StandardAttributes, tags: [String]) {
+        self.standard(standard)
+        self("tags", tags)
+    }
+
+    /// Writes the standard attributes of a resource without tags.
+    mutating func standard(_ standard: StandardAttributes) {
         self("description", standard.description)
         self("created_at", standard.createdAt.iso8601)
         self("updated_at", standard.updatedAt.iso8601)
         self("revision_number", standard.revision)
-        self("tags", tags)
     }
 }
 

@@ -170,7 +170,19 @@ struct Router: Sendable, Hashable {
     var gatewayPortID: String?
     var routes: [Route]
     var zoneHints: [String]
+    /// How its default routes are made.
+    var defaultRoute = DefaultRouteOptions()
+    /// The flavor it was made with.
+    var flavorID: String?
     var standard: StandardAttributes
+}
+
+/// How a router with several gateways uses them.
+struct DefaultRouteOptions: Sendable, Hashable {
+    /// Whether traffic spreads over all next hops (ECMP).
+    var isECMP = false
+    /// Whether next hops are watched (BFD).
+    var isBFD = false
 }
 
 /// A floating IP: an external address that may stand for a port's fixed one.
@@ -188,7 +200,8 @@ struct FloatingIP: Sendable, Hashable {
     var dnsDomain: String
     var standard: StandardAttributes
 
-    var status: String { portID == nil ? "DOWN" : "ACTIVE" }
+    /// It works once a router translates it: for its port, or for its port forwardings.
+    var status: String { routerID == nil ? "DOWN" : "ACTIVE" }
 }
 
 /// A security group.
@@ -231,7 +244,7 @@ struct SecurityGroupRule: Sendable, Hashable {
 /// A host's network agent.
 struct NetworkAgentRecord: Sendable, Hashable {
     /// What upstream calls the agent that serves a host in an OVN deployment.
-    static let type = "OVN Controller agent"
+    static let type = "OVN Controller Gateway agent"
     static let binary = "ovn-controller"
 
     let id: String

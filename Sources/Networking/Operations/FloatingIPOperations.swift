@@ -78,8 +78,13 @@ extension Operations {
         in transaction: any Transaction
     ) throws -> FloatingIP {
         var updated = floatingIP
-        (updated.portID, updated.fixedAddress, updated.routerID) = (nil, nil, nil)
-        if let target { try resolve(target, for: &updated, was: floatingIP, by: caller, in: transaction) }
+        // Without a port of its own, its port forwardings keep it with their router.
+        (updated.portID, updated.fixedAddress) = (nil, nil)
+        if floatingIP.portID != nil { updated.routerID = nil }
+        if let target {
+            try checkNoForwardings(floatingIP, in: transaction)
+            try resolve(target, for: &updated, was: floatingIP, by: caller, in: transaction)
+        }
         return try store(updated, was: floatingIP, description: description, in: transaction)
     }
 
@@ -88,7 +93,7 @@ extension Operations {
         try store(floatingIP, was: floatingIP, description: description, in: transaction)
     }
 
-    private func store(
+    func store(
         _ changed: FloatingIP, was old: FloatingIP, description: String?, in transaction: any Transaction
     ) throws -> FloatingIP {
         var updated = changed
@@ -100,6 +105,7 @@ extension Operations {
     }
 
     func deleteFloatingIP(_ floatingIP: FloatingIP, in transaction: any Transaction) throws {
+        try checkNoForwardings(floatingIP, in: transaction)
         try TagRecords.removeAll(from: floatingIP.id, in: transaction)
         try FloatingIPRecords.delete(floatingIP.id, in: transaction)
         try PortRecords.delete(floatingIP.externalPortID, in: transaction)
@@ -166,7 +172,8 @@ extension Operations {
         return id
     }
 
-    private func router(to network: String, from fixed: FixedIP, port: Port, in reader: any Reader) throws -> String {
+    /// The router that translates addresses of a network for a port's address.
+    func router(to network: String, from fixed: FixedIP, port: Port, in reader: any Reader) throws -> String {
         let subnet = try SubnetRecords.find(fixed.subnetID, in: reader).orThrow(.subnetNotFound(fixed.subnetID))
         let routers = try RouterRecords.routers(
             from: subnet.id, gateway: subnet.gateway?.description, to: network, in: reader)

@@ -245,12 +245,13 @@ extension Operations {
         return try allocate(requests, for: port, on: open, in: transaction)
     }
 
-    /// Disassociates the floating IPs of a port's address, or of all its addresses.
+    /// Disassociates the floating IPs of a port's address, or of all its addresses, and ends its port forwardings.
     func releaseFloatingIPs(of port: String, address: String? = nil, in transaction: any Transaction) throws {
         for floatingIP in try FloatingIPRecords.all(ports: [port], in: transaction)[port] ?? [] {
             guard address == nil || floatingIP.fixedAddress == address else { continue }
             _ = try associate(floatingIP, with: nil, in: transaction)
         }
+        try releaseForwardings(of: port, address: address, in: transaction)
     }
 }
 

@@ -171,7 +171,9 @@ extension Operations {
     }
 
     private func checkUnused(_ subnets: [String], of router: Router, in reader: any Reader) throws {
-        guard try !FloatingIPRecords.needs(router: router.id, subnets: subnets, in: reader) else {
+        let isNeeded = try FloatingIPRecords.needs(router: router.id, subnets: subnets, in: reader)
+            || PortForwardingRecords.needs(router: router.id, subnets: subnets, in: reader)
+        guard !isNeeded else {
             throw NetworkingError(
                 .conflict, "RouterInterfaceInUseByFloatingIP",
                 "The interface of router \(router.id) on subnet \(subnets.first ?? "") is needed by one or more floating IPs.")

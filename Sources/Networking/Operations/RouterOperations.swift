@@ -21,6 +21,9 @@ struct RouterDraft: Sendable {
     var isAdminUp = true
     var gateway: GatewayDraft?
     var zoneHints: [String] = []
+    var defaultRoute = DefaultRouteOptions()
+    var isHighlyAvailable: Bool?
+    var flavorID: String?
     var tags: [String] = []
 }
 
@@ -37,23 +40,32 @@ struct RouterChange: Sendable {
     var isAdminUp: Bool?
     var gateway: Gateway?
     var routes: [Route]?
+    var isECMP: Bool?
+    var isBFD: Bool?
+    var isHighlyAvailable: Bool?
 }
 
 extension Operations {
-    /// The most extra routes a router may have (max_routes).
-    static let routeLimit = 30
+    /// OVN's routers are always highly available: there is no other kind to ask for.
+    private static func checkAvailability(_ flag: Bool?) throws(NetworkingError) {
+        guard flag == false else { return }
+        throw .invalidInput("Provider ovn does not support ha=False")
+    }
 
     func createRouter(_ draft: RouterDraft, by caller: Caller, in transaction: any Transaction) throws -> Router {
+        try Self.checkAvailability(draft.isHighlyAvailable)
+        if let flavor = draft.flavorID { _ = try provider(flavor: flavor, in: transaction) }
         try checkQuota(.router, project: draft.projectID, in: transaction)
         try checkZones(draft.zoneHints)
         var router = Router(
             id: Identifier.uuid(), projectID: draft.projectID, name: draft.name, isAdminUp: draft.isAdminUp,
             isSNATEnabled: draft.gateway?.isSNATEnabled ?? true, gatewayPortID: nil, routes: [],
-            zoneHints: draft.zoneHints, standard: StandardAttributes(description: draft.description, createdAt: .now))
+            zoneHints: draft.zoneHints, defaultRoute: draft.defaultRoute, flavorID: draft.flavorID, standard: StandardAttributes(description: draft.description, createdAt: .now))
         try RouterRecords.insert(router, in: transaction)
         if let gateway = draft.gateway {
             router.gatewayPortID = try openGateway(of: router, gateway, in: transaction)
             try RouterRecords.update(router, in: transaction)
+            try place(router: router.id, in: transaction)
         }
         for tag in draft.tags { try TagRecords.add(tag, to: router.id, in: transaction) }
         try mark(.router, router.id, in: transaction)
@@ -61,15 +73,29 @@ extension Operations {
     }
 
     func updateRouter(_ router: Router, _ change: RouterChange, in transaction: any Transaction) throws -> Router {
+        try Self.checkAvailability(change.isHighlyAvailable)
         var updated = router
         updated.name = change.name ?? router.name
         updated.standard.description = change.description ?? router.standard.description
         updated.isAdminUp = change.isAdminUp ?? router.isAdminUp
+        updated.defaultRoute.isECMP = change.isECMP ?? router.defaultRoute.isECMP
+        updated.defaultRoute.isBFD = change.isBFD ?? router.defaultRoute.isBFD
         if let gateway = change.gateway { try settleGateway(of: &updated, gateway, in: transaction) }
-        if let routes = change.routes { updated.routes = try canonical(routes) }
+        if let routes = change.routes { updated.routes = try canonical(routes, of: updated, in: transaction) }
         if change.routes != nil || change.gateway != nil { try checkRoutes(updated.routes, of: updated, in: transaction) }
+        return try store(updated, in: transaction)
+    }
+
+    /// Writes a router that has changed, and places or frees its gateway.
+    func store(_ router: Router, in transaction: any Transaction) throws -> Router {
+        var updated = router
         updated.standard = updated.standard.changed()
         try RouterRecords.update(updated, in: transaction)
+        if updated.gatewayPortID == nil {
+            try RouterAgentRecords.delete(router: router.id, in: transaction)
+        } else {
+            try place(router: router.id, in: transaction)
+        }
         try mark(.router, router.id, in: transaction)
         return updated
     }
@@ -81,111 +107,26 @@ extension Operations {
             throw NetworkingError.routerInUse(router.id, "still has floating IPs")
         }
         try TagRecords.removeAll(from: router.id, in: transaction)
+        let gateways = try gatewayPorts(of: router, in: transaction)
         try RouterRecords.delete(router.id, in: transaction)
-        if let port = router.gatewayPortID { try PortRecords.delete(port, in: transaction) }
+        for port in gateways { try PortRecords.delete(port.id, in: transaction) }
         try mark(.router, router.id, in: transaction)
-    }
-}
-
-// The gateway.
-extension Operations {
-    private func settleGateway(
-        of router: inout Router, _ change: RouterChange.Gateway, in transaction: any Transaction
-    ) throws {
-        let current = try router.gatewayPortID.flatMap { try PortRecords.find($0, in: transaction) }
-        guard case .set(let gateway) = change else {
-            if let current { try closeGateway(of: &router, current, in: transaction) }
-            return
-        }
-        router.isSNATEnabled = gateway.isSNATEnabled ?? (current == nil ? true : router.isSNATEnabled)
-        if let current, current.networkID == gateway.networkID {
-            guard let requests = gateway.fixedIPs else { return }
-            try checkGatewayAddresses(requests, on: try externalNetwork(gateway.networkID, in: transaction), in: transaction)
-            _ = try updatePort(current, PortChange(fixedIPs: requests), by: .service, in: transaction)
-            return
-        }
-        if let current { try closeGateway(of: &router, current, in: transaction) }
-        router.gatewayPortID = try openGateway(of: router, gateway, in: transaction)
-    }
-
-    private func closeGateway(of router: inout Router, _ port: Port, in transaction: any Transaction) throws {
-        guard try !FloatingIPRecords.needs(router: router.id, subnets: nil, in: transaction) else {
-            throw NetworkingError(
-                .conflict, "RouterExternalGatewayInUseByFloatingIp",
-                "The gateway of router \(router.id) to network \(port.networkID) is needed by one or more floating IPs.")
-        }
-        router.gatewayPortID = nil
-        try RouterRecords.update(router, in: transaction)
-        try PortRecords.delete(port.id, in: transaction)
-    }
-
-    private func externalNetwork(_ id: String, in reader: any Reader) throws -> Network {
-        let network = try NetworkRecords.find(id, in: reader).orThrow(.networkNotFound(id))
-        guard network.isExternal else {
-            throw NetworkingError.badRequest("router", "Network \(id) is not an external network")
-        }
-        return network
-    }
-
-    private func checkGatewayAddresses(
-        _ requests: [AddressRequest], on network: Network, in reader: any Reader
-    ) throws {
-        let gateways = try SubnetRecords.all(network: network.id, in: reader).compactMap(\.gateway)
-        for address in requests.compactMap(\.address) where gateways.contains(address) {
-            throw NetworkingError.badRequest("router", "External IP \(address) is the same as the gateway IP")
-        }
-    }
-
-    /// Makes the gateway port, which belongs to no project.
-    private func openGateway(of router: Router, _ gateway: GatewayDraft, in transaction: any Transaction) throws -> String {
-        let network = try externalNetwork(gateway.networkID, in: transaction)
-        try checkGatewayAddresses(gateway.fixedIPs ?? [], on: network, in: transaction)
-        let subnets = try SubnetRecords.all(network: network.id, in: transaction)
-        try checkOverlap(of: router, with: subnets, in: transaction)
-        let draft = PortDraft(
-            projectID: "", fixedIPs: gateway.fixedIPs, deviceID: router.id, deviceOwner: DeviceOwner.routerGateway)
-        return try createPort(draft, on: network, by: .service, in: transaction).id
-    }
-
-    /// Refuses subnets that the router meets already, or that overlap one it meets.
-    func checkOverlap(of router: Router, with subnets: [Subnet], ignoring port: String? = nil, in reader: any Reader) throws {
-        var met = Set<String>()
-        for attached in try PortRecords.all(device: router.id, in: reader) where attached.id != port {
-            if attached.deviceOwner == DeviceOwner.routerGateway {
-                met.formUnion(try SubnetRecords.all(network: attached.networkID, in: reader).map(\.id))
-            } else {
-                met.formUnion(attached.fixedIPs.map(\.subnetID))
-            }
-        }
-        for existing in try SubnetRecords.find(met, in: reader).values {
-            for subnet in subnets {
-                guard subnet.id != existing.id else {
-                    throw NetworkingError.badRequest("router", "Router already has a port on subnet \(subnet.id)")
-                }
-                guard !subnet.cidr.overlaps(existing.cidr) else {
-                    throw NetworkingError.badRequest(
-                        "router",
-                        "Cidr \(subnet.cidr) of subnet \(subnet.id) overlaps with cidr \(existing.cidr) of subnet \(existing.id)")
-                }
-            }
-        }
     }
 }
 
 // Extra routes.
 extension Operations {
-    private func canonical(_ routes: [Route]) throws(NetworkingError) -> [Route] {
-        guard routes.count <= Self.routeLimit else {
-            throw NetworkingError(
-                .badRequest, "RoutesExhausted", "The number of routes exceeds the maximum \(Self.routeLimit).")
-        }
+    private func canonical(_ routes: [Route], of router: Router, in reader: any Reader) throws -> [Route] {
+        let own = try QuotaRecords.limit(.routerRoute, project: router.projectID, in: reader)
+        let limit = own ?? options.quotas[QuotaResource.routerRoute.rawValue] ?? -1
+        guard limit < 0 || routes.count <= limit else { throw NetworkingError.overQuota(QuotaResource.routerRoute.rawValue) }
         var seen = Set<Route>()
         for route in routes {
             guard let destination = CIDR(route.destination), let nexthop = IPAddress(route.nexthop) else {
-                throw .invalidRoutes("destination \(route.destination) and nexthop \(route.nexthop) must be a range and an address")
+                throw NetworkingError.invalidRoutes("destination \(route.destination) and nexthop \(route.nexthop) must be a range and an address")
             }
-            guard destination.version == nexthop.version else { throw .invalidRoutes("destination and nexthop differ in family") }
-            guard seen.insert(route).inserted else { throw .invalidRoutes("a route is given twice") }
+            guard destination.version == nexthop.version else { throw NetworkingError.invalidRoutes("destination and nexthop differ in family") }
+            guard seen.insert(route).inserted else { throw NetworkingError.invalidRoutes("a route is given twice") }
         }
         return routes
     }

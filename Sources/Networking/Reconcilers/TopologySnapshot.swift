@@ -64,7 +64,7 @@ struct TopologySnapshot: Sendable {
                 RouterTopology.Attachment(port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] })
             }
             let own = ports[router.id] ?? []
-            let gateway = own.first { $0.deviceOwner == DeviceOwner.routerGateway }
+            let gateway = Operations.inOrder(own, of: router).first
             return TopologyProjection.entity(RouterTopology(
                 router: router,
                 interfaces: own.filter { $0.deviceOwner == DeviceOwner.routerInterface }.map(attachment),

@@ -35,6 +35,10 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
     case securityGroupRule = "security_group_rule"
     case rbacPolicy = "rbac_policy"
     case subnetPool = "subnetpool"
+    case routerRoute = "router_route"
+    case firewallGroup = "firewall_group"
+    case firewallPolicy = "firewall_policy"
+    case firewallRule = "firewall_rule"
 
     fileprivate var table: SQL {
         switch self {
@@ -48,6 +52,11 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
         case .securityGroupRule: "security_group_rules"
         case .rbacPolicy: "network_rbac"
         case .subnetPool: "subnet_pools"
+        // A limit of each router: a project as a whole uses none of it.
+        case .routerRoute: "(SELECT '' AS project_id WHERE 1 = 0) AS nothing"
+        case .firewallGroup: "firewall_groups"
+        case .firewallPolicy: "firewall_policies"
+        case .firewallRule: "firewall_rules"
         }
     }
 }
@@ -151,6 +160,14 @@ enum AgentRecords {
 
     static func find(_ id: String, in reader: any Reader) throws -> NetworkAgentRecord? {
         try reader.first("SELECT \(columns) FROM network_agents WHERE id = \(id)", agent)
+    }
+
+    /// The agents with these ids, by id.
+    static func find(_ ids: [String], in reader: any Reader) throws -> [String: NetworkAgentRecord] {
+        try reader.grouped(ids, { "SELECT \(columns) FROM network_agents WHERE id IN \(in: $0)" }) { row in
+            let agent = try agent(row)
+            return (agent.id, agent)
+        }.compactMapValues(\.first)
     }
 
     static func list(_ request: ListRequest, in reader: any Reader) throws -> [NetworkAgentRecord] {

@@ -149,12 +149,13 @@ enum PortRecords {
                 "SELECT \(columns) FROM ports WHERE device_id = \(device)\(condition) ORDER BY created_at, id", port), in: reader)
     }
 
-    /// The devices' ports by device, in the order they were made.
-    static func all(devices: [String], in reader: any Reader) throws -> [String: [Port]] {
+    /// The devices' ports of an owner (all owners when nil) by device, in the order they were made.
+    static func all(devices: [String], owner: String? = nil, in reader: any Reader) throws -> [String: [Port]] {
+        let condition: SQL = owner.map { " AND device_owner = \($0)" } ?? ""
         var ports: [Port] = []
         for batch in batches(devices) {
             ports += try reader.all(
-                "SELECT \(columns) FROM ports WHERE device_id IN \(in: batch) ORDER BY created_at, id", port)
+                "SELECT \(columns) FROM ports WHERE device_id IN \(in: batch)\(condition) ORDER BY created_at, id", port)
         }
         return Dictionary(grouping: try complete(ports, in: reader), by: \.deviceID)
     }

@@ -6,12 +6,15 @@ import NetworkMessages
 enum RouterRecords {
     static let columns: SQL = """
         id, project_id, name, admin_state_up, enable_snat, gateway_port_id, routes, zone_hints, \
-        description, created_at, updated_at, revision_number
+        default_route_ecmp, default_route_bfd, flavor_id, description, created_at, updated_at, revision_number
         """
 
     static let listing = Listing("routers", [
         "admin_state_up": .column("admin_state_up", .boolean),
         "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
+        "flavor_id": .column("flavor_id"), "enable_snat": .column("enable_snat", .boolean),
+        "enable_default_route_ecmp": .column("default_route_ecmp", .boolean, isSorted: false),
+        "enable_default_route_bfd": .column("default_route_bfd", .boolean, isSorted: false),
     ])
 
     static func router(_ row: borrowing Row) throws -> Router {
@@ -19,7 +22,8 @@ enum RouterRecords {
         return Router(
             id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isSNATEnabled: try row[4],
             gatewayPortID: try row[5], routes: routes.elements, zoneHints: hints.elements,
-            standard: try StandardAttributes(row, at: 8))
+            defaultRoute: DefaultRouteOptions(isECMP: try row[8], isBFD: try row[9]), flavorID: try row[10],
+            standard: try StandardAttributes(row, at: 11))
     }
 
     static func insert(_ router: Router, in transaction: any Transaction) throws {
@@ -27,10 +31,11 @@ enum RouterRecords {
         try transaction.execute(
             """
             INSERT INTO routers (id, project_id, name, description, admin_state_up, enable_snat, gateway_port_id, routes,
-                zone_hints, created_at, updated_at, revision_number)
+                zone_hints, default_route_ecmp, default_route_bfd, flavor_id, created_at, updated_at, revision_number)
             VALUES (\(router.id), \(router.projectID), \(router.name), \(standard.description), \(router.isAdminUp),
                 \(router.isSNATEnabled), \(router.gatewayPortID), \(StoredList(router.routes)),
-                \(StoredList(router.zoneHints)), \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+                \(StoredList(router.zoneHints)), \(router.defaultRoute.isECMP), \(router.defaultRoute.isBFD),
+                \(router.flavorID), \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
             """)
     }
 
@@ -40,6 +45,7 @@ enum RouterRecords {
             UPDATE routers SET name = \(router.name), description = \(router.standard.description),
                 admin_state_up = \(router.isAdminUp), enable_snat = \(router.isSNATEnabled),
                 gateway_port_id = \(router.gatewayPortID), routes = \(StoredList(router.routes)),
+                default_route_ecmp = \(router.defaultRoute.isECMP), default_route_bfd = \(router.defaultRoute.isBFD),
                 updated_at = \(router.standard.updatedAt), revision_number = \(router.standard.revision)
             WHERE id = \(router.id)
             """)
@@ -119,7 +125,7 @@ enum FloatingIPRecords {
         "dns_domain": .column("dns_domain", isSorted: false),
         "status": .custom { values in
             let conditions: [SQL] = values.map {
-                $0 == "ACTIVE" ? "fixed_port_id IS NOT NULL" : $0 == "DOWN" ? "fixed_port_id IS NULL" : "1 = 0"
+                $0 == "ACTIVE" ? "router_id IS NOT NULL" : $0 == "DOWN" ? "router_id IS NULL" : "1 = 0"
             }
             return "(\(conditions.joined(separator: " OR ")))"
         },
@@ -205,6 +211,12 @@ enum FloatingIPRecords {
             SELECT 1 FROM floating_ips WHERE fixed_port_id = \(port) AND fixed_ip_address = \(address)
                 AND floating_network_id = \(network)
             """)
+    }
+
+    /// Whether a router is needed by a floating IP of a network.
+    static func needs(router: String, network: String, in reader: any Reader) throws -> Bool {
+        try reader.exists(
+            "SELECT 1 FROM floating_ips WHERE router_id = \(router) AND floating_network_id = \(network) LIMIT 1")
     }
 
     /// Whether a router is needed by a floating IP of an address on one of the subnets (on any when nil).

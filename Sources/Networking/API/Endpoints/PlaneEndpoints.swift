@@ -34,7 +34,7 @@ extension NetworkingAPI {
     private func listAgents(_ request: APIRequest) async throws -> APIResponse {
         let list = try listRequest(request, AgentRecords.listing)
         let agents = try await database.read { try AgentRecords.list(list, in: $0) }
-        return request.answer(agents.map(AgentView.init), AgentView.names, list)
+        return request.answer(agents.map { AgentView(agent: $0) }, AgentView.names, list)
     }
 
     private func showAgent(_ request: APIRequest) async throws -> APIResponse {

@@ -63,6 +63,11 @@ extension NetworkingAPI {
             draft.isAdminUp = attributes.flag("admin_state_up") ?? true
             if case .set(let gateway) = try Self.gateway(attributes) { draft.gateway = gateway }
             draft.zoneHints = attributes.texts("availability_zone_hints") ?? []
+            draft.defaultRoute = DefaultRouteOptions(
+                isECMP: attributes.flag("enable_default_route_ecmp") ?? false,
+                isBFD: attributes.flag("enable_default_route_bfd") ?? false)
+            draft.isHighlyAvailable = attributes.flag("ha")
+            draft.flavorID = attributes.text("flavor_id")
             draft.tags = attributes.texts("tags") ?? []
             try request.authorizeCreation(
                 of: "router", PolicySubject(projectID: draft.projectID),
@@ -87,29 +92,24 @@ extension NetworkingAPI {
     private static func gateway(_ attributes: Attributes) throws(NetworkingError) -> RouterChange.Gateway? {
         guard let value = attributes.json["external_gateway_info"] else { return nil }
         guard let object = value.object, !object.isEmpty else { return RouterChange.Gateway.none }
-        guard let network = object["network_id"]?.string else {
+        guard object["network_id"]?.string != nil else {
             guard object.names == ["network_id"] else {
                 throw .badBody("Invalid input for external_gateway_info. Reason: network_id is needed.")
             }
             return RouterChange.Gateway.none
         }
-        let info = Attributes(json: value)
-        return .set(GatewayDraft(
-            networkID: network, isSNATEnabled: info.flag("enable_snat"),
-            fixedIPs: try info.addresses("external_fixed_ips").flatMap { $0.isEmpty ? nil : $0 },
-            qosPolicyID: info.has("qos_policy_id") ? .some(info.text("qos_policy_id")) : nil))
+        return .set(try gatewayDraft(Attributes(json: value)))
     }
 
     /// The attributes, and the parts of the gateway's, that have rules of their own.
     private static func guarded(_ attributes: Attributes) -> [String] {
-        guard let object = attributes.json["external_gateway_info"]?.object else {
-            return attributes.present(["external_gateway_info"])
-        }
-        return ["external_gateway_info"] + object.names.map { "external_gateway_info:\($0)" }
+        let plain = attributes.present(["external_gateway_info", "ha", "enable_default_route_ecmp", "enable_default_route_bfd"])
+        guard let object = attributes.json["external_gateway_info"]?.object else { return plain }
+        return plain + object.names.map { "external_gateway_info:\($0)" }
     }
 
     /// A network that the caller may not see does not exist for them.
-    private static func checkVisible(_ gateway: GatewayDraft?, _ request: APIRequest, in reader: any Reader) throws {
+    static func checkVisible(_ gateway: GatewayDraft?, _ request: APIRequest, in reader: any Reader) throws {
         guard let gateway, let network = try NetworkRecords.find(gateway.networkID, in: reader) else { return }
         guard request.allows("get_network", PolicySubject(network).target) else {
             throw NetworkingError.networkNotFound(gateway.networkID)
@@ -121,7 +121,8 @@ extension NetworkingAPI {
         let change = RouterChange(
             name: attributes.text("name"), description: attributes.text("description"),
             isAdminUp: attributes.flag("admin_state_up"), gateway: try Self.gateway(attributes),
-            routes: attributes.routes("routes"))
+            routes: attributes.routes("routes"), isECMP: attributes.flag("enable_default_route_ecmp"),
+            isBFD: attributes.flag("enable_default_route_bfd"), isHighlyAvailable: attributes.flag("ha"))
         return try await changeRouter(request, setting: Self.guarded(attributes)) { [operations] router, transaction in
             if case .set(let gateway) = change.gateway { try Self.checkVisible(gateway, request, in: transaction) }
             try operations.setGatewayPolicy(of: router, change.gateway, by: request.caller, in: transaction)
@@ -130,7 +131,7 @@ extension NetworkingAPI {
     }
 
     /// Finds the router, checks that the caller may change it, changes it and answers with it.
-    private func changeRouter(
+    func changeRouter(
         _ request: APIRequest, setting attributes: [String] = [],
         _ change: @escaping @Sendable (Router, any Transaction) throws -> Router
     ) async throws -> APIResponse {

@@ -6,6 +6,8 @@ enum NeutronPolicy {
     static let adminOrMember = "(rule:admin_only) or (role:member and project_id:%(project_id)s)"
     static let adminOrReader = "(rule:admin_only) or (role:reader and project_id:%(project_id)s)"
     static let adminOrManager = "(rule:admin_only) or (role:manager and project_id:%(project_id)s)"
+    static let adminOrParentMember = "(rule:admin_only) or (role:member and rule:ext_parent_owner)"
+    static let adminOrParentReader = "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
     static let adminOrService = "(rule:admin_only) or (rule:service_api)"
     static let adminServiceOrNetworkMember =
         "(rule:admin_only) or (rule:service_api) or role:member and rule:network_owner"
@@ -36,6 +38,9 @@ enum NeutronPolicy {
         routerRules,
         securityGroupRules,
         housekeepingRules,
+        flavorRules,
+        meteringRules,
+        firewallRules,
     ].flatMap { $0 }
 
     /// The names of every rule: an attribute without a rule of its own is governed by its resource's.

@@ -1,7 +1,6 @@
 import CloudPolicy
 
 extension NeutronPolicy {
-    private static let adminOrParentReader = "(rule:admin_only) or (role:reader and rule:ext_parent_owner)"
     private static let adminOrParentManager = "(rule:admin_only) or (role:manager and rule:ext_parent_owner)"
 
     /// The default rules of QoS, as upstream's `neutron/conf/policies` of 2026.2 has them.

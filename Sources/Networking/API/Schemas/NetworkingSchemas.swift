@@ -102,12 +102,14 @@ extension NetworkingSchemas {
 extension NetworkingSchemas {
     private static let gateway: Schema = .nullable(
         .object([("network_id", .nullable(id)), ("enable_snat", flag), ("external_fixed_ips", fixedIPs)] + qosPolicyID))
-    static let routerCreation: Members = described + project + tags + [
-        ("admin_state_up", flag), ("external_gateway_info", gateway), ("availability_zone_hints", .array(text, count: 0...10)),
+    private static let routerOptions: Members = [
+        ("admin_state_up", flag), ("external_gateway_info", gateway), ("ha", .nullable(flag)),
+        ("enable_default_route_ecmp", flag), ("enable_default_route_bfd", flag),
     ]
-    static let routerUpdate: Members = described + [
-        ("admin_state_up", flag), ("external_gateway_info", gateway), ("routes", routes),
+    static let routerCreation: Members = described + project + tags + routerOptions + [
+        ("availability_zone_hints", .array(text, count: 0...10)), ("flavor_id", .nullable(id)),
     ]
+    static let routerUpdate: Members = described + routerOptions + [("routes", routes)]
     static let routerInterface: RequestBody = .json(.object([("subnet_id", id), ("port_id", id)]))
     static let routerRoutes: RequestBody = .json(
         .object([("router", .object([("routes", routes)], required: ["routes"]))], required: ["router"]))

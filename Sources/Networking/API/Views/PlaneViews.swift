@@ -7,6 +7,8 @@ struct AgentView: View {
     static let names = ResourceNames("agent", "agents")
 
     let agent: NetworkAgentRecord
+    /// Its priority for the router asked about, if one was.
+    var priority: Int?
 
     var id: String { agent.id }
     var subject: PolicySubject { PolicySubject(projectID: "") }
@@ -26,6 +28,7 @@ struct AgentView: View {
         json("created_at", Self.moment(agent.createdAt))
         json("started_at", Self.moment(agent.startedAt))
         json("heartbeat_timestamp", Self.moment(agent.heartbeatAt))
+        if let priority { json("ha_chassis_priority", priority) }
     }
 
     /// `2026-01-31 12:00:00`: agents' moments have their own form.
