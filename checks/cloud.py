@@ -157,6 +157,12 @@ class Program:
         """Stops everything that the program left running for its guests and networks, and removes its folder."""
         if self.process and self.process.poll() is None:
             self.kill()
+        if (self.directory / "network").exists():
+            # Daemons that are killed leave their devices in the kernel.
+            settings = [word for setting in self.settings for word in ("--set", setting)]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run([self.binary, "down", "--networks", "--data-dir", str(self.directory), *settings], timeout=60,
+                               stdout=self.log, stderr=self.log, check=False)
         for pid_file in self.directory.rglob("*.pid"):
             try:
                 os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)

@@ -26,22 +26,52 @@ struct CloudHosts: Sendable {
             let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: .init(latency: latency)))
             network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
-            var options = SimulatedHypervisor.Options()
-            options.seed = UInt64(position + 1)
-            if latency > .zero {
-                options.latencies = Dictionary(uniqueKeysWithValues: SimulatedHostOperation.allCases.map { ($0, latency...latency) })
-            }
-            options.directory = directory.file("compute/simulated/\(name)")
-            let hypervisor = SimulatedHypervisor(options: options)
-            compute.append(ComputeAgent(host: name, driver: hypervisor, disks: hypervisor, bus: bus))
+            compute.append(simulatedGuests(bus: bus, directory: directory, latency: latency, host: name, seed: position + 1))
         }
         return CloudHosts(network: network, compute: compute)
+    }
+
+    private static func simulatedGuests(
+        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int
+    ) -> ComputeAgent {
+        var options = SimulatedHypervisor.Options()
+        options.seed = UInt64(seed)
+        if latency > .zero {
+            options.latencies = Dictionary(uniqueKeysWithValues: SimulatedHostOperation.allCases.map { ($0, latency...latency) })
+        }
+        options.directory = directory.file("compute/simulated/\(name)")
+        let hypervisor = SimulatedHypervisor(options: options)
+        return ComputeAgent(host: name, driver: hypervisor, disks: hypervisor, bus: bus)
     }
 
     /// This machine: OVN and Open vSwitch for packets, libvirt and QEMU for guests.
     static func real(
         bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
     ) async throws -> CloudHosts {
+        let compute = settings[DataPlaneSettingKeys.simulatedGuests]
+            ? simulatedGuests(
+                bus: bus, directory: directory, latency: settings[CloudSettingKeys.simulatedLatency], host: hostName, seed: 1)
+            : realGuests(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+        let ovn = try OVNHost(
+            options: networkOptions(directory: directory, settings: settings, hostName: hostName), metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
+        let network = NetworkAgent(
+            host: hostName, bus: bus, drivers: ovn.drivers, logger: Logger(label: "altostack.network-agent"))
+        return CloudHosts(network: [network], compute: [compute], ovn: ovn)
+    }
+
+    /// How this host joins the cloud's networks.
+    static func networkOptions(directory: DataDirectory, settings: Settings, hostName: String) -> NetworkAgentOptions {
+        let bridge = settings[CloudSettingKeys.externalBridge]
+        var options = NetworkAgentOptions(
+            stateDirectory: directory.network, hostName: hostName, physicalNetworks: [ServiceOptions.publicNetwork: bridge],
+            bridgeAddresses: settings[CloudSettingKeys.externalAddress].map { [bridge: $0] } ?? [:])
+        DataPlaneSettingKeys.apply(settings, to: &options)
+        return options
+    }
+
+    private static func realGuests(
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> ComputeAgent {
         var options = LibvirtHypervisor.Options(directory: directory.file("compute/libvirt"))
         options.uri = settings[CloudSettingKeys.libvirtURI]
         options.acceleration = switch settings[CloudSettingKeys.acceleration] {
@@ -49,19 +79,9 @@ struct CloudHosts: Sendable {
         case .kvm: .kvm
         case .emulation: .emulation
         }
-        let compute = ComputeAgent(
+        return ComputeAgent(
             host: hostName, driver: LibvirtHypervisor(options: options),
             disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus)
-        let bridge = settings[CloudSettingKeys.externalBridge]
-        let networkOptions = NetworkAgentOptions(
-            stateDirectory: directory.network, hostName: hostName,
-            physicalNetworks: [ServiceOptions.publicNetwork: bridge],
-            bridgeAddresses: settings[CloudSettingKeys.externalAddress].map { [bridge: $0] } ?? [:])
-        let ovn = try OVNHost(
-            options: networkOptions, metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
-        let network = NetworkAgent(
-            host: hostName, bus: bus, drivers: ovn.drivers, logger: Logger(label: "altostack.network-agent"))
-        return CloudHosts(network: [network], compute: [compute], ovn: ovn)
     }
 
     /// Starts the agents, the networks' first: guests need their interfaces.

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import NetworkMessages
 
@@ -11,6 +12,7 @@ public actor OVNHost {
     private let dataPlane: OVNDataPlane
     private let interfaces: OVSInterfaceDriver
     private let metadata: MetadataPlane?
+    private let tunnels: TunnelPlane?
     private let logger: Logger
     private var tasks: [Task<Void, Never>] = []
 
@@ -32,6 +34,9 @@ public actor OVNHost {
             ? try MetadataPlane(
                 options: options, userspace: supervisor.userspace, local: supervisor.local, southbound: paths.southboundSocket,
                 source: source, logger: logger) : nil
+        tunnels = try options.overlayBridge.map { bridge in
+            try TunnelPlane(bridge: bridge, options: options, local: supervisor.local, logger: logger)
+        }
         drivers = NetworkDrivers(dataPlane: dataPlane, interfaces: interfaces)
     }
 
@@ -47,6 +52,7 @@ public actor OVNHost {
             Task { [dataPlane] in await dataPlane.run() },
         ]
         if let metadata { tasks.append(Task { await metadata.run() }) }
+        if let tunnels { tasks.append(Task { await tunnels.run() }) }
     }
 
     /// Ends our part. The daemons, and with them guests' networks, go on; metadata is away until the next start.
@@ -55,6 +61,16 @@ public actor OVNHost {
         for task in tasks { await task.value }
         tasks = []
         await supervisor.detach()
+    }
+
+    /// Removes what a host's networks left on this machine, whether or not their daemons still run: interfaces, namespaces,
+    /// bridges and daemons. The databases stay, so that the next start finds them. Nothing to do where no network ever was.
+    /// - Throws: an error that says, for people, what remains.
+    public static func remove(options: NetworkAgentOptions, logger: Logger) async throws {
+        guard FileManager.default.fileExists(atPath: OVNPaths(root: options.stateDirectory).database("conf")) else { return }
+        let host = try OVNHost(options: options, metadata: SilentMetadata(), logger: logger)
+        try await host.start()
+        try await host.tearDown()
     }
 
     /// Removes every interface and namespace of ours and ends the daemons. The databases stay.
@@ -68,4 +84,9 @@ public actor OVNHost {
         await supervisor.stop()
         guard result.failed.isEmpty else { throw HostError.notReady("the removal of ports \(result.failed.joined(separator: ", "))") }
     }
+}
+
+/// Answers nobody: for a host that is only taken down.
+private struct SilentMetadata: MetadataSource {
+    func respond(to request: MetadataRequest) async throws -> MetadataResponse { MetadataResponder.refusal(503) }
 }

@@ -6,6 +6,7 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
     case port(LogicalPort)
     case router(LogicalRouter)
     case securityGroup(LogicalSecurityGroup)
+    case addressGroup(LogicalAddressGroup)
 
     /// The entity's kind and id.
     public var key: TopologyKey {
@@ -14,6 +15,7 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
         case .port(let value): TopologyKey(kind: .port, id: value.id)
         case .router(let value): TopologyKey(kind: .router, id: value.id)
         case .securityGroup(let value): TopologyKey(kind: .securityGroup, id: value.id)
+        case .addressGroup(let value): TopologyKey(kind: .addressGroup, id: value.id)
         }
     }
 }
@@ -21,7 +23,7 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
 /// The identity of an entity.
 public struct TopologyKey: Codable, Sendable, Hashable {
     /// The kinds of entity.
-    public enum Kind: String, Codable, Sendable, CaseIterable { case network, port, router, securityGroup }
+    public enum Kind: String, Codable, Sendable, CaseIterable { case network, port, router, securityGroup, addressGroup }
     /// The kind.
     public var kind: Kind
     /// The API resource's UUID.
@@ -46,13 +48,16 @@ public struct LogicalNetwork: Codable, Sendable, Hashable {
     /// The port through which guests reach the metadata service, one a network, present wherever a guest of the
     /// network is; nil when no subnet serves DHCP.
     public var metadataPort: MetadataPort?
+    /// The GRE or VXLAN tunnels that carry it between hosts; nil for the engine's own.
+    public var tunnel: TunnelAttachment?
 
     /// A network.
     public init(
-        id: String, name: String, mtu: Int, physical: PhysicalAttachment?, subnets: [LogicalSubnet], metadataPort: MetadataPort?
+        id: String, name: String, mtu: Int, physical: PhysicalAttachment?, subnets: [LogicalSubnet],
+        metadataPort: MetadataPort?, tunnel: TunnelAttachment? = nil
     ) {
         (self.id, self.name, self.mtu, self.physical) = (id, name, mtu, physical)
-        (self.subnets, self.metadataPort) = (subnets, metadataPort)
+        (self.subnets, self.metadataPort, self.tunnel) = (subnets, metadataPort, tunnel)
     }
 }
 
@@ -81,11 +86,16 @@ public struct LogicalSubnet: Codable, Sendable, Hashable {
     public var nameservers: [String]
     /// Further routes to announce.
     public var hostRoutes: [Route]
+    /// How its guests get their addresses by DHCPv6 or without; nil for IPv4 and for ranges that are none of our business.
+    public var addressMode: IPv6AddressMode?
 
     /// A subnet.
-    public init(id: String, cidr: String, gateway: String?, dhcp: Bool, nameservers: [String], hostRoutes: [Route]) {
+    public init(
+        id: String, cidr: String, gateway: String?, dhcp: Bool, nameservers: [String], hostRoutes: [Route],
+        addressMode: IPv6AddressMode? = nil
+    ) {
         (self.id, self.cidr, self.gateway, self.dhcp) = (id, cidr, gateway, dhcp)
-        (self.nameservers, self.hostRoutes) = (nameservers, hostRoutes)
+        (self.nameservers, self.hostRoutes, self.addressMode) = (nameservers, hostRoutes, addressMode)
     }
 }
 
@@ -135,15 +145,17 @@ public struct LogicalPort: Codable, Sendable, Hashable {
     public var hostName: String?
     /// The host where it is bound, if it is.
     public var host: String?
+    /// The limits and marks on its traffic; nil for none.
+    public var qos: PortQoS?
 
     /// A port.
     public init(
         id: String, networkID: String, mac: String, fixedIPs: [FixedIP], adminUp: Bool, portSecurity: Bool,
-        allowedPairs: [AddressPair], securityGroupIDs: [String], hostName: String?, host: String?
+        allowedPairs: [AddressPair], securityGroupIDs: [String], hostName: String?, host: String?, qos: PortQoS? = nil
     ) {
         (self.id, self.networkID, self.mac, self.fixedIPs, self.adminUp) = (id, networkID, mac, fixedIPs, adminUp)
         (self.portSecurity, self.allowedPairs, self.securityGroupIDs) = (portSecurity, allowedPairs, securityGroupIDs)
-        (self.hostName, self.host) = (hostName, host)
+        (self.hostName, self.host, self.qos) = (hostName, host, qos)
     }
 }
 
@@ -185,14 +197,17 @@ public struct LogicalRouter: Codable, Sendable, Hashable {
     public var floatingIPs: [FloatingMapping]
     /// Its extra routes.
     public var routes: [Route]
+    /// The ports of external addresses that lead to guests.
+    public var forwardings: [PortForwardingMapping]
 
     /// A router.
     public init(
         id: String, name: String, adminUp: Bool, interfaces: [RouterInterface], gateway: RouterGateway?,
-        floatingIPs: [FloatingMapping], routes: [Route]
+        floatingIPs: [FloatingMapping], routes: [Route], forwardings: [PortForwardingMapping] = []
     ) {
         (self.id, self.name, self.adminUp, self.interfaces) = (id, name, adminUp, interfaces)
         (self.gateway, self.floatingIPs, self.routes) = (gateway, floatingIPs, routes)
+        self.forwardings = forwardings
     }
 }
 
@@ -206,10 +221,15 @@ public struct RouterInterface: Codable, Sendable, Hashable {
     public var mac: String
     /// Its addresses with prefix length: `10.0.0.1/24`.
     public var addresses: [String]
+    /// What it advertises to IPv6 guests; nil for nothing.
+    public var advertisement: RouterAdvertisement?
 
     /// An interface.
-    public init(portID: String, networkID: String, mac: String, addresses: [String]) {
+    public init(
+        portID: String, networkID: String, mac: String, addresses: [String], advertisement: RouterAdvertisement? = nil
+    ) {
         (self.portID, self.networkID, self.mac, self.addresses) = (portID, networkID, mac, addresses)
+        self.advertisement = advertisement
     }
 }
 
@@ -299,13 +319,16 @@ public struct LogicalRule: Codable, Sendable, Hashable {
     public var remoteCIDR: String?
     /// The group whose members the other side must be among.
     public var remoteGroupID: String?
+    /// The address group that the other side must be in.
+    public var remoteAddressGroupID: String?
 
     /// A rule.
     public init(
         id: String, direction: Direction, etherType: EtherType, ipProtocol: String?, portMin: Int?, portMax: Int?,
-        remoteCIDR: String?, remoteGroupID: String?
+        remoteCIDR: String?, remoteGroupID: String?, remoteAddressGroupID: String? = nil
     ) {
         (self.id, self.direction, self.etherType, self.ipProtocol) = (id, direction, etherType, ipProtocol)
         (self.portMin, self.portMax, self.remoteCIDR, self.remoteGroupID) = (portMin, portMax, remoteCIDR, remoteGroupID)
+        self.remoteAddressGroupID = remoteAddressGroupID
     }
 }

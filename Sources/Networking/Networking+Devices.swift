@@ -32,10 +32,16 @@ extension Networking {
         try operations.ports(devices: devices, in: reader)
     }
 
-    /// The device whose port has this address on this network; nil when none has.
+    /// The device whose port has this address on this network; nil when none has. A link-local address stands for the MAC
+    /// address that it is made from: no other may be sent from with port security.
     public func device(network id: String, address: String, in reader: any Reader) throws -> String? {
         guard let address = IPAddress(address) else { return nil }
-        let device = try PortRecords.device(network: id, address: address.description, in: reader)
+        let device =
+            if let mac = address.linkLocalMAC {
+                try PortRecords.device(network: id, mac: mac, in: reader)
+            } else {
+                try PortRecords.device(network: id, address: address.description, in: reader)
+            }
         return device.flatMap { $0.isEmpty ? nil : $0 }
     }
 

@@ -42,8 +42,19 @@ struct Down: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Stop the cloud; guests and their networks go on.")
 
     @OptionGroup var directory: DirectoryOptions
+    @OptionGroup var settings: SettingOptions
+
+    @Flag(name: .long, help: "Take the networks down too: guests' interfaces, namespaces, bridges and OVN's daemons.")
+    var networks = false
 
     func run() async throws {
+        try await stop()
+        guard networks else { return }
+        try await NetworkRemoval.run(directory: directory.directory, settings: settings.load())
+        print("networks removed")
+    }
+
+    private func stop() async throws {
         guard let state = RunState.read(directory.directory) else {
             return print("no cloud is running on \(directory.directory.path)")
         }

@@ -117,7 +117,7 @@ public enum CloudSettingKeys {
         disableUserAccountDaysInactive, enforcementModel, returnAllEndpoints, region, tenantNetworkType,
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
         cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
-    ] + TokenSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
+    ] + TokenSettingKeys.all + DataPlaneSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
         + ImageLimitSettingKeys.all + federation)
 }
 

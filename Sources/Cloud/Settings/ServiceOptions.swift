@@ -46,6 +46,7 @@ struct ServiceOptions {
         options.tenantNetworkType = settings[CloudSettingKeys.tenantNetworkType]
         options.physicalMTU = settings[CloudSettingKeys.physicalMTU]
         options.resyncInterval = settings[CloudSettingKeys.resyncInterval]
+        options.pathMTU = settings[DataPlaneSettingKeys.pathMTU]
         options.physicalNetworks = [PhysicalNetwork(label: Self.publicNetwork, vlans: 1...4094)]
         return options
     }

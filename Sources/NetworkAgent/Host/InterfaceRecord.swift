@@ -43,11 +43,21 @@ struct InterfaceRecord: Sendable, Hashable {
         replica["Interface"].values.compactMap(InterfaceRecord.init(row:))
     }
 
-    /// The guests' ports whose packets flow.
+    /// The guests' ports whose packets flow, also those that others have plugged.
     static func installed(in replica: OVSDBReplica) -> Set<String> {
         Set(replica["Interface"].values.compactMap { row in
-            guard let record = InterfaceRecord(row: row), record.kind == .guest, isInstalled(row) else { return nil }
-            return record.portID
+            let labels = row["external_ids"]?.stringMap ?? [:]
+            guard labels[kindLabel] != Kind.metadata.rawValue, isInstalled(row) else { return nil }
+            return labels[portLabel]
+        })
+    }
+
+    /// The networks of the guests on this host. Whoever plugs a guest by himself labels its interface with `iface-id` and
+    /// `altostack-network`.
+    static func guestNetworks(in replica: OVSDBReplica) -> Set<String> {
+        Set(replica["Interface"].values.compactMap { row in
+            let labels = row["external_ids"]?.stringMap ?? [:]
+            return labels[kindLabel] == Kind.metadata.rawValue || labels[portLabel] == nil ? nil : labels[networkLabel]
         })
     }
 

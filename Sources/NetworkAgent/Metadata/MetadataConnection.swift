@@ -84,7 +84,9 @@ final class MetadataConnection: ChannelInboundHandler {
         case .end:
             guard let head, let address = context.remoteAddress?.ipAddress else { return refuse(context, 400) }
             isAnswered = true
-            work = Self.answer(head, from: address, with: responder, on: context.channel)
+            // The socket takes both families: an IPv4 peer shows as a mapped address (RFC 4291, 2.5.5.2).
+            let peer = address.hasPrefix("::ffff:") ? String(address.dropFirst(7)) : address
+            work = Self.answer(head, from: peer, with: responder, on: context.channel)
         }
     }
 

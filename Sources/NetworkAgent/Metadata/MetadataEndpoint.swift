@@ -47,5 +47,6 @@ struct MetadataEndpoint: Sendable, Hashable {
     var shape: [String] {
         ["link set dev lo up", "address flush dev eth0", "link set dev eth0 address \(mac) up"]
             + (addresses + ["169.254.169.254/32"]).map { "address replace \($0) dev eth0" }
+            + ["address replace \(OVNProjection.metadataIPv6)/64 dev eth0 nodad"]
     }
 }

@@ -66,7 +66,7 @@ actor MetadataPlane {
         do {
             var isRight = true
             let records = try await records()
-            let networks = Set(records.filter { $0.kind == .guest }.map(\.networkID))
+            let networks = try await local.read(deadline: .now + Self.deadline) { InterfaceRecord.guestNetworks(in: $0) }
             let endpoints = try await southbound.read(deadline: .now + Self.deadline) { replica in
                 networks.compactMap { MetadataEndpoint.of($0, in: replica) }
             }

@@ -54,17 +54,19 @@ actor MetadataServer {
     /// The port on which it listens.
     var port: Int? { channel?.localAddress?.port }
 
+    /// A socket for IPv6 that takes IPv4 too.
     private static func listeningSocket(port: UInt16) throws -> NIOBSDSocket.Handle {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | UInt32(SOCK_CLOEXEC.rawValue)), 0)
+        let socket = Glibc.socket(AF_INET6, Int32(SOCK_STREAM.rawValue | UInt32(SOCK_CLOEXEC.rawValue)), 0)
         guard socket >= 0 else { throw HostError.last("socket") }
-        var yes: Int32 = 1
+        var (yes, no): (Int32, Int32) = (1, 0)
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
+        setsockopt(socket, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &no, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = port.bigEndian
         let result = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
             }
         }
         guard result == 0, listen(socket, 128) == 0 else {

@@ -30,7 +30,7 @@ struct LocalConfiguration: Sendable {
             "ovn-bridge-datapath-type": datapathType,
             "ovn-monitor-all": "true",
         ]
-        settings["ovn-bridge-mappings"] = options.physicalNetworks.sorted { $0.key < $1.key }
+        settings["ovn-bridge-mappings"] = options.bridgeMappings.sorted { $0.key < $1.key }
             .map { "\($0.key):\($0.value)" }.joined(separator: ",")
         return settings
     }
@@ -53,10 +53,10 @@ struct LocalConfiguration: Sendable {
     }
 
     private func columns(of bridge: String) -> OVSDBRow {
-        let isInner = bridge == options.integrationBridge
+        let isInner = bridge == options.integrationBridge || bridge == options.overlayBridge
         return [
             "name": .string(bridge), "datapath_type": .string(datapathType),
-            // Only OVN's flows forward on the inner bridge; the outer ones are plain switches.
+            // Only OVN's flows and ours forward on the inner bridges; the outer ones are plain switches.
             "fail_mode": .string(isInner ? "secure" : "standalone"),
         ]
     }

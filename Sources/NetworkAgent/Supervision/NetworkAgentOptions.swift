@@ -19,12 +19,16 @@ public struct NetworkAgentOptions: Sendable, Hashable {
     public var bridgeAddresses: [String: String]
     /// The address at which other hosts reach this one for tunnels.
     public var tunnelAddress = "127.0.0.1"
+    /// `ADDRESS:PORT` at which other hosts' ovn-controllers reach the southbound database, without encryption; nil for none.
+    public var southboundListen: String?
     /// Whether guests on this host are answered at 169.254.169.254.
     public var servesMetadata = true
     /// Which packet forwarder to use.
     public var datapath = Datapath.automatic
     /// The bridge on which guests' interfaces are; a bridge's name has at most 15 characters.
     public var integrationBridge = "br-int"
+    /// The bridge at which GRE and VXLAN networks leave the host; nil if this host has none.
+    public var overlayBridge: String? = "br-tun"
     /// The domain announced by DHCP; nil for none.
     public var dnsDomain: String? = "openstacklocal"
     /// The named network namespace in which everything happens, so that one machine can stand in for several hosts; nil
@@ -44,7 +48,28 @@ public struct NetworkAgentOptions: Sendable, Hashable {
     var namespace: NetworkNamespace { networkNamespace.map(NetworkNamespace.named) ?? .current }
 
     /// All bridges that must be there, sorted.
-    var bridges: [String] { Set(physicalNetworks.values).union(bridgeAddresses.keys).union([integrationBridge]).sorted() }
+    var bridges: [String] {
+        Set(physicalNetworks.values).union(bridgeAddresses.keys).union([integrationBridge])
+            .union(overlayBridge.map { [$0] } ?? []).sorted()
+    }
+
+    /// The bridge of each network label that OVN may ask for.
+    var bridgeMappings: [String: String] {
+        physicalNetworks.merging(overlayBridge.map { [TunnelBridge.label: $0] } ?? [:]) { $1 }
+    }
+
+    /// Where the southbound database listens beside its Unix socket, in ovsdb-server's words; nil for nowhere.
+    var southboundRemote: String? {
+        get throws(TopologyError) {
+            guard let text = southboundListen else { return nil }
+            guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
+                throw .invalid(what: "network.southbound_listen", value: text)
+            }
+            let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
+            let address = try NetworkAddress(String(host), what: "network.southbound_listen")
+            return "ptcp:\(port):\(address.isIPv6 ? "[\(address)]" : address.description)"
+        }
+    }
 
     /// - Throws: `HostError.badOption`.
     func validate() throws(HostError) {
@@ -60,6 +85,7 @@ public struct NetworkAgentOptions: Sendable, Hashable {
         do {
             for address in bridgeAddresses.values { _ = try NetworkPrefix(address, what: "A bridge's address") }
             _ = try NetworkAddress(tunnelAddress, what: "A tunnel's address")
+            _ = try southboundRemote
         } catch {
             throw .badOption("\(error)")
         }

@@ -111,6 +111,14 @@ actor OVNSupervisor {
             .run(limit: .seconds(300))
     }
 
+    /// Lets other hosts in, also where the server was adopted or started again: adding a remote twice is harmless.
+    private func openSouthbound() async throws {
+        guard let remote = try? options.southboundRemote, let server = daemons.servers.last, let process = server.process else {
+            return
+        }
+        try await UnixControl.call(server.controlPath(of: process), "ovsdb-server/add-remote", [remote])
+    }
+
     private func configure(deadline: ContinuousClock.Instant) async throws {
         let configuration = LocalConfiguration(options: options, paths: paths, userspace: userspace)
         let operations = try await local.read(deadline: deadline) { configuration.operations(in: $0) }
@@ -138,7 +146,7 @@ actor OVNSupervisor {
         let child = try await command.startDetached(in: options.namespace, output: daemon.log + ".out")
         children.insert(child)
         known[daemon.name] = child
-        if daemon.name == OVNDaemons.switchName { isHostSideDue = true }
+        if daemon.name == OVNDaemons.switchName || daemon == daemons.servers.last { isHostSideDue = true }
         try await awaitProcess(of: daemon, child)
     }
 
@@ -214,13 +222,14 @@ actor OVNSupervisor {
 
     // MARK: - The host's side
 
-    /// Puts in place what the kernel forgets when the switch dies: the addresses of the bridges' own devices, and the rules
-    /// that keep guests away from the host.
+    /// Puts in place what the kernel forgets when the switch dies: the addresses of the bridges' own devices, the rules that
+    /// keep guests away from the host, and the southbound database's door for other hosts.
     private func putHostSide() async throws {
         if userspace { try await GuestIsolation(namespace: options.namespace).enforce() }
         for (bridge, address) in options.bridgeAddresses.sorted(by: { $0.key < $1.key }) {
             try await links.addressBridge(bridge, address, userspace: userspace)
         }
+        try await openSouthbound()
         isHostSideDue = false
     }
 }

@@ -118,7 +118,9 @@ struct OVNDiffer {
 
     private mutating func compare(_ row: OVNRow) throws(TopologyError) {
         var columns = row.columns
-        if row.table == .logicalSwitchPort { columns["dhcpv4_options"] = dhcp(of: row) }
+        if row.table == .logicalSwitchPort {
+            for (column, label) in OVNRowKey.dhcpLabels { columns[column] = dhcp(of: row, label) }
+        }
         guard let address = existing[row.key] else {
             insertPositions[row.key] = inserts.count
             inserts.append((row.key, row.table, columns.filter { !isDefault($0.value, row.table, $0.key) }))
@@ -133,13 +135,13 @@ struct OVNDiffer {
     }
 
     /// The DHCP options that a port wants, where they exist: a subnet without DHCP has none.
-    private func dhcp(of row: OVNRow) -> OVSDBValue {
-        guard let key = dhcpKey(row.columns), let atom = atom(of: key, table: .dhcpOptions) else { return .none }
+    private func dhcp(of row: OVNRow, _ label: String) -> OVSDBValue {
+        guard let key = dhcpKey(row.columns, label), let atom = atom(of: key, table: .dhcpOptions) else { return .none }
         return .set([atom])
     }
 
-    private func dhcpKey(_ row: OVSDBRow) -> OVNRowKey? {
-        guard let text = row["external_ids"]?.stringMap[OVNRowKey.dhcpLabel] else { return nil }
+    private func dhcpKey(_ row: OVSDBRow, _ label: String) -> OVNRowKey? {
+        guard let text = row["external_ids"]?.stringMap[label] else { return nil }
         let parts = text.split(separator: "#", maxSplits: 1).map(String.init)
         return parts.count == 2 ? OVNRowKey(owner: parts[0], name: parts[1]) : nil
     }
@@ -152,10 +154,11 @@ struct OVNDiffer {
         let table = OVNTable.logicalSwitchPort.rawValue
         for (uuid, row) in replica[table] {
             let address = OVSDBRowAddress(table: table, uuid: uuid)
-            guard let key = dhcpKey(row), fresh.contains(key), let name = named[key], !compared.contains(address),
-                !doomed.contains(address)
-            else { continue }
-            updates[address] = ["dhcpv4_options": .set([.namedUUID(name)])]
+            guard !compared.contains(address), !doomed.contains(address) else { continue }
+            for (column, label) in OVNRowKey.dhcpLabels {
+                guard let key = dhcpKey(row, label), fresh.contains(key), let name = named[key] else { continue }
+                updates[address, default: [:]][column] = .set([.namedUUID(name)])
+            }
         }
     }
 
@@ -222,7 +225,7 @@ struct OVNDiffer {
         var operations: [OVSDBOperation] = []
         for address in doomed.sorted() {
             guard let table = OVNTable(rawValue: address.table) else { continue }
-            if table.parent == nil {
+            if table.isRoot {
                 operations.append(.delete(table: address.table, where: [.uuid(address.uuid)]))
             } else if let holder = holder(of: address, table) {
                 removals[holder, default: []].insert(.uuid(address.uuid))

@@ -12,13 +12,19 @@ extension OVNProjection {
         ]
         if let physical = network.physical {
             rows.append(localnetRow(physical, of: network, in: key))
+        } else if let tunnel = network.tunnel {
+            let bridge = PhysicalAttachment(label: TunnelBridge.label, vlan: tunnel.tag)
+            rows.append(localnetRow(bridge, of: network, in: key, labels: [OVNRowKey.tunnelLabel: TunnelBridge.text(tunnel)]))
         }
         if let port = network.metadataPort {
             rows.append(try metadataRow(port, of: network, in: key))
         }
         for subnet in network.subnets where subnet.dhcp {
             let prefix = try NetworkPrefix(subnet.cidr, what: "A subnet's range")
-            guard !prefix.isIPv6 else { continue }
+            guard !prefix.isIPv6 else {
+                if let row = try dhcp6Row(of: subnet, prefix, in: network) { rows.append(row) }
+                continue
+            }
             rows.append(OVNRow(
                 .dhcpOptions, OVNRowKey(owner, "dhcp4/\(subnet.id)"), id: subnet.id,
                 columns: [
@@ -28,11 +34,13 @@ extension OVNProjection {
         return rows
     }
 
-    private func localnetRow(_ physical: PhysicalAttachment, of network: LogicalNetwork, in parent: OVNRowKey) -> OVNRow {
+    private func localnetRow(
+        _ physical: PhysicalAttachment, of network: LogicalNetwork, in parent: OVNRowKey, labels: [String: String] = [:]
+    ) -> OVNRow {
         // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
         let tag = physical.vlan.map(OVSDBValue.integer) ?? .none
         return OVNRow(
-            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent,
+            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent, labels: labels,
             columns: [
                 "name": .string("localnet-\(network.id)"), "type": .string("localnet"), "addresses": .string("unknown"),
                 "options": .strings(["network_name": physical.label]), "tag": tag, "tag_request": tag,
@@ -45,7 +53,7 @@ extension OVNProjection {
         let mac = try MACAddress(port.mac)
         var addresses: [NetworkPrefix] = []
         for address in port.addresses { addresses.append(try NetworkPrefix(address, what: "A metadata port's address")) }
-        let line = ([mac.description] + addresses.map(\.address.description)).joined(separator: " ")
+        let line = ([mac.description] + addresses.map(\.address.description) + [Self.metadataIPv6]).joined(separator: " ")
         return OVNRow(
             .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "metadata"), id: port.id, parent: parent,
             labels: [
@@ -53,6 +61,28 @@ extension OVNProjection {
                 OVNRowKey.cidrsLabel: addresses.map(\.description).joined(separator: " "),
             ],
             columns: ["name": .string(port.id), "type": .string("localport"), "addresses": .string(line)])
+    }
+
+    /// The address at which guests reach metadata by IPv6, on every network.
+    static let metadataIPv6 = "fe80::a9fe:a9fe"
+
+    /// DHCPv6 options in OVN's words; nil for a subnet whose guests do without.
+    private func dhcp6Row(
+        of subnet: LogicalSubnet, _ prefix: NetworkPrefix, in network: LogicalNetwork
+    ) throws(TopologyError) -> OVNRow? {
+        guard let mode = subnet.addressMode, mode != .slaac else { return nil }
+        var options = ["server_id": try MACAddress(network.metadataPort?.mac ?? "fa:16:3e:00:00:00").description]
+        if mode == .stateless { options["dhcpv6_stateless"] = "true" }
+        if let domain = self.options.dnsDomain.flatMap(Self.quotedName) { options["domain_search"] = domain }
+        var nameservers: [String] = []
+        for text in subnet.nameservers {
+            let address = try NetworkAddress(text, what: "A name server")
+            if address.isIPv6 { nameservers.append(address.description) }
+        }
+        if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
+        return OVNRow(
+            .dhcpOptions, Self.dhcpKey(network.id, subnet.id, "dhcp6"), id: subnet.id,
+            columns: ["cidr": .string(prefix.cidr), "options": .strings(options)])
     }
 
     /// DHCPv4 options in OVN's words (ovn-nb(5), DHCP_Options). The metadata port is the server, because its address is

@@ -8,8 +8,10 @@ extension OVNProjection {
         for fixed in port.fixedIPs { own.append(try NetworkAddress(fixed.address, what: "A port's address")) }
         let pairs = try allowedPairs(of: port)
         var labels = [OVNRowKey.networkLabel: port.networkID]
-        labels[OVNRowKey.dhcpLabel] = zip(port.fixedIPs, own).first { !$0.1.isIPv6 }
-            .map { Self.dhcpKey(port.networkID, $0.0.subnetID).text }
+        for (family, label) in [("dhcp4", "altostack:dhcp4"), ("dhcp6", "altostack:dhcp6")] {
+            labels[label] = zip(port.fixedIPs, own).first { $0.1.isIPv6 == (family == "dhcp6") }
+                .map { Self.dhcpKey(port.networkID, $0.0.subnetID, family).text }
+        }
         var options: [String: String] = [:]
         options["requested-chassis"] = port.host
         options["hostname"] = port.hostName.flatMap(Self.quotedName)

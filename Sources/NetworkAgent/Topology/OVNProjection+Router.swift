@@ -18,6 +18,7 @@ extension OVNProjection {
         for route in router.routes { rows.append(try row(of: route, of: router.id, in: key)) }
         if let gateway = router.gateway { rows += try self.rows(of: gateway, in: key, router: router) }
         for floating in router.floatingIPs { rows.append(try row(of: floating, in: key)) }
+        for forwarding in router.forwardings { rows.append(try row(of: forwarding, in: key)) }
         return rows
     }
 
@@ -41,6 +42,7 @@ extension OVNProjection {
                 columns: [
                     "name": .string(name), "mac": .string(try MACAddress(interface.mac).description),
                     "networks": .strings(networks), "options": .strings([String: String]()),
+                    "ipv6_ra_configs": .strings(try advertisement(interface.advertisement)),
                 ]),
             OVNRow(
                 .logicalSwitchPort, OVNRowKey(owner: router.owner, name: "attachment/\(interface.portID)/\(interface.networkID)"),

@@ -30,14 +30,15 @@ struct OVNProjection: Sendable {
     func rows(of entity: TopologyEntity) throws(TopologyError) -> [OVNRow] {
         switch entity {
         case .network(let network): try rows(of: network)
-        case .port(let port): [try row(of: port)]
+        case .port(let port): [try row(of: port)] + (try serviceRows(of: port))
         case .router(let router): try rows(of: router)
         case .securityGroup(let group): try rows(of: group)
+        case .addressGroup(let group): try rows(of: group)
         }
     }
 
     /// The rows that are always there: what no rule admits is dropped, but a guest always reaches its metadata. (DHCP and
-    /// neighbour discovery pass by OVN's own flows.)
+    /// neighbour discovery pass by OVN's own flows.) Nobody plays DHCP server or router, whatever the rules admit.
     var baseRows: [OVNRow] {
         let group = Self.dropGroupName
         return [
@@ -47,15 +48,26 @@ struct OVNProjection: Sendable {
             baseACL(
                 "metadata", "from-lport", 1003, "inport == @\(group) && ip4.dst == 169.254.169.254 && tcp.dst == 80",
                 "allow-related"),
+            baseACL(
+                "metadata6", "from-lport", 1003, "inport == @\(group) && ip6.dst == fe80::a9fe:a9fe && tcp.dst == 80",
+                "allow-related"),
+            baseACL(
+                "server/dhcp4", "from-lport", 1004, "inport == @\(group) && ip4 && udp.src == 67 && udp.dst == 68", "drop"),
+            baseACL(
+                "server/dhcp6", "from-lport", 1004, "inport == @\(group) && ip6 && udp.src == 547 && udp.dst == 546", "drop"),
+            // Among the other rules OVN lets router advertisements through before it looks at any.
+            baseACL("server/router", "from-lport", 1004, "inport == @\(group) && nd_ra", "drop", afterLoadBalancing: true),
         ]
     }
 
-    private func baseACL(_ name: String, _ direction: String, _ priority: Int, _ match: String, _ action: String) -> OVNRow {
+    private func baseACL(
+        _ name: String, _ direction: String, _ priority: Int, _ match: String, _ action: String, afterLoadBalancing: Bool = false
+    ) -> OVNRow {
         OVNRow(
             .acl, OVNRowKey(owner: Self.base, name: name), id: name, parent: Self.dropGroup,
             columns: [
                 "direction": .string(direction), "priority": .integer(priority), "match": .string(match),
-                "action": .string(action),
+                "action": .string(action), "options": .strings(afterLoadBalancing ? ["apply-after-lb": "true"] : [:]),
             ])
     }
 
@@ -64,8 +76,9 @@ struct OVNProjection: Sendable {
     static func switchKey(_ networkID: String) -> OVNRowKey {
         OVNRowKey(TopologyKey(kind: .network, id: networkID), "switch")
     }
-    static func dhcpKey(_ networkID: String, _ subnetID: String) -> OVNRowKey {
-        OVNRowKey(TopologyKey(kind: .network, id: networkID), "dhcp4/\(subnetID)")
+    /// The DHCP options of a subnet for a family, `dhcp4` or `dhcp6`.
+    static func dhcpKey(_ networkID: String, _ subnetID: String, _ family: String) -> OVNRowKey {
+        OVNRowKey(TopologyKey(kind: .network, id: networkID), "\(family)/\(subnetID)")
     }
     static func groupKey(_ groupID: String) -> OVNRowKey {
         OVNRowKey(TopologyKey(kind: .securityGroup, id: groupID), "group")

@@ -13,37 +13,56 @@ enum OVNTable: String, Sendable, CaseIterable {
     case nat = "NAT"
     case portGroup = "Port_Group"
     case acl = "ACL"
+    case addressSet = "Address_Set"
+    case dns = "DNS"
+    case loadBalancer = "Load_Balancer"
+    case qos = "QoS"
 
     /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
     var parent: (table: OVNTable, column: String)? {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup: nil
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet: nil
         case .logicalSwitchPort: (.logicalSwitch, "ports")
         case .logicalRouterPort: (.logicalRouter, "ports")
         case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
         case .staticRoute: (.logicalRouter, "static_routes")
         case .nat: (.logicalRouter, "nat")
         case .acl: (.portGroup, "acls")
+        case .dns: (.logicalSwitch, "dns_records")
+        case .loadBalancer: (.logicalRouter, "load_balancer")
+        case .qos: (.logicalSwitch, "qos_rules")
+        }
+    }
+
+    /// Whether a row stays until it is deleted, even if no other row names it. (Others go with the last that does.)
+    var isRoot: Bool {
+        switch self {
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet, .dns, .loadBalancer: true
+        case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos: false
         }
     }
 
     /// The columns we write or read.
     var columns: [String] {
         switch self {
-        case .logicalSwitch: ["name", "ports", "other_config", "external_ids"]
+        case .logicalSwitch: ["name", "ports", "dns_records", "qos_rules", "other_config", "external_ids"]
         case .logicalSwitchPort:
             [
                 "name", "type", "options", "addresses", "port_security", "enabled", "tag", "tag_request", "dhcpv4_options",
-                "external_ids",
+                "dhcpv6_options", "external_ids",
             ]
         case .dhcpOptions: ["cidr", "options", "external_ids"]
-        case .logicalRouter: ["name", "enabled", "options", "ports", "static_routes", "nat", "external_ids"]
-        case .logicalRouterPort: ["name", "mac", "networks", "options", "gateway_chassis", "external_ids"]
+        case .logicalRouter: ["name", "enabled", "options", "ports", "static_routes", "nat", "load_balancer", "external_ids"]
+        case .logicalRouterPort: ["name", "mac", "networks", "options", "ipv6_ra_configs", "gateway_chassis", "external_ids"]
         case .gatewayChassis: ["name", "chassis_name", "priority", "external_ids"]
         case .staticRoute: ["ip_prefix", "nexthop", "output_port", "external_ids"]
         case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_ids"]
         case .portGroup: ["name", "ports", "acls", "external_ids"]
-        case .acl: ["direction", "priority", "match", "action", "external_ids"]
+        case .acl: ["direction", "priority", "match", "action", "options", "external_ids"]
+        case .addressSet: ["name", "addresses", "external_ids"]
+        case .dns: ["records", "external_ids"]
+        case .loadBalancer: ["name", "vips", "protocol", "options", "external_ids"]
+        case .qos: ["direction", "priority", "match", "action", "bandwidth", "external_ids"]
         }
     }
 
@@ -65,12 +84,14 @@ struct OVNRowKey: Sendable, Hashable, Comparable {
     static let idLabel = "altostack:id"
     /// The label of the row in which it must stand.
     static let parentLabel = "altostack:parent"
-    /// The label of the DHCP options that a port wants, whether they exist or not.
-    static let dhcpLabel = "altostack:dhcp4"
+    /// The labels of the DHCP options that a port wants, whether they exist or not, by the column that names them.
+    static let dhcpLabels = ["dhcpv4_options": "altostack:dhcp4", "dhcpv6_options": "altostack:dhcp6"]
     /// The label of the network of a port.
     static let networkLabel = "altostack:network"
     /// The label of a metadata port's addresses with prefix lengths, separated by spaces.
     static let cidrsLabel = "altostack:cidrs"
+    /// The label of a network that leaves the host in tunnels of our own: their kind and key, `vxlan/77`.
+    static let tunnelLabel = "altostack:tunnel"
     /// The label of the API resource's name.
     static let nameLabel = "altostack:name"
 

@@ -6,6 +6,8 @@ struct NetworkTopology: Sendable {
     var subnets: [Subnet]
     /// The port through which guests reach the metadata service.
     var metadataPort: Port?
+    /// The tag of a GRE or VXLAN network on the hosts' tunnel bridges.
+    var tunnelTag: Int?
 }
 
 /// A router with everything its entity in the topology is made of.
@@ -14,6 +16,8 @@ struct RouterTopology: Sendable {
     struct Attachment: Sendable {
         var port: Port
         var subnets: [Subnet]
+        /// The largest packet of the port's network, in bytes.
+        var mtu = 1500
     }
 
     /// A floating IP with what is known of the port behind it.
@@ -37,7 +41,18 @@ enum TopologyProjection {
         let network = topology.network
         return .network(LogicalNetwork(
             id: network.id, name: network.name, mtu: network.mtu, physical: physical(network.segment),
-            subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) }))
+            subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) },
+            tunnel: tunnel(network.segment, topology.tunnelTag)))
+    }
+
+    /// Where a network leaves the host in tunnels of its own; nil for Geneve, which is the engine's own business.
+    private static func tunnel(_ segment: Segment, _ tag: Int?) -> TunnelAttachment? {
+        guard let key = segment.id, let tag else { return nil }
+        switch segment.type {
+        case .gre: return TunnelAttachment(kind: .gre, key: key, tag: tag)
+        case .vxlan: return TunnelAttachment(kind: .vxlan, key: key, tag: tag)
+        case .local, .flat, .vlan, .geneve: return nil
+        }
     }
 
     private static func physical(_ segment: Segment) -> PhysicalAttachment? {
@@ -47,7 +62,22 @@ enum TopologyProjection {
     private static func subnet(_ subnet: Subnet) -> LogicalSubnet {
         LogicalSubnet(
             id: subnet.id, cidr: subnet.cidr.description, gateway: subnet.gateway?.description, dhcp: subnet.isDHCPEnabled,
-            nameservers: subnet.nameservers, hostRoutes: subnet.hostRoutes)
+            nameservers: subnet.nameservers, hostRoutes: subnet.hostRoutes, addressMode: subnet.addressMode.map(mode))
+    }
+
+    private static func mode(_ mode: IPv6Mode) -> IPv6AddressMode {
+        switch mode {
+        case .slaac: .slaac
+        case .stateful: .stateful
+        case .stateless: .stateless
+        }
+    }
+
+    /// What a router tells the guests of an interface; nil where no subnet asks a router of ours to.
+    private static func advertisement(_ attachment: RouterTopology.Attachment) -> RouterAdvertisement? {
+        let subnets = attachment.subnets.filter { $0.raMode != nil }
+        guard let first = subnets.first?.raMode else { return nil }
+        return RouterAdvertisement(mode: mode(first), mtu: attachment.mtu, nameservers: subnets.flatMap(\.nameservers))
     }
 
     private static func metadata(_ port: Port, _ subnets: [Subnet]) -> MetadataPort {
@@ -80,15 +110,18 @@ enum TopologyProjection {
     private static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
         RouterInterface(
             portID: attachment.port.id, networkID: attachment.port.networkID, mac: attachment.port.mac,
-            addresses: addresses(attachment.port, attachment.subnets))
+            addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment))
     }
 
     private static func gateway(_ topology: RouterTopology) -> RouterGateway? {
         guard let gateway = topology.gateway else { return nil }
         let families = Set(gateway.subnets.map(\.cidr.version))
         let nexthops = topology.gatewayNetworkSubnets.filter { families.contains($0.cidr.version) }.compactMap(\.gateway)
+        // Out there it is a guest among others: what is advertised is the outside's business.
+        var outside = interface(gateway)
+        outside.advertisement = nil
         return RouterGateway(
-            interface: interface(gateway), nexthops: nexthops.map(\.description), snat: snat(topology, gateway))
+            interface: outside, nexthops: nexthops.map(\.description), snat: snat(topology, gateway))
     }
 
     private static func snat(_ topology: RouterTopology, _ gateway: RouterTopology.Attachment) -> SourceNAT? {

@@ -61,6 +61,7 @@ extension Operations {
         network.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
         let policy = try draft.qosPolicyID ?? QoSPolicyRecords.standard(of: network.projectID, in: transaction)
         try setQoSPolicy(policy, of: .network, network.id, by: caller, in: transaction)
+        try assignTunnelTag(to: network, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: network.id, in: transaction) }
         try mark(.network, network.id, in: transaction)
         return network
@@ -112,8 +113,18 @@ extension Operations {
         for segment in try SegmentRecords.all(networks: [network.id], in: transaction)[network.id] ?? [] {
             try TagRecords.removeAll(from: segment.id, in: transaction)
         }
+        try TunnelTagRecords.release(from: network.id, in: transaction)
         try NetworkRecords.delete(network.id, in: transaction)
         try mark(.network, network.id, in: transaction)
+    }
+
+    /// GRE and VXLAN networks need a tag on the hosts' tunnel bridges.
+    private func assignTunnelTag(to network: Network, in transaction: any Transaction) throws {
+        guard network.segment.type == .gre || network.segment.type == .vxlan,
+            try TunnelTagRecords.assign(to: network.id, in: transaction) == nil
+        else { return }
+        throw NetworkingError(
+            .unavailable, "NoNetworkAvailable", "There are \(TunnelTagRecords.range.count) GRE and VXLAN networks already.")
     }
 
     func checkZones(_ hints: [String]) throws(NetworkingError) {

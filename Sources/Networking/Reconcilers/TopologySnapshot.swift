@@ -40,9 +40,10 @@ struct TopologySnapshot: Sendable {
         let ids = networks.map(\.id)
         let subnets = try SubnetRecords.all(networks: ids, in: reader)
         let metadata = try PortRecords.automatic(networks: ids, in: reader)
+        let tags = networks.contains { $0.segment.type == .gre || $0.segment.type == .vxlan } ? try TunnelTagRecords.all(in: reader) : [:]
         return networks.map {
-            TopologyProjection.entity(
-                NetworkTopology(network: $0, subnets: subnets[$0.id] ?? [], metadataPort: metadata[$0.id]))
+            TopologyProjection.entity(NetworkTopology(
+                network: $0, subnets: subnets[$0.id] ?? [], metadataPort: metadata[$0.id], tunnelTag: tags[$0.id]))
         }
     }
 
@@ -59,9 +60,11 @@ struct TopologySnapshot: Sendable {
         let subnets = try SubnetRecords.find(Set(ports.values.joined().flatMap(\.fixedIPs).map(\.subnetID)), in: reader)
         let floating = try FloatingIPRecords.all(routers: routers.map(\.id), in: reader)
         let externalPorts = try PortRecords.find(floating.values.joined().map(\.externalPortID), in: reader)
+        let attached = try NetworkRecords.find(Set(ports.values.joined().map(\.networkID)), in: reader)
         return routers.map { router in
             func attachment(_ port: Port) -> RouterTopology.Attachment {
-                RouterTopology.Attachment(port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] })
+                RouterTopology.Attachment(
+                    port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] }, mtu: attached[port.networkID]?.mtu ?? 1500)
             }
             let own = ports[router.id] ?? []
             let gateway = Operations.inOrder(own, of: router).first

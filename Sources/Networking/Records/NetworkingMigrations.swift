@@ -11,6 +11,7 @@ enum NetworkingMigrations {
         Migration(6, "port attributes, quality of service and trunks", portServices),
         Migration(7, "gateways, port forwarding, flavors, metering and firewalls", routerServices),
         Migration(8, "address groups, default rules and packet logs", groupServices),
+        Migration(9, "tags of tunnelled networks", dataPlane),
     ])
 
     private static let networks: [SQL] = [

@@ -239,6 +239,15 @@ enum PortRecords {
             """)
     }
 
+    /// The device of the port that has a MAC address on a network; nil when none has.
+    static func device(network: String, mac: String, in reader: any Reader) throws -> String? {
+        try reader.scalar(
+            """
+            SELECT device_id FROM ports
+            WHERE network_id = \(network) AND mac_address = \(mac) AND device_owner NOT LIKE 'network:%'
+            """)
+    }
+
     /// Adds the addresses and groups, a constant number of queries for however many ports.
     private static func complete(_ ports: [Port], in reader: any Reader) throws -> [Port] {
         guard !ports.isEmpty else { return [] }

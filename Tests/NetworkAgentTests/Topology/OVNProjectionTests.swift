@@ -37,7 +37,7 @@ import Testing
         #expect(rows["switch"]?.columns["other_config"]?.stringMap == ["mtu": "1442"])
         let metadata = rows["metadata"]?.columns
         #expect(metadata?["type"] == .string("localport"))
-        #expect(metadata?["addresses"] == .string("fa:16:3e:00:01:02 10.0.0.2"))
+        #expect(metadata?["addresses"] == .string("fa:16:3e:00:01:02 10.0.0.2 fe80::a9fe:a9fe"))
         #expect(metadata?["external_ids"]?.stringMap["altostack:cidrs"] == "10.0.0.2/24")
         #expect(rows["dhcp4/\(SampleTopology.id(11))"]?.columns["options"]?.stringMap == [
             "server_id": "10.0.0.2", "server_mac": "fa:16:3e:00:01:02", "lease_time": "86400", "mtu": "1442",

@@ -1,0 +1,45 @@
+import CloudSettings
+import NetworkAgent
+import Networking
+
+/// The settings of how this host carries packets.
+enum DataPlaneSettingKeys {
+    static let namespace = SettingKey<String?>(
+        "network.namespace", default: nil,
+        "The named network namespace that holds the host's switch, so that one machine can stand in for several hosts; "
+            + "nothing for the program's own.")
+    static let tunnelAddress = SettingKey(
+        "network.tunnel_address", default: "127.0.0.1",
+        "The address at which other hosts reach this one for tunnels; with a prefix length where network.tunnel_bridge is set.")
+    static let tunnelBridge = SettingKey<String?>(
+        "network.tunnel_bridge", default: nil,
+        "The bridge that takes the tunnels' address and is made if it is not there. A userspace data path reaches other hosts "
+            + "only through such a bridge, to which the operator adds the host's interface.")
+    static let southboundListen = SettingKey<String?>(
+        "network.southbound_listen", default: nil,
+        "ADDRESS:PORT at which the ovn-controllers of other hosts reach the southbound database, without encryption: only "
+            + "on a network of the hosts' own. Nothing for none.")
+    static let pathMTU = SettingKey(
+        "network.path_mtu", default: 0, in: 0...65535,
+        "The largest packet below the tunnels, in bytes; 0 for that of the physical networks.")
+    static let simulatedGuests = SettingKey(
+        "simulation.guests", default: false,
+        "Whether guests exist in memory only while networks are real: for looking at packets without a hypervisor.")
+
+    static let all: [any SettingDeclaration] = [
+        namespace,
+        tunnelAddress,
+        tunnelBridge,
+        southboundListen,
+        pathMTU,
+        simulatedGuests,
+    ]
+
+    static func apply(_ settings: Settings, to options: inout NetworkAgentOptions) {
+        options.networkNamespace = settings[namespace]
+        options.southboundListen = settings[southboundListen]
+        let address = settings[tunnelAddress]
+        options.tunnelAddress = address.split(separator: "/").first.map(String.init) ?? address
+        if let bridge = settings[tunnelBridge] { options.bridgeAddresses[bridge] = address }
+    }
+}

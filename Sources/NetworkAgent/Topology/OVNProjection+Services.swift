@@ -1,0 +1,86 @@
+import NetworkMessages
+
+// What stands beside a port's or a router's own rows: names, limits, forwarded ports, advertisements.
+extension OVNProjection {
+    /// The rows of a port's services.
+    func serviceRows(of port: LogicalPort) throws(TopologyError) -> [OVNRow] {
+        [try dnsRow(of: port)].compactMap(\.self) + qosRows(of: port)
+    }
+
+    /// The name of a port, which OVN answers for within the network; nil for a port without a name or address.
+    private func dnsRow(of port: LogicalPort) throws(TopologyError) -> OVNRow? {
+        guard let name = port.hostName?.lowercased(), Self.quotedName(name) != nil, !port.fixedIPs.isEmpty else { return nil }
+        var addresses: [String] = []
+        for fixed in port.fixedIPs { addresses.append(try NetworkAddress(fixed.address, what: "A port's address").description) }
+        let names = [name] + (options.dnsDomain.map { ["\(name).\($0)"] } ?? [])
+        let records = Dictionary(names.map { ($0, addresses.joined(separator: " ")) }) { first, _ in first }
+        return OVNRow(
+            .dns, OVNRowKey(TopologyEntity.port(port).key, "dns"), id: port.id, parent: Self.switchKey(port.networkID),
+            columns: ["records": .strings(records)])
+    }
+
+    /// The limits and marks of a port. OVN's marking and limiting are tables of their own, so each is a row.
+    private func qosRows(of port: LogicalPort) -> [OVNRow] {
+        guard let qos = port.qos else { return [] }
+        func row(_ name: String, _ direction: String, _ columns: OVSDBRow) -> OVNRow {
+            let side = direction == "from-lport" ? "inport" : "outport"
+            var all: OVSDBRow = [
+                "direction": .string(direction), "priority": .integer(2002), "match": .string("\(side) == \"\(port.id)\""),
+                "action": .map([:]), "bandwidth": .map([:]),
+            ]
+            all.merge(columns) { $1 }
+            return OVNRow(
+                .qos, OVNRowKey(TopologyEntity.port(port).key, "qos/\(name)"), id: port.id, parent: Self.switchKey(port.networkID),
+                columns: all)
+        }
+        func bandwidth(_ limit: PortQoS.Bandwidth) -> OVSDBRow {
+            var values: [OVSDBAtom: OVSDBAtom] = [.string("rate"): .integer(max(1, limit.rate))]
+            if limit.burst > 0 { values[.string("burst")] = .integer(limit.burst) }
+            return ["bandwidth": .map(values)]
+        }
+        return [
+            qos.egress.map { row("egress", "from-lport", bandwidth($0)) },
+            qos.ingress.map { row("ingress", "to-lport", bandwidth($0)) },
+            qos.dscp.map { row("dscp", "from-lport", ["action": .map([.string("dscp"): .integer($0)])]) },
+        ].compactMap(\.self)
+    }
+
+    /// A forwarded port: a load balancer with one member on the router, which also translates the answers back.
+    func row(of forwarding: PortForwardingMapping, in router: OVNRowKey) throws(TopologyError) -> OVNRow {
+        let external = try NetworkAddress(forwarding.externalIP, what: "A floating IP")
+        let fixed = try NetworkAddress(forwarding.internalIP, what: "A fixed IP")
+        guard ["tcp", "udp", "sctp"].contains(forwarding.ipProtocol) else {
+            throw .invalid(what: "A forwarding's protocol", value: forwarding.ipProtocol)
+        }
+        func endpoint(_ address: NetworkAddress, _ port: Int) -> String {
+            address.isIPv6 ? "[\(address)]:\(port)" : "\(address):\(port)"
+        }
+        return OVNRow(
+            .loadBalancer, OVNRowKey(owner: router.owner, name: "forwarding/\(forwarding.id)"), id: forwarding.id, parent: router,
+            columns: [
+                "name": .string("forwarding-\(forwarding.id)"), "protocol": .string(forwarding.ipProtocol),
+                "vips": .strings([
+                    endpoint(external, forwarding.externalPort): endpoint(fixed, forwarding.internalPort)
+                ]),
+                "options": .strings([String: String]()),
+            ])
+    }
+
+    /// A router port's advertisements in OVN's words (ovn-nb(5), ipv6_ra_configs).
+    func advertisement(_ advertisement: RouterAdvertisement?) throws(TopologyError) -> [String: String] {
+        guard let advertisement else { return [:] }
+        let mode =
+            switch advertisement.mode {
+            case .slaac: "slaac"
+            case .stateful: "dhcpv6_stateful"
+            case .stateless: "dhcpv6_stateless"
+            }
+        var options = ["address_mode": mode, "mtu": String(advertisement.mtu), "send_periodic": "true"]
+        for text in advertisement.nameservers {
+            let address = try NetworkAddress(text, what: "A name server")
+            // There is room for one.
+            if address.isIPv6, options["rdnss"] == nil { options["rdnss"] = address.description }
+        }
+        return options
+    }
+}

@@ -1,0 +1,104 @@
+/// How a subnet's guests get their IPv6 addresses (Neutron's ipv6_ra_mode and ipv6_address_mode).
+public enum IPv6AddressMode: String, Codable, Sendable, Hashable {
+    /// They make them from the advertised prefix.
+    case slaac
+    /// By DHCPv6.
+    case stateful
+    /// They make them from the advertised prefix, and get the rest by DHCPv6.
+    case stateless
+}
+
+/// What a router advertises on one of its interfaces (RFC 4861).
+public struct RouterAdvertisement: Codable, Sendable, Hashable {
+    /// How guests get their addresses.
+    public var mode: IPv6AddressMode
+    /// The largest packet in bytes.
+    public var mtu: Int
+    /// The resolvers to announce.
+    public var nameservers: [String]
+
+    /// An advertisement.
+    public init(mode: IPv6AddressMode, mtu: Int, nameservers: [String] = []) {
+        (self.mode, self.mtu, self.nameservers) = (mode, mtu, nameservers)
+    }
+}
+
+/// One port of an external address that leads to a port of a guest.
+public struct PortForwardingMapping: Codable, Sendable, Hashable {
+    /// The forwarding's UUID, with a number where one forwarding covers a range of ports.
+    public var id: String
+    /// `tcp`, `udp` or `sctp`.
+    public var ipProtocol: String
+    /// The external address.
+    public var externalIP: String
+    /// The port there.
+    public var externalPort: Int
+    /// The guest's fixed address.
+    public var internalIP: String
+    /// The port there.
+    public var internalPort: Int
+
+    /// A mapping.
+    public init(
+        id: String, ipProtocol: String, externalIP: String, externalPort: Int, internalIP: String, internalPort: Int
+    ) {
+        (self.id, self.ipProtocol, self.externalIP, self.externalPort) = (id, ipProtocol, externalIP, externalPort)
+        (self.internalIP, self.internalPort) = (internalIP, internalPort)
+    }
+}
+
+/// The limits and marks on a port's traffic: the rules of its QoS policy.
+public struct PortQoS: Codable, Sendable, Hashable {
+    /// A limit on what passes.
+    public struct Bandwidth: Codable, Sendable, Hashable {
+        /// In kbit/s, at least 1.
+        public var rate: Int
+        /// What may pass at once beyond the rate, in kbit; 0 for what suits the rate.
+        public var burst: Int
+
+        /// A limit.
+        public init(rate: Int, burst: Int = 0) { (self.rate, self.burst) = (rate, burst) }
+    }
+
+    /// The limit on what the guest sends; nil for none.
+    public var egress: Bandwidth?
+    /// The limit on what the guest receives; nil for none.
+    public var ingress: Bandwidth?
+    /// The DSCP mark, 0 to 63, on what the guest sends; nil to leave it.
+    public var dscp: Int?
+
+    /// Limits and marks.
+    public init(egress: Bandwidth? = nil, ingress: Bandwidth? = nil, dscp: Int? = nil) {
+        (self.egress, self.ingress, self.dscp) = (egress, ingress, dscp)
+    }
+
+    /// Whether nothing is limited or marked.
+    public var isEmpty: Bool { egress == nil && ingress == nil && dscp == nil }
+}
+
+/// A set of addresses that rules name as their remote side.
+public struct LogicalAddressGroup: Codable, Sendable, Hashable {
+    /// The group's UUID.
+    public var id: String
+    /// Its addresses and ranges.
+    public var addresses: [String]
+
+    /// A group.
+    public init(id: String, addresses: [String]) { (self.id, self.addresses) = (id, addresses) }
+}
+
+/// A network's place in tunnels between hosts that are not the engine's own.
+public struct TunnelAttachment: Codable, Sendable, Hashable {
+    /// What is on the wire.
+    public enum Kind: String, Codable, Sendable, CaseIterable { case gre, vxlan }
+
+    /// What is on the wire.
+    public var kind: Kind
+    /// The tunnel's key: GRE's 32 bits, VXLAN's 24.
+    public var key: Int
+    /// The 802.1Q tag, 1 to 4094, that stands for the network within a host; no two networks share one.
+    public var tag: Int
+
+    /// An attachment.
+    public init(kind: Kind, key: Int, tag: Int) { (self.kind, self.key, self.tag) = (kind, key, tag) }
+}

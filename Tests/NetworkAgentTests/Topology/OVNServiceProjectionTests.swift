@@ -1,0 +1,132 @@
+import NetworkMessages
+import Testing
+
+@testable import NetworkAgent
+
+/// What stands beside a port's, a router's and a network's own rows.
+@Suite(.timeLimit(.minutes(1))) struct OVNServiceProjectionTests {
+    let sample = SampleTopology()
+    let projection = OVNProjection()
+
+    private func rows(_ entity: TopologyEntity) throws -> [String: OVNRow] {
+        Dictionary(uniqueKeysWithValues: try projection.rows(of: entity).map { ($0.key.name, $0) })
+    }
+
+    private func network(_ mode: IPv6AddressMode) throws -> [String: OVNRow] {
+        var network = sample.tenant
+        network.subnets = [
+            LogicalSubnet(
+                id: SampleTopology.id(13), cidr: "fd00::/64", gateway: "fd00::1", dhcp: true,
+                nameservers: ["2001:db8::53", "192.0.2.53"], hostRoutes: [], addressMode: mode)
+        ]
+        return try rows(.network(network))
+    }
+
+    @Test func statefulSubnetsHaveDHCPv6() throws {
+        let options = try network(.stateful)["dhcp6/\(SampleTopology.id(13))"]?.columns
+        #expect(options?["cidr"] == .string("fd00::/64"))
+        #expect(options?["options"]?.stringMap == [
+            "server_id": "fa:16:3e:00:01:02", "domain_search": "\"openstacklocal\"", "dns_server": "{2001:db8::53}",
+        ])
+    }
+
+    @Test func statelessSubnetsGiveNoAddresses() throws {
+        #expect(try network(.stateless)["dhcp6/\(SampleTopology.id(13))"]?.columns["options"]?.stringMap["dhcpv6_stateless"] == "true")
+    }
+
+    @Test func selfAddressingSubnetsDoWithoutDHCPv6() throws {
+        #expect(try network(.slaac).keys.allSatisfy { !$0.hasPrefix("dhcp6") })
+    }
+
+    @Test(arguments: [
+        (IPv6AddressMode.slaac, "slaac"), (.stateful, "dhcpv6_stateful"), (.stateless, "dhcpv6_stateless"),
+    ])
+    func routersAdvertise(mode: IPv6AddressMode, word: String) throws {
+        var router = sample.router
+        router.interfaces[0].advertisement = RouterAdvertisement(mode: mode, mtu: 1442, nameservers: ["192.0.2.53", "2001:db8::53"])
+        let row = try rows(.router(router))["interface/\(SampleTopology.id(51))"]
+        #expect(row?.columns["ipv6_ra_configs"]?.stringMap == [
+            "address_mode": word, "mtu": "1442", "send_periodic": "true", "rdnss": "2001:db8::53",
+        ])
+    }
+
+    @Test func routersKeepQuietUnlessAsked() throws {
+        let row = try rows(.router(sample.router))["interface/\(SampleTopology.id(51))"]
+        #expect(row?.columns["ipv6_ra_configs"]?.stringMap == [:])
+    }
+
+    @Test func aPortsNameIsKnownInItsNetwork() throws {
+        var port = sample.first
+        port.hostName = "Web"
+        let row = try #require(try rows(.port(port))["dns"])
+        #expect(row.parent == OVNProjection.switchKey(sample.tenant.id))
+        #expect(row.columns["records"]?.stringMap == ["web": "10.0.0.11", "web.openstacklocal": "10.0.0.11"])
+        port.hostName = nil
+        #expect(try rows(.port(port))["dns"] == nil)
+    }
+
+    @Test func limitsAndMarksAreRowsOfTheSwitch() throws {
+        var port = sample.first
+        port.qos = PortQoS(egress: .init(rate: 4_000, burst: 400), ingress: .init(rate: 8_000), dscp: 26)
+        let rows = try rows(.port(port))
+        let egress = rows["qos/egress"]?.columns
+        #expect(egress?["direction"] == .string("from-lport"))
+        #expect(egress?["match"] == .string("inport == \"\(port.id)\""))
+        #expect(egress?["bandwidth"] == .map([.string("rate"): .integer(4_000), .string("burst"): .integer(400)]))
+        let ingress = rows["qos/ingress"]?.columns
+        #expect(ingress?["direction"] == .string("to-lport"))
+        #expect(ingress?["match"] == .string("outport == \"\(port.id)\""))
+        #expect(ingress?["bandwidth"] == .map([.string("rate"): .integer(8_000)]))
+        #expect(rows["qos/dscp"]?.columns["action"] == .map([.string("dscp"): .integer(26)]))
+        #expect(rows["qos/dscp"]?.columns["bandwidth"] == .map([:]))
+    }
+
+    @Test func aForwardedPortIsALoadBalancerOfTheRouter() throws {
+        var router = sample.router
+        router.forwardings = [
+            PortForwardingMapping(
+                id: "f", ipProtocol: "tcp", externalIP: "172.24.4.150", externalPort: 2201, internalIP: "10.0.0.11",
+                internalPort: 22)
+        ]
+        let row = try #require(try rows(.router(router))["forwarding/f"])
+        #expect(row.parent?.name == "router")
+        #expect(row.columns["protocol"] == .string("tcp"))
+        #expect(row.columns["vips"]?.stringMap == ["172.24.4.150:2201": "10.0.0.11:22"])
+        router.forwardings[0].ipProtocol = "tcp || udp"
+        #expect(throws: TopologyError.self) { try projection.rows(of: .router(router)) }
+    }
+
+    @Test func anAddressGroupIsASetForEachFamily() throws {
+        let group = LogicalAddressGroup(id: "ab-cd", addresses: ["10.0.0.5/32", "10.1.2.3/16", "2001:db8::1/64"])
+        let rows = try rows(.addressGroup(group))
+        #expect(rows["addresses/ip4"]?.columns["name"] == .string("ag_ab_cd_ip4"))
+        #expect(rows["addresses/ip4"]?.columns["addresses"] == .strings(["10.0.0.5/32", "10.1.0.0/16"]))
+        #expect(rows["addresses/ip6"]?.columns["addresses"] == .strings(["2001:db8::/64"]))
+        var owner = sample.group
+        owner.rules = [SampleTopology.rule("r", .ingress)]
+        owner.rules[0].remoteAddressGroupID = "ab-cd"
+        let match = try self.rows(.securityGroup(owner))["acl/r"]?.columns["match"]
+        #expect(match == .string("outport == @pg_\(owner.id.replacing("-", with: "_")) && ip4 && ip4.src == $ag_ab_cd_ip4"))
+    }
+
+    @Test func nobodyPlaysServerOrRouter() {
+        let rules = projection.baseRows.filter { $0.key.name.hasPrefix("server/") }
+        #expect(rules.count == 3)
+        #expect(rules.allSatisfy { $0.columns["action"] == .string("drop") && $0.columns["priority"] == .integer(1004) })
+        let router = rules.first { $0.key.name == "server/router" }
+        #expect(router?.columns["options"]?.stringMap == ["apply-after-lb": "true"])
+    }
+
+    @Test func theSouthboundDatabasesDoorIsAnAddressAndPort() throws {
+        var options = NetworkAgentOptions(stateDirectory: "/var/lib/x", hostName: "host1")
+        #expect(try options.southboundRemote == nil)
+        options.southboundListen = "10.98.0.1:6642"
+        #expect(try options.southboundRemote == "ptcp:6642:10.98.0.1")
+        options.southboundListen = "[fd00::1]:6642"
+        #expect(try options.southboundRemote == "ptcp:6642:[fd00::1]")
+        for text in ["6642", "10.98.0.1", "10.98.0.1:0", "host:6642", "10.98.0.1:65536"] {
+            options.southboundListen = text
+            #expect(throws: TopologyError.self) { try options.southboundRemote }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Packets that really flow: the program with the real OVN and two hosts, driven through the API, with network namespaces as
+guests. Every check of the table sends packets and looks at what arrives. Needs root.
+
+A check that says that something is dropped has seen the same thing pass before or after, or something like it pass at
+the same time. The userspace data path is used, so no kernel module is needed."""
+
+import argparse
+import os
+import sys
+import time
+
+import packets
+from cloud import Client, Program
+from netlab import CheckFailed, Lab, expect
+from netcloud import Cloud
+
+import dataplane_addresses
+import dataplane_groups
+import dataplane_networks
+import dataplane_routers
+import dataplane_services
+
+TABLE = (dataplane_networks.CHECKS + dataplane_addresses.CHECKS + dataplane_groups.CHECKS + dataplane_routers.CHECKS
+         + dataplane_services.CHECKS)
+
+
+def run_table(cloud, only):
+    """Runs the checks one after the other; returns the names of those that failed."""
+    failed = []
+    for name, body in TABLE:
+        if only and not any(word in name for word in only):
+            continue
+        began = time.monotonic()
+        try:
+            body(cloud)
+            print(f"ok   {name:<66} {time.monotonic() - began:5.1f} s", flush=True)
+        except (CheckFailed, OSError) as failure:
+            failed.append(name)
+            print(f"MISS {name:<66} {time.monotonic() - began:5.1f} s\nerror: {name}: {failure}", flush=True)
+    return failed
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--venv", help="not used: the checks speak HTTP themselves")
+    parser.add_argument("--only", nargs="*", help="words of the names of the checks to run")
+    parser.add_argument("--hold", action="store_true", help="keep everything up until a key is pressed")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("needs root")
+    lab = Lab()
+    program = Program(options.program, False, lab.settings())
+    failed, began = ["the start"], time.monotonic()
+    try:
+        lab.build()
+        program.start()
+        lab.join(program)
+        cloud = Cloud(lab, Client(program, options.venv or "/"))
+        print(f"     two hosts after {time.monotonic() - began:.1f} s", flush=True)
+        failed = run_table(cloud, options.only)
+        if failed:
+            print(program.tail(20), file=sys.stderr)
+        if options.hold:
+            input(f"{program.directory} {lab.prefix}: ")
+        program.stop()
+    finally:
+        leave(lab, program)
+    expect_nothing_left(lab)
+    print(f"Test run with {len(TABLE)} checks, {len(failed)} failed, in {time.monotonic() - began:.0f} s")
+    sys.exit(1 if failed else 0)
+
+
+def leave(lab, program):
+    if "ALTOSTACK_KEEP_LOGS" in os.environ:
+        os.system(f"cp -r {program.directory}/network/log {program.directory}/check.log {lab.directory}/*.log "
+                  f"{os.environ['ALTOSTACK_KEEP_LOGS']}")
+    program.remove()
+    networks = [network["id"] for network in getattr(lab, "networks", [])]
+    lab.remove_metadata(networks)
+    lab.remove()
+
+
+def expect_nothing_left(lab):
+    expect(not lab.own_namespaces(), f"namespaces are left: {lab.own_namespaces()}")
+    expect(not lab.daemons_resident(), "daemons are left")
+
+
+if __name__ == "__main__":
+    main()
