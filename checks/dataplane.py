@@ -6,13 +6,14 @@ A check that says that something is dropped has seen the same thing pass before 
 the same time. The userspace data path is used, so no kernel module is needed."""
 
 import argparse
+import http.client
 import os
 import sys
+import threading
 import time
 
-import packets
 from cloud import Client, Program
-from netlab import CheckFailed, Lab, expect
+from netlab import CheckFailed, Lab, eventually, expect
 from netcloud import Cloud
 
 import dataplane_addresses
@@ -28,6 +29,7 @@ TABLE = (dataplane_networks.CHECKS + dataplane_addresses.CHECKS + dataplane_grou
 def run_table(cloud, only):
     """Runs the checks one after the other; returns the names of those that failed."""
     failed = []
+    cloud.round += 1
     for name, body in TABLE:
         if only and not any(word in name for word in only):
             continue
@@ -41,11 +43,44 @@ def run_table(cloud, only):
     return failed
 
 
+def crash(cloud, program):
+    """Kills the program in the middle of 200 changes and starts it again. Guests' packets flow on meanwhile."""
+    network, made = cloud.network("crash", "10.45.0.0/24"), []
+    group = cloud.group("crash", dict(protocol="icmp"))
+
+    def change():
+        try:
+            for number in range(200):
+                if number % 4 == 3:
+                    cloud.delete(f"/ports/{made.pop(0)['id']}")
+                elif number % 4 == 2:
+                    cloud.rule(group, protocol="tcp", port_range_min=number + 1, port_range_max=number + 1)
+                else:
+                    made.append(cloud.port(network, ("host1", "host2")[number % 2], groups=[group]))
+        except (CheckFailed, OSError, http.client.HTTPException):
+            return
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    while len(made) < 45 and changing.is_alive():
+        time.sleep(0.005)
+    expect(changing.is_alive(), "the changes were over before the program was killed")
+    program.kill()
+    changing.join()
+    expect(cloud.red1.ping(cloud.red2.ip), "packets stopped with the program")
+    ready = program.start()
+    guest = cloud.guest(cloud.red, "host2")
+    eventually("a ping to a guest that came after", lambda: cloud.red1.ping(guest.ip))
+    cloud.lab.unplug(guest)
+    print(f"     killed in the middle of 200 changes, ready again after {ready:.1f} s", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
     parser.add_argument("--venv", help="not used: the checks speak HTTP themselves")
     parser.add_argument("--only", nargs="*", help="words of the names of the checks to run")
+    parser.add_argument("--crash", action="store_true", help="kill the program in the middle of 200 changes, and check again")
     parser.add_argument("--hold", action="store_true", help="keep everything up until a key is pressed")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -60,6 +95,9 @@ def main():
         cloud = Cloud(lab, Client(program, options.venv or "/"))
         print(f"     two hosts after {time.monotonic() - began:.1f} s", flush=True)
         failed = run_table(cloud, options.only)
+        if options.crash:
+            crash(cloud, program)
+            failed += run_table(cloud, options.only)
         if failed:
             print(program.tail(20), file=sys.stderr)
         if options.hold:

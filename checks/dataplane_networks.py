@@ -86,16 +86,43 @@ def geneve_wire(cloud):
 @check("VLAN on the wire, with its tag")
 def vlan_wire(cloud):
     network = cloud.network("vlan", "10.40.0.0/24", **{
-        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 120})
+        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 120 + cloud.round})
     one, two = cloud.guest(network, "host1"), cloud.guest(network, "host2")
-    on_the_wire(cloud, one, two, "phys", lambda frame: frame[12:14] == b"\x81\x00" and frame[15] == 120, "tag 120")
+    on_the_wire(cloud, one, two, "phys", lambda frame: frame[12:14] == b"\x81\x00" and frame[15] == 120 + cloud.round, "the tag")
     cloud.vlan, cloud.vlan1, cloud.vlan2 = network, one, two
+
+
+def tunnelled(cloud, kind, key, cidr, condition):
+    """Two guests of a network that travels in tunnels of a kind with a key."""
+    network = cloud.network(kind, cidr, **{"provider:network_type": kind, "provider:segmentation_id": key})
+    one, two = cloud.guest(network, "host1"), cloud.guest(network, "host2")
+    cloud.lab.join_tunnel(network, kind, key)
+    on_the_wire(cloud, one, two, "under", condition, f"{kind} with the key {key}")
+    size = network["mtu"] - 28
+    expect(one.ping(two.ip, size=size, dont_fragment=True), f"a packet of the whole MTU of {network['mtu']} was lost")
+    expect(two.run(packets.dhcp4, "eth0", two.mac), "no DHCP on the second host")
+    cloud.lab.unplug(one)
+    cloud.lab.unplug(two)
+
+
+@check("VXLAN on the wire, with its key")
+def vxlan_wire(cloud):
+    key = 5001 + cloud.round
+    tunnelled(cloud, "vxlan", key, "10.41.0.0/24", lambda frame: (
+        frame[12:14] == b"\x08\x00" and frame[23] == 17 and frame[36:38] == b"\x12\xb5" and frame[46:49] == key.to_bytes(3, "big")))
+
+
+@check("GRE on the wire, with its key")
+def gre_wire(cloud):
+    key = 70001 + cloud.round
+    tunnelled(cloud, "gre", key, "10.42.0.0/24", lambda frame: (
+        frame[12:14] == b"\x08\x00" and frame[23] == 47 and frame[36:38] == b"\x65\x58" and frame[38:42] == key.to_bytes(4, "big")))
 
 
 @check("VLANs do not leak into each other")
 def vlans_apart(cloud):
     other = cloud.network("vlan2", "10.40.0.0/24", **{
-        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 121})
+        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 220 + cloud.round})
     three = cloud.guest(other, "host2", ip="10.40.0.99")
     never("another VLAN was reached", lambda: cloud.vlan1.ping("10.40.0.99"))
     passes(cloud.vlan1, cloud.vlan2)
@@ -268,9 +295,9 @@ def deleted_port(cloud):
 def moved_port(cloud):
     guest = cloud.guest(cloud.red, "host1", ip="10.10.0.45")
     passes(cloud.red2, guest)
-    cloud.lab.unplug(guest)
+    cloud.lab.unplug(guest, keep=True)
     port = cloud.update("port", guest.port, **{"binding:host_id": "host2"})
-    moved = cloud.lab.guest("moved", port, "10.10.0.45/24")
+    moved = cloud.lab.guest(f"moved{cloud.round}", port, "10.10.0.45/24")
     passes(cloud.red1, moved)
     passes(cloud.red2, moved)
     cloud.lab.unplug(moved)

@@ -179,7 +179,7 @@ def routers_apart(cloud):
 @check("two networks with equal addresses, each behind its router, both reach out")
 def twin_routers(cloud):
     cloud.edge
-    router = cloud.router("twin", cloud.twin, gateway=cloud.outside)
+    router = cloud.twin_edge
     service = outside_service(cloud, "outside", 7212)
     try:
         seen = []
@@ -232,9 +232,37 @@ def routed_v6(cloud):
 @check("a VLAN network behind a router reaches out")
 def routed_vlan(cloud):
     network = cloud.network("vlan-routed", "10.38.0.0/24", **{
-        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 130})
+        "provider:network_type": "vlan", "provider:physical_network": "public", "provider:segmentation_id": 320 + cloud.round})
     cloud.router("vlan", network, gateway=cloud.outside)
     one, two = cloud.guest(network, "host1"), cloud.guest(network, "host2")
     for guest in (one, two):
         eventually("the way out", lambda: guest.ping(OUTSIDE))
         cloud.lab.unplug(guest)
+
+
+@check("a firewall on a router's interface, both ways and for established connections")
+def firewall(cloud):
+    inner, outer = cloud.network("walled", "10.43.0.0/24"), cloud.network("open-field", "10.44.0.0/24")
+    router = cloud.router("wall", inner)
+    beyond = cloud.add_interface(router, outer["subnets"][0])
+    interface = cloud.request("GET", f"/ports?device_id={router['id']}&network_id={inner['id']}")["ports"][0]
+    within, without = cloud.guest(inner, "host1"), cloud.guest(outer, "host2")
+    expect(beyond, "no interface")
+    with within.service(7220), within.service(7221):
+        eventually("the port before there is a firewall", lambda: without.run(packets.tcp_echo, within.ip, 7221))
+        rule = cloud.create("firewall_rule", protocol="tcp", destination_port="7220", action="allow")
+        ingress = cloud.create("firewall_policy", name="in", firewall_rules=[rule["id"]])
+        every = cloud.create("firewall_rule", protocol="icmp", action="allow")
+        egress = cloud.create("firewall_policy", name="out", firewall_rules=[every["id"]])
+        cloud.create("firewall_group", name="wall", ports=[interface["id"]], ingress_firewall_policy_id=ingress["id"],
+                     egress_firewall_policy_id=egress["id"])
+        never("a port was reached that the firewall closes", lambda: without.run(packets.tcp_echo, within.ip, 7221))
+        eventually("the port that it opens", lambda: without.run(packets.tcp_echo, within.ip, 7220))
+        expect(within.ping(without.ip), "ICMP does not get out")
+        with without.service(7222):
+            expect(not within.run(packets.tcp_echo, without.ip, 7222), "TCP gets out past the firewall")
+        with eventually("a connection", lambda: without.run(packets.connect, within.ip, 7220)) as connection:
+            cloud.request("PUT", f"/fwaas/firewall_rules/{rule['id']}", {"firewall_rule": {"enabled": False}})
+            never("a connection went on that no rule admits", lambda: packets.exchange(connection, b"more"))
+    cloud.lab.unplug(within)
+    cloud.lab.unplug(without)

@@ -61,12 +61,12 @@ def way_to_metadata(guest):
 
 @check("metadata: two networks with equal addresses, each told its own")
 def metadata(cloud):
-    cloud.servers = {name: server(cloud, name, network, "10.10.0.50")
+    cloud.servers = {name: server(cloud, f"{name}{cloud.round}", network, f"10.10.0.{50 + cloud.round}")
                      for name, network in (("ruby", cloud.red), ("gemini", cloud.twin))}
     for name, guest in cloud.servers.items():
         way_to_metadata(guest)
         told = eventually("metadata", lambda: told_name(guest), 30)
-        expect(told == name, f"{name} was told it is {told}")
+        expect(told == f"{name}{cloud.round}", f"{name} was told it is {told}")
 
 
 @check("metadata: headers that a guest sends change nothing")
@@ -74,17 +74,17 @@ def metadata_forged(cloud):
     guest = cloud.servers["ruby"]
     headers = ("X-Forwarded-For: 10.10.0.51", "X-Instance-ID: 00000000-0000-4000-8000-000000000000", "X-Neutron-Network-ID: x")
     told = eventually("metadata", lambda: told_name(guest, headers=headers))
-    expect(told == "ruby", f"ruby was told it is {told}")
+    expect(told == f"ruby{cloud.round}", f"ruby was told it is {told}")
 
 
 @check("metadata: an isolated network, and a guest whose group lets nothing out")
 def metadata_isolated(cloud):
     network = cloud.network("cell", "10.39.0.0/24")
-    guest = server(cloud, "cell", network, "10.39.0.50")
+    guest = server(cloud, f"cell{cloud.round}", network, "10.39.0.50")
     cloud.update("port", guest.port, security_groups=[])
     way_to_metadata(guest)
     told = eventually("metadata", lambda: told_name(guest), 30)
-    expect(told == "cell", f"cell was told it is {told}")
+    expect(told == f"cell{cloud.round}", f"cell was told it is {told}")
 
 
 @check("metadata: an address that is no server's is told nothing")
@@ -98,7 +98,7 @@ def metadata_stranger(cloud):
 def metadata_v6(cloud):
     guest = cloud.servers["ruby"]
     told = eventually("metadata", lambda: told_name(guest, "fe80::a9fe:a9fe", device="eth0"), 30)
-    expect(told == "ruby", f"ruby was told it is {told}")
+    expect(told == f"ruby{cloud.round}", f"ruby was told it is {told}")
 
 
 # MARK: Limits

@@ -12,6 +12,9 @@ class Cloud:
     def __init__(self, lab, client):
         self.lab, self.client = lab, client
         lab.networks = []
+        lab.delete_port = lambda port: self.request("DELETE", f"/ports/{port}", good=(204, 404))
+        # How often the table was begun: what must be unlike the last time's depends on it.
+        self.round = 0
         self.numbers = itertools.count(1)
         client.login()
         self.lift_quotas()
@@ -32,6 +35,9 @@ class Cloud:
 
     def create(self, kind, **attributes):
         collection = kind.replace("_", "-") if kind.startswith(("security", "address")) else kind
+        if kind.startswith("firewall"):
+            path = f"/fwaas/{kind.replace('policy', 'policie')}s"
+            return self.request("POST", path, {kind: attributes})[kind]
         collection = {"qos_policy": "qos/policies"}.get(kind, collection + ("es" if kind.endswith("s") else "s"))
         answer = self.request("POST", f"/{collection}", {kind.removeprefix("qos_"): attributes})
         return answer[kind.removeprefix("qos_")]
@@ -154,6 +160,10 @@ class Cloud:
     def edge(self):
         """The router of `red` and `blue` to the outside."""
         return self.router("edge", self.red, self.blue, gateway=self.outside)
+
+    @functools.cached_property
+    def twin_edge(self):
+        return self.router("twin", self.twin, gateway=self.outside)
 
     @functools.cached_property
     def red1(self):

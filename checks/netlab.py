@@ -199,9 +199,9 @@ class Lab:
         wait_for("the second host's database", (directory / "db.sock").exists, 20)
         ids = {"system-id": "host2", "hostname": "host2", "ovn-remote": "tcp:10.98.0.1:6642", "ovn-encap-type": "geneve",
                "ovn-encap-ip": "10.99.0.2", "ovn-bridge": "br-int", "ovn-bridge-datapath-type": "netdev",
-               "ovn-bridge-mappings": "public:br-ex,tunnel:br-tun", "ovn-monitor-all": "true"}
+               "ovn-bridge-mappings": "public:br-ex,altostack-tunnels:br-tun", "ovn-monitor-all": "true"}
         bridges = []
-        for bridge, mode in (("br-int", "secure"), ("br-phy", "standalone"), ("br-ex", "standalone")):
+        for bridge, mode in (("br-int", "secure"), ("br-tun", "secure"), ("br-phy", "standalone"), ("br-ex", "standalone")):
             bridges += ["--", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev", f"fail_mode={mode}"]
         self.switch("host2", "--no-wait", "init", "--", "set", "Open_vSwitch", ".",
                     *[f"external_ids:{key}=\"{value}\"" for key, value in ids.items()], *bridges,
@@ -213,6 +213,23 @@ class Lab:
         self.switch("host2", "set", "bridge", "br-phy", "other_config:lab=1")
         links("address add 10.99.0.2/24 dev br-phy", "link set br-phy up", namespace=namespace)
         inside(namespace, packets.transmit_checksums_off, "br-phy")
+
+    def join_tunnel(self, network, kind, key):
+        """What the second host's own agent would do for a GRE or VXLAN network: a tunnel to the first host, and flows that
+        swap the network's tag for its key."""
+        southbound = self.database["host1"].parent / "sb.sock"
+        tag = command("ovn-sbctl", f"--db=unix:{southbound}", "--timeout=10", "--bare", "--columns=tag", "find", "Port_Binding",
+                      f"logical_port=localnet-{network['id']}").strip()
+        expect(tag, f"the network {network['id']} has no tag")
+        patch = f"patch-localnet-{network['id']}-to-br-int"
+        self.switch("host2", "--may-exist", "add-port", "br-tun", kind, "--", "set", "Interface", kind, f"type={kind}",
+                    "options:remote_ip=10.99.0.1", "options:local_ip=10.99.0.2", "options:key=flow")
+        eventually("the network's patch port", lambda: command(
+            "ovs-vsctl", f"--db=unix:{self.database['host2']}", "--bare", "--columns=ofport", "find", "Interface", f"name={patch}").strip())
+        flows = [f"in_port={kind},tun_id={key},actions=push_vlan:0x8100,set_field:{4096 + int(tag)}->vlan_vid,output:\"{patch}\"",
+                 f"in_port=\"{patch}\",dl_vlan={tag},actions=strip_vlan,set_field:{key}->tun_id,output:{kind}"]
+        command("ovs-ofctl", "-O", "OpenFlow13", "--names", "add-flows", f"unix:{self.directory}/br-tun.mgmt", "-",
+                text="\n".join(flows) + "\n")
 
     def spawn(self, namespace, *words):
         environment = dict(os.environ, OVS_RUNDIR=str(self.directory), OVN_RUNDIR=str(self.directory),
@@ -262,11 +279,14 @@ class Lab:
             raise CheckFailed(f"port {guest.port['id']} of {guest.name} was not bound on {guest.host}:\n"
                               f"{self.last_words()}") from None
 
-    def unplug(self, guest):
+    def unplug(self, guest, keep=False):
+        """Takes a guest away, with its port unless that is to be kept."""
         self.switch(guest.host, "--if-exists", "del-port", "br-int", guest.device)
         links(f"link del {guest.device}", namespace=self.hosts[guest.host])
         command("ip", "netns", "delete", guest.namespace)
         self.guests.remove(guest)
+        if not keep:
+            self.delete_port(guest.port["id"])
 
     def tap_guest(self, name, port, *addresses, gateway=None):
         """A guest of compute's on the first host."""

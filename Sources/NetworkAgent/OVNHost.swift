@@ -34,9 +34,8 @@ public actor OVNHost {
             ? try MetadataPlane(
                 options: options, userspace: supervisor.userspace, local: supervisor.local, southbound: paths.southboundSocket,
                 source: source, logger: logger) : nil
-        tunnels = try options.overlayBridge.map { bridge in
-            try TunnelPlane(bridge: bridge, options: options, local: supervisor.local, logger: logger)
-        }
+        let local = supervisor.local
+        tunnels = try options.overlayBridge.map { try TunnelPlane(bridge: $0, options: options, local: local, logger: logger) }
         drivers = NetworkDrivers(dataPlane: dataPlane, interfaces: interfaces)
     }
 

@@ -6,7 +6,6 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
     case port(LogicalPort)
     case router(LogicalRouter)
     case securityGroup(LogicalSecurityGroup)
-    case addressGroup(LogicalAddressGroup)
 
     /// The entity's kind and id.
     public var key: TopologyKey {
@@ -15,7 +14,6 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
         case .port(let value): TopologyKey(kind: .port, id: value.id)
         case .router(let value): TopologyKey(kind: .router, id: value.id)
         case .securityGroup(let value): TopologyKey(kind: .securityGroup, id: value.id)
-        case .addressGroup(let value): TopologyKey(kind: .addressGroup, id: value.id)
         }
     }
 }
@@ -23,7 +21,7 @@ public enum TopologyEntity: Codable, Sendable, Hashable {
 /// The identity of an entity.
 public struct TopologyKey: Codable, Sendable, Hashable {
     /// The kinds of entity.
-    public enum Kind: String, Codable, Sendable, CaseIterable { case network, port, router, securityGroup, addressGroup }
+    public enum Kind: String, Codable, Sendable, CaseIterable { case network, port, router, securityGroup }
     /// The kind.
     public var kind: Kind
     /// The API resource's UUID.
@@ -223,13 +221,16 @@ public struct RouterInterface: Codable, Sendable, Hashable {
     public var addresses: [String]
     /// What it advertises to IPv6 guests; nil for nothing.
     public var advertisement: RouterAdvertisement?
+    /// What may cross it; nil for everything.
+    public var firewall: LogicalFirewall?
 
     /// An interface.
     public init(
-        portID: String, networkID: String, mac: String, addresses: [String], advertisement: RouterAdvertisement? = nil
+        portID: String, networkID: String, mac: String, addresses: [String], advertisement: RouterAdvertisement? = nil,
+        firewall: LogicalFirewall? = nil
     ) {
         (self.portID, self.networkID, self.mac, self.addresses) = (portID, networkID, mac, addresses)
-        self.advertisement = advertisement
+        (self.advertisement, self.firewall) = (advertisement, firewall)
     }
 }
 
@@ -319,16 +320,13 @@ public struct LogicalRule: Codable, Sendable, Hashable {
     public var remoteCIDR: String?
     /// The group whose members the other side must be among.
     public var remoteGroupID: String?
-    /// The address group that the other side must be in.
-    public var remoteAddressGroupID: String?
 
     /// A rule.
     public init(
         id: String, direction: Direction, etherType: EtherType, ipProtocol: String?, portMin: Int?, portMax: Int?,
-        remoteCIDR: String?, remoteGroupID: String?, remoteAddressGroupID: String? = nil
+        remoteCIDR: String?, remoteGroupID: String?
     ) {
         (self.id, self.direction, self.etherType, self.ipProtocol) = (id, direction, etherType, ipProtocol)
         (self.portMin, self.portMax, self.remoteCIDR, self.remoteGroupID) = (portMin, portMax, remoteCIDR, remoteGroupID)
-        self.remoteAddressGroupID = remoteAddressGroupID
     }
 }

@@ -35,6 +35,15 @@ extension OVNProjection {
             options["nat-addresses"] = "router"
             options["exclude-lb-vips-from-garp"] = "true"
         }
+        var attachment = OVNRow(
+            .logicalSwitchPort, OVNRowKey(owner: router.owner, name: "attachment/\(interface.portID)/\(interface.networkID)"),
+            id: interface.portID, parent: Self.switchKey(interface.networkID),
+            labels: [OVNRowKey.networkLabel: interface.networkID],
+            columns: [
+                "name": .string(interface.portID), "type": .string("router"), "addresses": .string("router"),
+                "enabled": .boolean(true), "options": .strings(options),
+            ])
+        if interface.firewall != nil { attachment.groups = [Self.firewallKey(interface, in: router)] }
         return [
             OVNRow(
                 .logicalRouterPort, OVNRowKey(owner: router.owner, name: "interface/\(interface.portID)"), id: interface.portID,
@@ -44,15 +53,8 @@ extension OVNProjection {
                     "networks": .strings(networks), "options": .strings([String: String]()),
                     "ipv6_ra_configs": .strings(try advertisement(interface.advertisement)),
                 ]),
-            OVNRow(
-                .logicalSwitchPort, OVNRowKey(owner: router.owner, name: "attachment/\(interface.portID)/\(interface.networkID)"),
-                id: interface.portID, parent: Self.switchKey(interface.networkID),
-                labels: [OVNRowKey.networkLabel: interface.networkID],
-                columns: [
-                    "name": .string(interface.portID), "type": .string("router"), "addresses": .string("router"),
-                    "enabled": .boolean(true), "options": .strings(options),
-                ]),
-        ]
+            attachment,
+        ] + (try firewallRows(of: interface, in: router))
     }
 
     private func rows(

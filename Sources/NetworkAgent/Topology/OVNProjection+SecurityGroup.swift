@@ -32,33 +32,7 @@ extension OVNProjection {
         if let remoteGroup = rule.remoteGroupID {
             terms.append("\(remote) == $\(try Self.groupName(remoteGroup))_\(family)")
         }
-        if let addresses = rule.remoteAddressGroupID {
-            terms.append("\(remote) == $\(try Self.addressSetName(addresses, family))")
-        }
         return (terms + (try protocolTerms(of: rule))).joined(separator: " && ")
-    }
-
-    /// An address group: a set for each family, because one set cannot hold both.
-    func rows(of group: LogicalAddressGroup) throws(TopologyError) -> [OVNRow] {
-        var addresses: [String: Set<String>] = ["ip4": [], "ip6": []]
-        for text in group.addresses {
-            let prefix = try NetworkPrefix(text, what: "An address group's address")
-            addresses[prefix.isIPv6 ? "ip6" : "ip4", default: []].insert(prefix.cidr)
-        }
-        let owner = TopologyEntity.addressGroup(group).key
-        var rows: [OVNRow] = []
-        for (family, members) in addresses.sorted(by: { $0.key < $1.key }) {
-            rows.append(OVNRow(
-                .addressSet, OVNRowKey(owner, "addresses/\(family)"), id: group.id,
-                columns: [
-                    "name": .string(try Self.addressSetName(group.id, family)), "addresses": .strings(members.sorted()),
-                ]))
-        }
-        return rows
-    }
-
-    private static func addressSetName(_ groupID: String, _ family: String) throws(TopologyError) -> String {
-        "ag_\(try groupName(groupID).dropFirst(3))_\(family)"
     }
 
     private func protocolTerms(of rule: LogicalRule) throws(TopologyError) -> [String] {

@@ -33,7 +33,6 @@ struct OVNProjection: Sendable {
         case .port(let port): [try row(of: port)] + (try serviceRows(of: port))
         case .router(let router): try rows(of: router)
         case .securityGroup(let group): try rows(of: group)
-        case .addressGroup(let group): try rows(of: group)
         }
     }
 

@@ -13,7 +13,6 @@ enum OVNTable: String, Sendable, CaseIterable {
     case nat = "NAT"
     case portGroup = "Port_Group"
     case acl = "ACL"
-    case addressSet = "Address_Set"
     case dns = "DNS"
     case loadBalancer = "Load_Balancer"
     case qos = "QoS"
@@ -21,7 +20,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
     var parent: (table: OVNTable, column: String)? {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet: nil
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup: nil
         case .logicalSwitchPort: (.logicalSwitch, "ports")
         case .logicalRouterPort: (.logicalRouter, "ports")
         case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
@@ -37,7 +36,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     /// Whether a row stays until it is deleted, even if no other row names it. (Others go with the last that does.)
     var isRoot: Bool {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet, .dns, .loadBalancer: true
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer: true
         case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos: false
         }
     }
@@ -59,7 +58,6 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_ids"]
         case .portGroup: ["name", "ports", "acls", "external_ids"]
         case .acl: ["direction", "priority", "match", "action", "options", "external_ids"]
-        case .addressSet: ["name", "addresses", "external_ids"]
         case .dns: ["records", "external_ids"]
         case .loadBalancer: ["name", "vips", "protocol", "options", "external_ids"]
         case .qos: ["direction", "priority", "match", "action", "bandwidth", "external_ids"]
