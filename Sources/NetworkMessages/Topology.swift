@@ -145,15 +145,20 @@ public struct LogicalPort: Codable, Sendable, Hashable {
     public var host: String?
     /// The limits and marks on its traffic; nil for none.
     public var qos: PortQoS?
+    /// The trunk that carries it; nil for a port with an interface of its own.
+    public var carrier: PortCarrier?
+    /// Its own DHCP options; nil for those of its subnets alone.
+    public var dhcp: PortDHCP?
 
     /// A port.
     public init(
         id: String, networkID: String, mac: String, fixedIPs: [FixedIP], adminUp: Bool, portSecurity: Bool,
-        allowedPairs: [AddressPair], securityGroupIDs: [String], hostName: String?, host: String?, qos: PortQoS? = nil
+        allowedPairs: [AddressPair], securityGroupIDs: [String], hostName: String?, host: String?, qos: PortQoS? = nil,
+        carrier: PortCarrier? = nil, dhcp: PortDHCP? = nil
     ) {
         (self.id, self.networkID, self.mac, self.fixedIPs, self.adminUp) = (id, networkID, mac, fixedIPs, adminUp)
         (self.portSecurity, self.allowedPairs, self.securityGroupIDs) = (portSecurity, allowedPairs, securityGroupIDs)
-        (self.hostName, self.host, self.qos) = (hostName, host, qos)
+        (self.hostName, self.host, self.qos, self.carrier, self.dhcp) = (hostName, host, qos, carrier, dhcp)
     }
 }
 

@@ -127,3 +127,40 @@ public struct FirewallFilter: Codable, Sendable, Hashable {
         (self.sourcePorts, self.destinationPorts, self.admits) = (sourcePorts, destinationPorts, admits)
     }
 }
+
+/// A trunk's hold on a port: its packets travel through another port's interface, told apart by a tag.
+public struct PortCarrier: Codable, Sendable, Hashable {
+    /// The port at whose interface the packets come and go.
+    public var parentID: String
+    /// The 802.1Q tag there, 1 to 4094.
+    public var tag: Int
+
+    /// A carrier.
+    public init(parentID: String, tag: Int) { (self.parentID, self.tag) = (parentID, tag) }
+}
+
+/// DHCP options of one port beside those of its subnets.
+public struct PortDHCP: Codable, Sendable, Hashable {
+    /// An option.
+    public struct Option: Codable, Sendable, Hashable {
+        /// Its name as Neutron's users know it, such as `bootfile-name`, or its number.
+        public var name: String
+        /// What the guest is told.
+        public var value: String
+        /// 4 or 6: of which DHCP it is.
+        public var ipVersion: Int
+
+        /// An option.
+        public init(name: String, value: String, ipVersion: Int) {
+            (self.name, self.value, self.ipVersion) = (name, value, ipVersion)
+        }
+    }
+
+    /// The options, of which later ones replace the subnets'.
+    public var options: [Option]
+    /// The port's network, whose subnets the options add to.
+    public var network: LogicalNetwork
+
+    /// Options on a network.
+    public init(options: [Option], network: LogicalNetwork) { (self.options, self.network) = (options, network) }
+}

@@ -67,7 +67,7 @@ extension OVNProjection {
     static let metadataIPv6 = "fe80::a9fe:a9fe"
 
     /// DHCPv6 options in OVN's words; nil for a subnet whose guests do without.
-    private func dhcp6Row(
+    func dhcp6Row(
         of subnet: LogicalSubnet, _ prefix: NetworkPrefix, in network: LogicalNetwork
     ) throws(TopologyError) -> OVNRow? {
         guard let mode = subnet.addressMode, mode != .slaac else { return nil }
@@ -87,7 +87,7 @@ extension OVNProjection {
 
     /// DHCPv4 options in OVN's words (ovn-nb(5), DHCP_Options). The metadata port is the server, because its address is
     /// answered for on every network, with or without a router.
-    private func dhcpOptions(
+    func dhcpOptions(
         of subnet: LogicalSubnet, _ prefix: NetworkPrefix, in network: LogicalNetwork
     ) throws(TopologyError) -> [String: String] {
         let metadata = try metadataAddress(of: network, in: prefix)

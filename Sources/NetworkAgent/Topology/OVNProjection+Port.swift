@@ -10,8 +10,10 @@ extension OVNProjection {
         var labels = [OVNRowKey.networkLabel: port.networkID]
         for (family, label) in [("dhcp4", "altostack:dhcp4"), ("dhcp6", "altostack:dhcp6")] {
             labels[label] = zip(port.fixedIPs, own).first { $0.1.isIPv6 == (family == "dhcp6") }
-                .map { Self.dhcpKey(port.networkID, $0.0.subnetID, family).text }
+                .map { dhcpKey(of: port, subnet: $0.0.subnetID, family).text }
         }
+        // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
+        let tag = port.carrier.map { OVSDBValue.integer($0.tag) } ?? .none
         var options: [String: String] = [:]
         options["requested-chassis"] = port.host
         options["hostname"] = port.hostName.flatMap(Self.quotedName)
@@ -22,7 +24,8 @@ extension OVNProjection {
                 "name": .string(port.id), "type": .string(""), "enabled": .boolean(port.adminUp),
                 "addresses": .strings(addresses(mac, own, pairs, isOpen: !port.portSecurity)),
                 "port_security": .strings(port.portSecurity ? security(mac, own, pairs) : []),
-                "options": .strings(options),
+                "options": .strings(options), "tag": tag, "tag_request": tag,
+                "parent_name": port.carrier.map { .string($0.parentID) } ?? .none,
             ])
         if port.portSecurity {
             row.groups = Set(port.securityGroupIDs.map(Self.groupKey) + [Self.dropGroup])

@@ -4,7 +4,7 @@ import NetworkMessages
 extension OVNProjection {
     /// The rows of a port's services.
     func serviceRows(of port: LogicalPort) throws(TopologyError) -> [OVNRow] {
-        [try dnsRow(of: port)].compactMap(\.self) + qosRows(of: port)
+        [try dnsRow(of: port)].compactMap(\.self) + qosRows(of: port) + (try dhcpRows(of: port))
     }
 
     /// The name of a port, which OVN answers for within the network; nil for a port without a name or address.

@@ -48,7 +48,7 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .logicalSwitchPort:
             [
                 "name", "type", "options", "addresses", "port_security", "enabled", "tag", "tag_request", "dhcpv4_options",
-                "dhcpv6_options", "external_ids",
+                "dhcpv6_options", "parent_name", "external_ids",
             ]
         case .dhcpOptions: ["cidr", "options", "external_ids"]
         case .logicalRouter: ["name", "enabled", "options", "ports", "static_routes", "nat", "load_balancer", "external_ids"]

@@ -14,7 +14,7 @@ struct MiniatureOVSDB {
         "cidr": .string(""), "mac": .string(""), "chassis_name": .string(""), "priority": .integer(0), "ip_prefix": .string(""),
         "nexthop": .string(""), "output_port": .none, "external_ip": .string(""), "logical_ip": .string(""),
         "logical_port": .none, "external_mac": .none, "direction": .string(""), "match": .string(""), "action": .string(""),
-        "dhcpv6_options": .none, "protocol": .none,
+        "dhcpv6_options": .none, "parent_name": .none, "protocol": .none,
     ]
     private static let maps: Set<String> = ["options", "other_config", "external_ids", "records", "vips", "bandwidth", "ipv6_ra_configs"]
 

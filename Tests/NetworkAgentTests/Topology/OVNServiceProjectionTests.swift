@@ -120,6 +120,33 @@ import Testing
         #expect(rows["\(key)/egress/ip6"] == nil)
     }
 
+    @Test func aTrunksSubportTravelsThroughItsParent() throws {
+        var port = sample.first
+        #expect(try rows(.port(port))["port"]?.columns["parent_name"] == OVSDBValue.none)
+        port.carrier = PortCarrier(parentID: sample.second.id, tag: 77)
+        let row = try rows(.port(port))["port"]?.columns
+        #expect(row?["parent_name"] == .string(sample.second.id))
+        #expect(row?["tag"] == .integer(77))
+        #expect(row?["tag_request"] == .integer(77))
+    }
+
+    @Test func aPortsOwnDHCPOptionsAddToItsSubnets() throws {
+        var port = sample.first
+        port.dhcp = PortDHCP(
+            options: [
+                .init(name: "bootfile-name", value: "pxelinux.0", ipVersion: 4), .init(name: "6", value: "192.0.2.7", ipVersion: 4),
+                .init(name: "tftp-server", value: "evil\", router=\"x", ipVersion: 4), .init(name: "unheard-of", value: "x", ipVersion: 4),
+            ], network: sample.tenant)
+        let rows = try rows(.port(port))
+        let row = try #require(rows["dhcp4/\(SampleTopology.id(11))"])
+        let options = row.columns["options"]?.stringMap
+        #expect(options?["bootfile_name"] == "\"pxelinux.0\"")
+        #expect(options?["dns_server"] == "192.0.2.7")
+        #expect(options?["tftp_server"] == nil)
+        #expect(options?["router"] == "10.0.0.1")
+        #expect(rows["port"]?.columns["external_ids"]?.stringMap["altostack:dhcp4"] == row.key.text)
+    }
+
     @Test func nobodyPlaysServerOrRouter() {
         let rules = projection.baseRows.filter { $0.key.name.hasPrefix("server/") }
         #expect(rules.count == 3)
