@@ -26,20 +26,52 @@ TABLE = (dataplane_networks.CHECKS + dataplane_addresses.CHECKS + dataplane_grou
          + dataplane_services.CHECKS)
 
 
+# What does not work yet, and what is known of it. A check of these that passes fails the run, so that the list shrinks.
+KNOWN = {
+    "anti-spoofing: a router advertisement":
+        "OVN lets neighbour discovery through before it looks at any rule, also at those behind the load balancers",
+    "SLAAC: prefix, flags and MTU advertised; the kernel takes its address":
+        "advertised right, but the router does not answer a ping from the address; between guests such addresses work",
+    "DHCPv6 stateful: the port's address and resolvers": "leased right, but the router does not answer a ping",
+    "metadata: by IPv6 at fe80::a9fe:a9fe": "the namespace has the address, but is not reached",
+}
+
+# What the API must offer for a check, by the beginning of its name; without it the check is left out.
+NEEDS = {
+    "DHCPv4: extra options": "extra_dhcp_opt", "groups: an address group": "address-group",
+    "port forwarding": "floating-ip-port-forwarding", "a firewall": "fwaas_v2", "QoS": "qos", "trunk": "trunk",
+}
+
+
+def missing(name, extensions):
+    """The extension that the API lacks for a check; None if it can run."""
+    needed = next((alias for beginning, alias in NEEDS.items() if name.startswith(beginning)), None)
+    return needed if needed not in extensions else None
+
+
 def run_table(cloud, only):
     """Runs the checks one after the other; returns the names of those that failed."""
     failed = []
     cloud.round += 1
+    extensions = {found["alias"] for found in cloud.request("GET", "/extensions")["extensions"]} | {None}
     for name, body in TABLE:
         if only and not any(word in name for word in only):
+            continue
+        if lacking := missing(name, extensions):
+            print(f"skip {name:<66} the API has no {lacking}", flush=True)
             continue
         began = time.monotonic()
         try:
             body(cloud)
-            print(f"ok   {name:<66} {time.monotonic() - began:5.1f} s", flush=True)
+            outcome = "it passes now: take it from the list of what does not work" if name in KNOWN else None
         except (CheckFailed, OSError) as failure:
+            outcome = None if name in KNOWN else failure
+        took = f"{name:<66} {time.monotonic() - began:5.1f} s"
+        if outcome is None:
+            print(f"{'todo' if name in KNOWN else 'ok  '} {took}", flush=True)
+        else:
             failed.append(name)
-            print(f"MISS {name:<66} {time.monotonic() - began:5.1f} s\nerror: {name}: {failure}", flush=True)
+            print(f"MISS {took}\nerror: {name}: {outcome}", flush=True)
     return failed
 
 

@@ -224,10 +224,10 @@ class Lab:
         patch = f"patch-localnet-{network['id']}-to-br-int"
         self.switch("host2", "--may-exist", "add-port", "br-tun", kind, "--", "set", "Interface", kind, f"type={kind}",
                     "options:remote_ip=10.99.0.1", "options:local_ip=10.99.0.2", "options:key=flow")
-        eventually("the network's patch port", lambda: command(
+        patch = eventually("the network's patch port", lambda: command(
             "ovs-vsctl", f"--db=unix:{self.database['host2']}", "--bare", "--columns=ofport", "find", "Interface", f"name={patch}").strip())
-        flows = [f"in_port={kind},tun_id={key},actions=push_vlan:0x8100,set_field:{4096 + int(tag)}->vlan_vid,output:\"{patch}\"",
-                 f"in_port=\"{patch}\",dl_vlan={tag},actions=strip_vlan,set_field:{key}->tun_id,output:{kind}"]
+        flows = [f"in_port={kind},tun_id={key},actions=push_vlan:0x8100,set_field:{4096 + int(tag)}->vlan_vid,output:{patch}",
+                 f"in_port={patch},dl_vlan={tag},actions=strip_vlan,set_field:{key}->tun_id,output:{kind}"]
         command("ovs-ofctl", "-O", "OpenFlow13", "--names", "add-flows", f"unix:{self.directory}/br-tun.mgmt", "-",
                 text="\n".join(flows) + "\n")
 

@@ -11,7 +11,7 @@ struct LocalConfiguration: Sendable {
             "Open_vSwitch": .init(columns: ["bridges", "external_ids", "next_cfg", "cur_cfg"]),
             "Bridge": .init(columns: ["name", "ports", "datapath_type", "fail_mode", "external_ids"]),
             "Port": .init(columns: ["name", "interfaces", "external_ids"]),
-            "Interface": .init(columns: ["name", "type", "external_ids", "error"]),
+            "Interface": .init(columns: ["name", "type", "external_ids", "error", "ofport"]),
         ],
         indexKey: InterfaceRecord.portLabel)
 

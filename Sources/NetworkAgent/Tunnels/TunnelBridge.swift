@@ -10,8 +10,9 @@ struct TunnelBridge: Sendable, Hashable {
     /// A network that reaches the bridge.
     struct Network: Sendable, Hashable {
         var attachment: TunnelAttachment
-        /// The port through which OVN's bridge is joined, made by ovn-controller for each network.
-        var patch: String
+        /// The number of the port through which OVN's bridge is joined, made by ovn-controller for each network. (Its name
+        /// is longer than OpenFlow's names may be.)
+        var patch: Int
     }
 
     /// A tunnel to another host.
@@ -19,6 +20,8 @@ struct TunnelBridge: Sendable, Hashable {
         var kind: TunnelAttachment.Kind
         /// The other host's address.
         var peer: NetworkAddress
+        /// The number of its port; nil as long as it has none.
+        var number: Int?
 
         /// The port's name, at most 15 characters, which tells kind and peer.
         var port: String {
@@ -43,15 +46,15 @@ struct TunnelBridge: Sendable, Hashable {
         var flows = ["table=0,priority=0,actions=drop", "table=20,priority=0,actions=drop"]
         for network in networks.sorted(by: { $0.attachment.tag < $1.attachment.tag }) {
             let (key, tag) = (network.attachment.key, network.attachment.tag)
-            let ways = tunnels.filter { $0.kind == network.attachment.kind }.map(\.port).sorted()
+            let ways = tunnels.filter { $0.kind == network.attachment.kind }.compactMap(\.number).sorted()
             for way in ways {
                 flows.append(
-                    "table=0,priority=10,in_port=\"\(way)\",tun_id=\(key),actions=push_vlan:0x8100,set_field:\(4096 + tag)->vlan_vid,"
-                        + Self.learning + ",output:\"\(network.patch)\"")
+                    "table=0,priority=10,in_port=\(way),tun_id=\(key),actions=push_vlan:0x8100,set_field:\(4096 + tag)->vlan_vid,"
+                        + Self.learning + ",output:\(network.patch)")
             }
-            flows.append("table=0,priority=10,in_port=\"\(network.patch)\",dl_vlan=\(tag),actions=resubmit(,20)")
+            flows.append("table=0,priority=10,in_port=\(network.patch),dl_vlan=\(tag),actions=resubmit(,20)")
             guard !ways.isEmpty else { continue }
-            let outputs = ways.map { "output:\"\($0)\"" }.joined(separator: ",")
+            let outputs = ways.map { "output:\($0)" }.joined(separator: ",")
             flows.append("table=20,priority=1,dl_vlan=\(tag),actions=strip_vlan,set_field:\(key)->tun_id,\(outputs)")
         }
         return flows

@@ -68,15 +68,18 @@ actor TunnelPlane {
             let (attachments, peers) = try await southbound.read(deadline: .now + Self.deadline) { [options] replica in
                 (Self.attachments(in: replica), try Self.peers(of: options, in: replica))
             }
-            let present = try await local.read(deadline: .now + Self.deadline) { replica in
-                Set(replica["Interface"].values.compactMap { $0["name"]?.string })
-            }
+            let numbers = try await local.read(deadline: .now + Self.deadline) { Self.portNumbers(in: $0) }
             let networks = attachments.compactMap { port, attachment -> TunnelBridge.Network? in
-                let patch = "patch-\(port)-to-\(options.integrationBridge)"
-                return present.contains(patch) ? .init(attachment: attachment, patch: patch) : nil
+                numbers["patch-\(port)-to-\(options.integrationBridge)"].map { .init(attachment: attachment, patch: $0) }
             }
             let kinds = Set(networks.map(\.attachment.kind))
-            let tunnels = peers.flatMap { peer in kinds.map { TunnelBridge.Tunnel(kind: $0, peer: peer) } }
+            let tunnels = peers.flatMap { peer in
+                kinds.map { kind in
+                    var tunnel = TunnelBridge.Tunnel(kind: kind, peer: peer)
+                    tunnel.number = numbers[tunnel.port]
+                    return tunnel
+                }
+            }
             try await makeTunnels(tunnels)
             try await tell(TunnelBridge(networks: networks, tunnels: tunnels).flows, again: again && !networks.isEmpty)
             return true
@@ -84,6 +87,15 @@ actor TunnelPlane {
             logger.debug("The tunnel bridge waits", metadata: ["error": "\(error)"])
             return false
         }
+    }
+
+    /// The numbers of the ports that have one, by name; the switch gives them.
+    private static func portNumbers(in replica: OVSDBReplica) -> [String: Int] {
+        var numbers: [String: Int] = [:]
+        for row in replica["Interface"].values {
+            if let name = row["name"]?.string, let number = row["ofport"]?.integer, number > 0 { numbers[name] = number }
+        }
+        return numbers
     }
 
     /// The tunnelled networks by the name of their localnet port.
@@ -154,7 +166,7 @@ actor TunnelPlane {
         try (flows.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
         try await Command(
             executable: ofctl, arguments: [
-                "-O", "OpenFlow13", "--names", "replace-flows", "unix:\(paths.run)/\(bridge).mgmt", file,
+                "-O", "OpenFlow13", "replace-flows", "unix:\(paths.run)/\(bridge).mgmt", file,
             ]).run()
         told = flows
     }

@@ -91,13 +91,23 @@ enum TopologyProjection {
         }
     }
 
-    static func entity(_ port: Port) -> TopologyEntity {
+    /// A guest's port; `network` is its network where it has DHCP options of its own.
+    static func entity(_ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil) -> TopologyEntity {
         .port(LogicalPort(
             id: port.id, networkID: port.networkID, mac: port.mac, fixedIPs: port.fixedIPs, adminUp: port.isAdminUp,
             portSecurity: port.hasPortSecurity, allowedPairs: port.allowedPairs,
             securityGroupIDs: port.hasPortSecurity ? port.securityGroupIDs : [],
             hostName: port.dnsName.isEmpty ? nil : port.dnsName,
-            host: port.binding.host.isEmpty ? nil : port.binding.host))
+            host: port.binding.host.isEmpty ? nil : port.binding.host, carrier: carrier,
+            dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) }))
+    }
+
+    private static func dhcp(_ options: [DHCPOption], _ network: LogicalNetwork) -> PortDHCP? {
+        guard !options.isEmpty else { return nil }
+        let told = options.compactMap { option in
+            option.value.map { PortDHCP.Option(name: option.name, value: $0, ipVersion: option.ipVersion) }
+        }
+        return PortDHCP(options: told, network: network)
     }
 
     static func entity(_ topology: RouterTopology) -> TopologyEntity {

@@ -14,8 +14,10 @@ struct TopologySnapshot: Sendable {
         entities += try Self.networks(Array(NetworkRecords.find(ids[.network] ?? [], in: reader).values), in: reader)
         let groups = try SecurityGroupRecords.find(ids[.securityGroup] ?? [], in: reader)
         entities += try Self.groups(Array(groups.values), in: reader)
-        let ports = try PortRecords.find(ids[.port] ?? [], in: reader).values
-        entities += ports.filter { !DeviceOwner.infrastructure.contains($0.deviceOwner) }.map(TopologyProjection.entity)
+        // What a network says by DHCP stands in the options of such ports too.
+        let told = try PortRecords.withDHCPOptions(networks: ids[.network] ?? [], in: reader)
+        let ports = try PortRecords.find(Array(Set(ids[.port] ?? []).union(told)), in: reader).values
+        entities += try Self.ports(ports.filter { !DeviceOwner.infrastructure.contains($0.deviceOwner) }, in: reader)
         entities += try Self.routers(try RouterRecords.find(ids[.router] ?? [], in: reader), in: reader)
         let present = Set(entities.map(\.key))
         removed = keys.filter { !present.contains($0) }
@@ -29,11 +31,26 @@ struct TopologySnapshot: Sendable {
         while true {
             let ports = try PortRecords.guestPorts(after: after, limit: 1_000, in: reader)
             guard let last = ports.last else { break }
-            entities += ports.map(TopologyProjection.entity)
+            entities += try Self.ports(ports, in: reader)
             after = last.id
         }
         let routers = try RouterRecords.find(try RouterRecords.allIDs(in: reader), in: reader)
         entities += try Self.routers(routers, in: reader)
+    }
+
+    private static func ports(_ ports: [Port], in reader: any Reader) throws -> [TopologyEntity] {
+        let carriers = try TrunkRecords.carriers(of: ports.map(\.id), in: reader)
+        let told = Set(ports.filter { !$0.extras.dhcpOptions.isEmpty }.map(\.networkID))
+        var networks: [String: LogicalNetwork] = [:]
+        if !told.isEmpty {
+            for case .network(let network) in try Self.networks(Array(NetworkRecords.find(told, in: reader).values), in: reader) {
+                networks[network.id] = network
+            }
+        }
+        return ports.map { port in
+            let carrier = carriers[port.id].map { PortCarrier(parentID: $0.parentID, tag: $0.tag) }
+            return TopologyProjection.entity(port, carrier: carrier, network: networks[port.networkID])
+        }
     }
 
     private static func networks(_ networks: [Network], in reader: any Reader) throws -> [TopologyEntity] {
