@@ -26,8 +26,10 @@ def server(cloud, name, network, ip):
         expect(status == 200, f"flavor: {status} {flavor}")
         cloud.image, cloud.flavor = image["id"], flavor["flavor"]["id"]
     subnet = network["subnets"][0]
+    # IPv6 may only be sent by who has an address of it.
+    others = [{"subnet_id": other["id"]} for other in network["subnets"][1:]]
     port = cloud.create("port", network_id=network["id"], security_groups=[cloud.open_group["id"]],
-                        fixed_ips=[{"subnet_id": subnet["id"], "ip_address": ip}])
+                        fixed_ips=[{"subnet_id": subnet["id"], "ip_address": ip}, *others])
     status, _, made = http("POST", "/compute/v2.1/servers", {"server": {
         "name": name, "imageRef": cloud.image, "flavorRef": cloud.flavor, "networks": [{"port": port["id"]}]}})
     expect(status == 202, f"server: {status} {made}")
