@@ -92,13 +92,15 @@ enum TopologyProjection {
     }
 
     /// A guest's port; `network` is its network where it has DHCP options of its own.
-    static func entity(_ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil) -> TopologyEntity {
+    static func entity(
+        _ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil, qos: PortQoS? = nil
+    ) -> TopologyEntity {
         .port(LogicalPort(
             id: port.id, networkID: port.networkID, mac: port.mac, fixedIPs: port.fixedIPs, adminUp: port.isAdminUp,
             portSecurity: port.hasPortSecurity, allowedPairs: port.allowedPairs,
             securityGroupIDs: port.hasPortSecurity ? port.securityGroupIDs : [],
             hostName: port.dnsName.isEmpty ? nil : port.dnsName,
-            host: port.binding.host.isEmpty ? nil : port.binding.host, carrier: carrier,
+            host: port.binding.host.isEmpty ? nil : port.binding.host, qos: qos, carrier: carrier,
             dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) }))
     }
 
@@ -159,5 +161,17 @@ enum TopologyProjection {
             id: rule.id, direction: rule.direction, etherType: rule.etherType, ipProtocol: rule.ipProtocol,
             portMin: rule.portMin, portMax: rule.portMax,
             remoteCIDR: rule.remoteCIDR.flatMap { CIDR($0)?.description }, remoteGroupID: rule.remoteGroupID)
+    }
+}
+
+extension TopologyProjection {
+    /// What a policy's rules mean for a port's traffic; nil for none that the engine enforces.
+    static func qos(_ rules: [QoSRule]) -> PortQoS? {
+        func limit(_ direction: QoSDirection) -> PortQoS.Bandwidth? {
+            rules.first { $0.type == .bandwidthLimit && $0.direction == direction }.map { .init(rate: $0.value, burst: $0.burst) }
+        }
+        let qos = PortQoS(
+            egress: limit(.egress), ingress: limit(.ingress), dscp: rules.first { $0.type == .dscpMarking }?.value)
+        return qos.isEmpty ? nil : qos
     }
 }
