@@ -44,9 +44,9 @@ import Testing
     }
 
     @Test func aTunnelWithoutANumberWaits() throws {
-        var bridge = try bridge(.gre, peers: ["10.99.0.2"])
-        bridge.tunnels[0].number = nil
-        #expect(!bridge.flows.contains { $0.contains("tun_id") })
+        var waiting = try bridge(.gre, peers: ["10.99.0.2"])
+        waiting.tunnels[0].number = nil
+        #expect(!waiting.flows.contains { $0.contains("tun_id") })
     }
 
     @Test func aTunnelledNetworkLeavesWithItsTag() throws {
