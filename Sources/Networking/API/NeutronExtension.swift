@@ -28,6 +28,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
 
     private static let resources = [
         NeutronExtension("address-scope", "Address scope", "Scopes within which ranges never overlap.", "2015-07-26"),
+        NeutronExtension("address-group", "Address group", "Named sets of addresses.", "2020-07-15"),
         NeutronExtension("agent", "agent", "The hosts' network agents.", "2013-02-03"),
         NeutronExtension("auto-allocated-topology", "Auto Allocated Topology Services", "A network with a way out for each project that asks.", "2016-01-01T00:00:00-00:00"),
         NeutronExtension("availability_zone", "Availability Zone", "Availability zones of networks and routers.", "2015-01-01"),
@@ -45,6 +46,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("l3_agent_scheduler", "L3 Agent Scheduler", "The agents that may have routers' gateways.", "2013-02-07"),
         NeutronExtension("metering", "Neutron Metering", "Labels under which routers' traffic is counted.", "2013-06-12"),
         NeutronExtension("metering_source_and_destination_fields", "Neutron Metering with source and destination filtering", "Metering by source and destination.", "2020-08-21T08:12:00-00:00"),
+        NeutronExtension("logging", "Logging API Extension", "Logs of packets that security groups admit or drop.", "2017-01-01"),
         NeutronExtension("network-ip-availability", "Network IP Availability", "How many addresses networks have used.", "2015-09-24T00:00:00-00:00"),
         NeutronExtension("provider", "Provider Network", "Networks mapped to physical ones.", "2012-09-07"),
         NeutronExtension("quota_details", "Quota details management support", "Limits with what is used of them.", "2017-02-10"),
@@ -59,6 +61,8 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("router", "Neutron L3 Router", "Routers between networks, and floating IPs.", "2012-07-20"),
         NeutronExtension("security-group", "security-group", "Groups of ports with rules about their traffic.", "2012-10-05"),
         NeutronExtension("service-type", "Neutron Service Type Management", "What carries out network services.", "2013-01-20T00:00:00-00:00"),
+        NeutronExtension("security-groups-default-rules", "Default rules for security groups", "What new security groups let through.", "2022-12-19"),
+        NeutronExtension("security-groups-default-statefulness", "Security Groups Default Statefulness", "Whether new security groups have state.", "2026-04-13T00:00:00-00:00"),
     ]
 
     private static let attributes = [
@@ -87,8 +91,12 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("project-id", "project_id field enabled", "Projects are named project_id.", "2016-09-09T09:09:09-09:09"),
         NeutronExtension("router-enable-snat", "Exposes the router \"enable_snat\" read-only configuration flag", "Routers show whether they hide tenants.", "2025-09-18T18:00:00-00:00"),
         NeutronExtension("router_availability_zone", "Router Availability Zone", "Zones of routers.", "2015-01-01"),
+        NeutronExtension("rbac-address-group", "Add address_group type to RBAC", "Address groups for certain projects.", "2021-01-20T00:00:00-00:00"),
+        NeutronExtension("rbac-security-groups", "Add security_group type to network RBAC", "Security groups for certain projects.", "2019-02-14T00:00:00-00:00"),
         NeutronExtension("security-groups-normalized-cidr", "Normalized CIDR field for security group rules", "Rules' ranges without host bits.", "2020-07-28"),
         NeutronExtension("standard-attr-fwaas-v2", "Standard Attribute FWaaS v2 Extension", "Firewalls have the standard attributes.", "2023-04-27T01:00:00-00:00"),
+        NeutronExtension("security-groups-remote-address-group", "Remote address group id field for security group rules", "Rules about address groups.", "2020-08-25"),
+        NeutronExtension("security-groups-rules-belongs-to-default-sg", "Security group rule belongs to the project's default security group", "Whether rules are of default groups.", "2023-05-23"),
         NeutronExtension("standard-attr-description", "standard-attr-description", "Descriptions of every resource.", "2016-02-10"),
         NeutronExtension("standard-attr-revisions", "Resource revision numbers", "Counts of every resource's changes.", "2016-04-11"),
         NeutronExtension("standard-attr-tag", "Tag support for resources with standard attribute: network, subnet, port, router, floatingip, security_group", "Tags of resources.", "2017-01-01T00:00:00-00:00"),

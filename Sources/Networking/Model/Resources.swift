@@ -212,6 +212,8 @@ struct SecurityGroup: Sendable, Hashable {
     var isStateful: Bool
     /// Whether it is the one that a project's ports get when they name none.
     let isDefault: Bool
+    /// Whom it is open to besides its own project.
+    var sharing: Sharing = .none
     var standard: StandardAttributes
 }
 
@@ -228,6 +230,7 @@ struct SecurityGroupRule: Sendable, Hashable {
     let portMax: Int?
     let remoteCIDR: String?
     let remoteGroupID: String?
+    let remoteAddressGroupID: String?
     let standard: StandardAttributes
 
     /// Equal for rules that admit the same traffic.
@@ -236,7 +239,7 @@ struct SecurityGroupRule: Sendable, Hashable {
             direction.rawValue, etherType.rawValue, ipProtocol.map { SecurityRules.number(of: $0, etherType) } ?? "",
             portMin.map(String.init) ?? "", portMax.map(String.init) ?? "",
             remoteCIDR.flatMap { CIDR($0)?.prefixLength == 0 ? nil : $0 } ?? "", remoteGroupID ?? "",
-        ]
+        ] + (remoteAddressGroupID.map { [$0] } ?? [])
         return parts.joined(separator: "|")
     }
 }

@@ -32,19 +32,12 @@ struct SecurityRuleDraft: Sendable, Hashable {
     var portMax: Int?
     var remoteCIDR: String?
     var remoteGroupID: String?
+    var remoteAddressGroupID: String?
     var description = ""
 
-    /// A rule of a new group.
-    init(groupID: String, _ direction: LogicalRule.Direction, _ etherType: LogicalRule.EtherType, remoteGroupID: String? = nil) {
-        (self.groupID, self.direction, self.etherType, self.remoteGroupID) = (groupID, direction, etherType, remoteGroupID)
-    }
-
-    /// What every new group lets through: everything out; in the default group also everything among its members.
-    static func initial(groupID: String, isDefault: Bool) -> [SecurityRuleDraft] {
-        let families: [LogicalRule.EtherType] = [.ipv4, .ipv6]
-        let egress = families.map { SecurityRuleDraft(groupID: groupID, .egress, $0) }
-        guard isDefault else { return egress }
-        return egress + families.map { SecurityRuleDraft(groupID: groupID, .ingress, $0, remoteGroupID: groupID) }
+    /// A rule of a group.
+    init(groupID: String, _ direction: LogicalRule.Direction, _ etherType: LogicalRule.EtherType) {
+        (self.groupID, self.direction, self.etherType) = (groupID, direction, etherType)
     }
 
     /// The rule in its canonical form, as Neutron stores it.
@@ -55,9 +48,10 @@ struct SecurityRuleDraft: Sendable, Hashable {
         if rule.portMin == 1, rule.portMax == 65535 { (rule.portMin, rule.portMax) = (nil, nil) }
         try rule.checkPorts()
         try rule.settlePrefix()
-        guard rule.remoteCIDR == nil || rule.remoteGroupID == nil else {
+        guard [rule.remoteCIDR, rule.remoteGroupID, rule.remoteAddressGroupID].count(where: { $0 != nil }) < 2 else {
             throw NetworkingError(
-                .badRequest, "SecurityGroupMultipleRemoteEntites", "Only one of remote_ip_prefix and remote_group_id may be given.")
+                .badRequest, "SecurityGroupMultipleRemoteEntites",
+                "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.")
         }
         return rule
     }
@@ -86,6 +80,10 @@ struct SecurityRuleDraft: Sendable, Hashable {
                 + SecurityRules.protocols.keys.sorted().joined(separator: ", ") + ".")
     }
 
+    static func invalidPort(_ text: String) -> NetworkingError {
+        NetworkingError(.badRequest, "SecurityGroupInvalidPortValue", "Invalid value for port \(text)")
+    }
+
     private var protocolNumber: Int? { ipProtocol.flatMap { SecurityRules.protocols[$0] ?? Int($0) } }
 
     private func checkPorts() throws(NetworkingError) {
@@ -95,12 +93,12 @@ struct SecurityRuleDraft: Sendable, Hashable {
                 .badRequest, "SecurityGroupProtocolRequiredWithPorts", "A port range needs a protocol.")
         }
         if SecurityRules.withPorts.contains(number) {
-            guard portMin != 0, portMax != 0 else {
-                throw NetworkingError(.badRequest, "SecurityGroupInvalidPortValue", "Invalid value for port 0.")
-            }
+            guard portMin != 0, portMax != 0 else { throw Self.invalidPort("0") }
+            // Clients look for these words of upstream's.
             guard let portMin, let portMax, portMin <= portMax else {
                 throw NetworkingError(
-                    .badRequest, "SecurityGroupInvalidPortRange", "port_range_min must be given and not above port_range_max.")
+                    .badRequest, "SecurityGroupInvalidPortRange",
+                    "For TCP/UDP protocols, port_range_min must be <= port_range_max")
             }
         } else if number == 1 || number == 58 {
             try checkICMP()
@@ -114,11 +112,13 @@ struct SecurityRuleDraft: Sendable, Hashable {
         for (field, value) in [("type", portMin), ("code", portMax)] {
             guard let value, !(0...255).contains(value) else { continue }
             throw NetworkingError(
-                .badRequest, "SecurityGroupInvalidIcmpValue", "Invalid ICMP \(field) \(value): it must be from 0 to 255.")
+                .badRequest, "SecurityGroupInvalidIcmpValue",
+                "Invalid value for ICMP \(field) (port-range-\(field == "type" ? "min" : "max")) \(value): it must be from 0 to 255.")
         }
         guard portMin == nil, let portMax else { return }
         throw NetworkingError(
-            .badRequest, "SecurityGroupMissingIcmpType", "ICMP code \(portMax) is given without an ICMP type.")
+            .badRequest, "SecurityGroupMissingIcmpType",
+            "ICMP code (port-range-max) \(portMax) is provided but ICMP type (port-range-min) is missing.")
     }
 
     private mutating func settlePrefix() throws(NetworkingError) {
@@ -128,7 +128,8 @@ struct SecurityRuleDraft: Sendable, Hashable {
         }
         guard (range.version == .v4) == (etherType == .ipv4) else {
             throw NetworkingError(
-                .badRequest, "SecurityGroupRuleParameterConflict", "CIDR \(text) does not belong to \(etherType.rawValue).")
+                .badRequest, "SecurityGroupRuleParameterConflict",
+                "Conflicting value ethertype \(etherType.rawValue) for CIDR \(text)")
         }
         remoteCIDR = text.contains("/") ? text : range.description
     }

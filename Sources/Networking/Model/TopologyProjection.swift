@@ -150,10 +150,25 @@ enum TopologyProjection {
             mac: floating.externalMAC)
     }
 
-    static func entity(_ group: SecurityGroup, rules: [SecurityGroupRule]) -> TopologyEntity {
+    /// A security group; `addresses` are the ranges of the address groups that its rules name.
+    static func entity(
+        _ group: SecurityGroup, rules: [SecurityGroupRule], addresses: [String: [String]] = [:]
+    ) -> TopologyEntity {
         .securityGroup(LogicalSecurityGroup(
             id: group.id, name: group.name, stateful: group.isStateful,
-            rules: rules.map(rule).sorted { $0.id < $1.id }))
+            rules: rules.flatMap { logical($0, addresses) }.sorted { $0.id < $1.id }))
+    }
+
+    /// A rule, or one for each range of its address group that is of its family: none for a group without any.
+    private static func logical(_ rule: SecurityGroupRule, _ addresses: [String: [String]]) -> [LogicalRule] {
+        guard let id = rule.remoteAddressGroupID else { return [self.rule(rule)] }
+        let ranges = (addresses[id] ?? []).compactMap { CIDR($0) }
+        return ranges.filter { ($0.version == .v4) == (rule.etherType == .ipv4) }.map { range in
+            var logical = self.rule(rule)
+            logical.id += "/\(range)"
+            logical.remoteCIDR = range.description
+            return logical
+        }
     }
 
     private static func rule(_ rule: SecurityGroupRule) -> LogicalRule {

@@ -127,7 +127,7 @@ extension Operations {
         let unique = Set(ids).sorted()
         let groups = try SecurityGroupRecords.find(unique, in: reader)
         for id in unique {
-            guard let group = groups[id], group.projectID == project || caller.isAdmin else {
+            guard let group = groups[id], group.projectID == project || group.sharing.includes(project) || caller.isAdmin else {
                 throw NetworkingError.securityGroupNotFound(id)
             }
         }

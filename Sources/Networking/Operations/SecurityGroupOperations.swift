@@ -17,25 +17,24 @@ extension Operations {
     func defaultSecurityGroup(project: String, in transaction: any Transaction) throws -> String {
         if let id = try SecurityGroupRecords.defaultID(project: project, in: transaction) { return id }
         let group = SecurityGroup(
-            id: Identifier.uuid(), projectID: project, name: Self.defaultGroupName, isStateful: true, isDefault: true,
+            id: Identifier.uuid(), projectID: project, name: Self.defaultGroupName,
+            isStateful: try DefaultStatefulnessRecords.isStateful(project: project, in: transaction), isDefault: true,
             standard: StandardAttributes(description: "Default security group", createdAt: .now))
         try insert(group, in: transaction)
         return group.id
     }
 
     func createSecurityGroup(
-        name: String, description: String, project: String, isStateful: Bool, tags: [String],
+        name: String, description: String, project: String, isStateful: Bool?, tags: [String],
         in transaction: any Transaction
     ) throws -> SecurityGroup {
         guard name.lowercased() != Self.defaultGroupName else { throw Self.defaultExists }
         _ = try defaultSecurityGroup(project: project, in: transaction)
         try checkQuota(.securityGroup, project: project, in: transaction)
         let group = SecurityGroup(
-            id: Identifier.uuid(), projectID: project, name: name, isStateful: isStateful, isDefault: false,
-            standard: StandardAttributes(description: description, createdAt: .now))
-        try checkQuota(
-            .securityGroupRule, project: project, adding: SecurityRuleDraft.initial(groupID: group.id, isDefault: false).count,
-            in: transaction)
+            id: Identifier.uuid(), projectID: project, name: name,
+            isStateful: try isStateful ?? DefaultStatefulnessRecords.isStateful(project: project, in: transaction),
+            isDefault: false, standard: StandardAttributes(description: description, createdAt: .now))
         try insert(group, in: transaction)
         for tag in tags { try TagRecords.add(tag, to: group.id, in: transaction) }
         return group
@@ -45,19 +44,13 @@ extension Operations {
         .conflict, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
 
     private func insert(_ group: SecurityGroup, in transaction: any Transaction) throws {
+        let templates = try DefaultSecurityRuleRecords.applicable(isDefault: group.isDefault, in: transaction)
+        try checkQuota(.securityGroupRule, project: group.projectID, adding: templates.count, in: transaction)
         try SecurityGroupRecords.insert(group, in: transaction)
-        for draft in SecurityRuleDraft.initial(groupID: group.id, isDefault: group.isDefault) {
-            try SecurityGroupRuleRecords.insert(rule(draft, of: group), in: transaction)
+        for template in templates {
+            try SecurityGroupRuleRecords.insert(template.rule(of: group), in: transaction)
         }
         try mark(.securityGroup, group.id, in: transaction)
-    }
-
-    private func rule(_ draft: SecurityRuleDraft, of group: SecurityGroup) -> SecurityGroupRule {
-        SecurityGroupRule(
-            id: Identifier.uuid(), groupID: group.id, projectID: draft.projectID ?? group.projectID,
-            direction: draft.direction, etherType: draft.etherType, ipProtocol: draft.ipProtocol, portMin: draft.portMin,
-            portMax: draft.portMax, remoteCIDR: draft.remoteCIDR, remoteGroupID: draft.remoteGroupID,
-            standard: StandardAttributes(description: draft.description, createdAt: .now, revision: 0))
     }
 
     func updateSecurityGroup(
@@ -107,16 +100,15 @@ extension Operations {
     func createSecurityGroupRules(
         _ drafts: [SecurityRuleDraft], in group: SecurityGroup, transaction: any Transaction
     ) throws -> [SecurityGroupRule] {
-        let rules = try drafts.map { self.rule(try $0.validated(), of: group) }
+        let valid = try drafts.map { try $0.validated() }
+        for draft in valid { try checkRemotes(of: draft, in: transaction) }
+        let rules = valid.map { SecurityGroupRule($0, of: group) }
         try checkQuota(.securityGroupRule, project: group.projectID, adding: rules.count, in: transaction)
         guard Set(rules.map(\.fingerprint)).count == rules.count else {
             throw NetworkingError(
                 .conflict, "DuplicateSecurityGroupRuleInPost", "The request has the same security group rule twice.")
         }
         for rule in rules {
-            if let remote = rule.remoteGroupID, try SecurityGroupRecords.find(remote, in: transaction) == nil {
-                throw NetworkingError.securityGroupNotFound(remote)
-            }
             if let existing = try SecurityGroupRuleRecords.duplicate(of: rule, in: transaction) {
                 throw NetworkingError(
                     .conflict, "SecurityGroupRuleExists", "Security group rule already exists. Rule id is \(existing).")

@@ -73,7 +73,9 @@ struct TopologySnapshot: Sendable {
 
     private static func groups(_ groups: [SecurityGroup], in reader: any Reader) throws -> [TopologyEntity] {
         let rules = try SecurityGroupRuleRecords.all(groups: groups.map(\.id), in: reader)
-        return groups.map { TopologyProjection.entity($0, rules: rules[$0.id] ?? []) }
+        let named = Set(rules.values.joined().compactMap(\.remoteAddressGroupID))
+        let addresses = try AddressGroupRecords.addresses(of: Array(named), in: reader)
+        return groups.map { TopologyProjection.entity($0, rules: rules[$0.id] ?? [], addresses: addresses) }
     }
 
     private static func routers(_ routers: [Router], in reader: any Reader) throws -> [TopologyEntity] {

@@ -15,7 +15,7 @@ enum SecurityGroupRecords {
             let conditions: [SQL] = flags.map { $0 ? "default_of IS NOT NULL" : "default_of IS NULL" }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-        "shared": .custom { $0.contains { LenientBoolean($0)?.value == false } ? "1 = 1" : "1 = 0" },
+        "shared": .shared(),
     ])
 
     static func group(_ row: borrowing Row) throws -> SecurityGroup {
@@ -58,15 +58,28 @@ enum SecurityGroupRecords {
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> SecurityGroup? {
-        try reader.first("SELECT \(columns) FROM security_groups WHERE id = \(id)", group)
+        try complete(try reader.all("SELECT \(columns) FROM security_groups WHERE id = \(id)", group), in: reader).first
     }
 
     /// The groups with these ids, by id.
     static func find(_ ids: some Sequence<String>, in reader: any Reader) throws -> [String: SecurityGroup] {
-        try reader.grouped(Array(ids), { "SELECT \(columns) FROM security_groups WHERE id IN \(in: $0)" }) { row in
-            let group = try group(row)
+        let ids = Array(Set(ids))
+        let sharing = try SharingRecords.sharing(of: ids, in: reader)
+        return try reader.grouped(ids, { "SELECT \(columns) FROM security_groups WHERE id IN \(in: $0)" }) { row in
+            var group = try group(row)
+            group.sharing = sharing[group.id] ?? .none
             return (group.id, group)
         }.compactMapValues(\.first)
+    }
+
+    /// Adds whom the groups are open to.
+    private static func complete(_ groups: [SecurityGroup], in reader: any Reader) throws -> [SecurityGroup] {
+        let sharing = try SharingRecords.sharing(of: groups.map(\.id), in: reader)
+        return groups.map { group in
+            var group = group
+            group.sharing = sharing[group.id] ?? .none
+            return group
+        }
     }
 
     /// The project's groups with a name.
@@ -81,15 +94,7 @@ enum SecurityGroupRecords {
     }
 
     static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [SecurityGroup] {
-        try reader.page(columns, listing, request, visibility: visible(visibility), group)
-    }
-
-    private static func visible(_ visibility: Visibility) -> SQL? {
-        switch visibility {
-        case .everything: nil
-        case .project(let project): "project_id = \(project)"
-        case .sharedOnly: "1 = 0"
-        }
+        try complete(try reader.page(columns, listing, request, visibility: visibility.condition(), group), in: reader)
     }
 
     /// Every group, for the complete topology.
@@ -133,7 +138,7 @@ enum SecurityGroupRecords {
 enum SecurityGroupRuleRecords {
     static let columns: SQL = """
         id, security_group_id, project_id, direction, ethertype, protocol, port_range_min, port_range_max, \
-        remote_ip_prefix, remote_group_id, description, created_at, updated_at, revision_number
+        remote_ip_prefix, remote_group_id, remote_address_group_id, description, created_at, updated_at, revision_number
         """
 
     static let listing = Listing("security_group_rules", [
@@ -141,6 +146,7 @@ enum SecurityGroupRuleRecords {
         "ethertype": .column("ethertype"), "protocol": .column("protocol"),
         "port_range_min": .column("port_range_min", .integer), "port_range_max": .column("port_range_max", .integer),
         "remote_ip_prefix": .column("remote_ip_prefix"), "remote_group_id": .column("remote_group_id"),
+        "remote_address_group_id": .column("remote_address_group_id"),
         "belongs_to_default_sg": .custom { values in
             let flags = values.compactMap { LenientBoolean($0)?.value }
             guard flags.count == values.count else { return nil }
@@ -156,7 +162,7 @@ enum SecurityGroupRuleRecords {
         SecurityGroupRule(
             id: try row[0], groupID: try row[1], projectID: try row[2], direction: try row[3], etherType: try row[4],
             ipProtocol: try row[5], portMin: try row[6], portMax: try row[7], remoteCIDR: try row[8],
-            remoteGroupID: try row[9], standard: try StandardAttributes(row, at: 10))
+            remoteGroupID: try row[9], remoteAddressGroupID: try row[10], standard: try StandardAttributes(row, at: 11))
     }
 
     static func insert(_ rule: SecurityGroupRule, in transaction: any Transaction) throws {
@@ -164,10 +170,10 @@ enum SecurityGroupRuleRecords {
         try transaction.execute(
             """
             INSERT INTO security_group_rules (id, security_group_id, project_id, direction, ethertype, protocol,
-                port_range_min, port_range_max, remote_ip_prefix, remote_group_id, description, fingerprint,
+                port_range_min, port_range_max, remote_ip_prefix, remote_group_id, remote_address_group_id, description, fingerprint,
                 created_at, updated_at, revision_number)
             VALUES (\(rule.id), \(rule.groupID), \(rule.projectID), \(rule.direction), \(rule.etherType),
-                \(rule.ipProtocol), \(rule.portMin), \(rule.portMax), \(rule.remoteCIDR), \(rule.remoteGroupID),
+                \(rule.ipProtocol), \(rule.portMin), \(rule.portMax), \(rule.remoteCIDR), \(rule.remoteGroupID), \(rule.remoteAddressGroupID),
                 \(standard.description), \(rule.fingerprint),
                 \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
             """)

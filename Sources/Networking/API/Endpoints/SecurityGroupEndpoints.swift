@@ -80,7 +80,7 @@ extension NetworkingAPI {
             let groups = try drafts.map { project, attributes in
                 try operations.createSecurityGroup(
                     name: attributes.text("name") ?? "", description: attributes.text("description") ?? "", project: project,
-                    isStateful: attributes.flag("stateful") ?? true, tags: attributes.texts("tags") ?? [], in: transaction)
+                    isStateful: attributes.flag("stateful"), tags: attributes.texts("tags") ?? [], in: transaction)
             }
             return try SecurityGroupView.load(groups, in: transaction)
         }
@@ -94,7 +94,7 @@ extension NetworkingAPI {
         let view = try await database.write { [operations] transaction in
             let group = try SecurityGroupRecords.find(id, in: transaction).orThrow(.securityGroupNotFound(id))
             try request.authorizeChange(
-                of: "security_group", PolicySubject(projectID: group.projectID),
+                of: "security_group", group.subject,
                 setting: attributes.json.object?.names ?? [], orHide: .securityGroupNotFound(id))
             try request.checkRevision(group.standard)
             let updated = try operations.updateSecurityGroup(group, change, in: transaction)
@@ -108,7 +108,7 @@ extension NetworkingAPI {
         try await database.write { [operations] transaction in
             let group = try SecurityGroupRecords.find(id, in: transaction).orThrow(.securityGroupNotFound(id))
             try request.authorizeChange(
-                of: "security_group", PolicySubject(projectID: group.projectID), orHide: .securityGroupNotFound(id))
+                of: "security_group", group.subject, orHide: .securityGroupNotFound(id))
             try request.checkRevision(group.standard)
             try operations.deleteSecurityGroup(group, by: caller, in: transaction)
         }
@@ -140,7 +140,7 @@ extension NetworkingAPI {
 
     private func createRules(_ request: APIRequest) async throws -> APIResponse {
         let drafts = try request.creations(SecurityGroupRuleView.names).map { attributes throws(NetworkingError) in
-            try Self.draft(attributes)
+            try SecurityRuleDraft(attributes)
         }
         guard let groupID = drafts.first?.groupID, drafts.allSatisfy({ $0.groupID == groupID }) else {
             throw NetworkingError(
@@ -148,35 +148,29 @@ extension NetworkingAPI {
         }
         let views = try await database.write { [operations] transaction in
             let group = try SecurityGroupRecords.find(groupID, in: transaction).orThrow(.securityGroupNotFound(groupID))
-            guard request.allows("get_security_group", PolicySubject(projectID: group.projectID).target) else {
+            guard request.allows("get_security_group", group.subject.target) else {
                 throw NetworkingError.securityGroupNotFound(groupID)
             }
             let subject = PolicySubject(projectID: group.projectID, groupProjectID: group.projectID)
             try request.authorizeCreation(of: "security_group_rule", subject)
+            for draft in drafts { try Self.checkVisible(draft, request, in: transaction) }
             let rules = try operations.createSecurityGroupRules(drafts, in: group, transaction: transaction)
             return rules.map { SecurityGroupRuleView(rule: $0, group: group) }
         }
         return request.answer(created: views, SecurityGroupRuleView.names)
     }
 
-    private static func draft(_ attributes: Attributes) throws(NetworkingError) -> SecurityRuleDraft {
-        let text = attributes.text("ethertype") ?? "IPv4"
-        let types: [LogicalRule.EtherType] = [.ipv4, .ipv6]
-        guard let type = types.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
-            throw NetworkingError(
-                .badRequest, "SecurityGroupRuleInvalidEtherType",
-                "Security group rule for ethertype '\(text)' not supported. Allowed values are IPv4 and IPv6.")
+    /// Refuses rules about groups that the caller may not see, as if they were not there.
+    private static func checkVisible(_ draft: SecurityRuleDraft, _ request: APIRequest, in reader: any Reader) throws {
+        if let id = draft.remoteGroupID {
+            let group = try SecurityGroupRecords.find(id, in: reader).orThrow(.securityGroupNotFound(id))
+            guard request.allows("get_security_group", group.subject.target) else { throw NetworkingError.securityGroupNotFound(id) }
         }
-        let direction: LogicalRule.Direction = attributes.text("direction") == "egress" ? .egress : .ingress
-        var draft = SecurityRuleDraft(groupID: attributes.text("security_group_id") ?? "", direction, type)
-        draft.projectID = attributes.text("project_id") ?? attributes.text("tenant_id")
-        draft.ipProtocol = attributes.text("protocol") ?? attributes.number("protocol").map(String.init)
-        draft.portMin = attributes.number("port_range_min")
-        draft.portMax = attributes.number("port_range_max")
-        draft.remoteCIDR = attributes.text("remote_ip_prefix")
-        draft.remoteGroupID = attributes.text("remote_group_id")
-        draft.description = attributes.text("description") ?? ""
-        return draft
+        if let id = draft.remoteAddressGroupID {
+            let group = try AddressGroupRecords.find(id, in: reader).orThrow(.addressGroupNotFound(id))
+            let subject = AddressGroupView(group: group).subject
+            guard request.allows("get_address_group", subject.target) else { throw NetworkingError.addressGroupNotFound(id) }
+        }
     }
 
     private func deleteRule(_ request: APIRequest) async throws -> APIResponse {
@@ -189,5 +183,35 @@ extension NetworkingAPI {
             try operations.deleteSecurityGroupRule(rule, in: transaction)
         }
         return .empty()
+    }
+}
+
+extension SecurityRuleDraft {
+    /// Reads a rule from a request.
+    /// - Throws: `NetworkingError` for a family or a port that there is none of.
+    init(_ attributes: Attributes) throws(NetworkingError) {
+        let text = attributes.text("ethertype") ?? "IPv4"
+        let types: [LogicalRule.EtherType] = [.ipv4, .ipv6]
+        guard let type = types.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
+            throw NetworkingError(
+                .badRequest, "SecurityGroupRuleInvalidEtherType",
+                "Security group rule for ethertype '\(text)' not supported. Allowed values are ['IPv4', 'IPv6'].")
+        }
+        let direction: LogicalRule.Direction = attributes.text("direction") == "egress" ? .egress : .ingress
+        self.init(groupID: attributes.text("security_group_id") ?? "", direction, type)
+        projectID = attributes.text("project_id") ?? attributes.text("tenant_id")
+        ipProtocol = attributes.text("protocol") ?? attributes.number("protocol").map(String.init)
+        portMin = try Self.port(attributes, "port_range_min")
+        portMax = try Self.port(attributes, "port_range_max")
+        remoteCIDR = attributes.text("remote_ip_prefix")
+        remoteGroupID = attributes.text("remote_group_id")
+        remoteAddressGroupID = attributes.text("remote_address_group_id")
+        description = attributes.text("description") ?? ""
+    }
+
+    private static func port(_ attributes: Attributes, _ name: String) throws(NetworkingError) -> Int? {
+        guard let number = attributes.number(name) else { return nil }
+        guard (0...65535).contains(number) else { throw invalidPort(String(number)) }
+        return number
     }
 }

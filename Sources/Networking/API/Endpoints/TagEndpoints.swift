@@ -42,7 +42,7 @@ private struct Taggable: Sendable {
             try FloatingIPRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
         Taggable(singular: "security_group", collection: "security-groups") { id, reader in
-            try SecurityGroupRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
+            try SecurityGroupRecords.find(id, in: reader)?.subject
         },
         Taggable(singular: "policy", collection: "policies") { id, reader in
             try QoSPolicyRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID, sharing: $0.sharing) }
@@ -52,7 +52,7 @@ private struct Taggable: Sendable {
         },
         // The same groups under the name with an underscore, which clients of the tag API use.
         Taggable(singular: "security_group", collection: "security_groups") { id, reader in
-            try SecurityGroupRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
+            try SecurityGroupRecords.find(id, in: reader)?.subject
         },
     ]
 }

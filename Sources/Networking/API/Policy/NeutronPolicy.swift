@@ -37,6 +37,7 @@ enum NeutronPolicy {
         qosRules,
         routerRules,
         securityGroupRules,
+        groupServiceRules,
         housekeepingRules,
         flavorRules,
         meteringRules,

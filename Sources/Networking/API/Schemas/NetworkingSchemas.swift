@@ -127,12 +127,14 @@ extension NetworkingSchemas {
 extension NetworkingSchemas {
     static let securityGroupCreation: Members = described + project + tags + [("stateful", flag)]
     static let securityGroupUpdate: Members = described + [("stateful", flag)]
-    private static let number: Schema = .nullable(.integer(0...65535, lenient: true))
+    /// A port: its range is checked later, so that the refusal is the one clients know.
+    static let portNumber: Schema = .nullable(.integer(-65535...Int(Int32.max), lenient: true))
+    static let ipProtocol: Schema = .anyOf([.string(length: 0...40), .integer(0...255), .null])
     static let securityGroupRuleCreation: Members = project + [
         ("security_group_id", text), ("direction", .oneOf(["ingress", "egress"])), ("ethertype", text),
-        ("protocol", .anyOf([.string(length: 0...40), .integer(0...255), .null])), ("port_range_min", number), ("port_range_max", number),
+        ("protocol", ipProtocol), ("port_range_min", portNumber), ("port_range_max", portNumber),
         ("remote_ip_prefix", .nullable(text)), ("remote_group_id", .nullable(text)), ("description", text),
-        ("remote_address_group_id", .null),
+        ("remote_address_group_id", .nullable(text)),
     ]
     static let tagReplacement: RequestBody = .json(.object(tags, required: ["tags"]))
     /// Limits from -1, which means any number, to what a database's integer holds.

@@ -19,14 +19,14 @@ struct SecurityGroupView: View {
     }
 
     var id: String { group.id }
-    var subject: PolicySubject { PolicySubject(projectID: group.projectID) }
+    var subject: PolicySubject { group.subject }
 
     func write(to json: inout MemberWriter) {
         json("id", group.id)
         json("name", group.name)
         json.project(group.projectID)
         json("stateful", group.isStateful)
-        json("shared", false)
+        json.shared(group.sharing)
         json("security_group_rules", value: { json in
             json.array { json in
                 for rule in rules {
@@ -64,7 +64,7 @@ struct SecurityGroupRuleView: View {
         json("port_range_min", rule.portMin)
         json("port_range_max", rule.portMax)
         json("remote_ip_prefix", rule.remoteCIDR)
-        json("remote_address_group_id", String?.none)
+        json("remote_address_group_id", rule.remoteAddressGroupID)
         json("normalized_cidr", rule.remoteCIDR.flatMap { CIDR($0)?.description })
         json("remote_group_id", rule.remoteGroupID)
         json("belongs_to_default_sg", group?.isDefault ?? false)
@@ -73,4 +73,9 @@ struct SecurityGroupRuleView: View {
         json("updated_at", rule.standard.updatedAt.iso8601)
         json("revision_number", rule.standard.revision)
     }
+}
+
+extension SecurityGroup {
+    /// What policy may know of it.
+    var subject: PolicySubject { PolicySubject(projectID: projectID, sharing: sharing) }
 }
