@@ -27,6 +27,12 @@ struct SharedObject: Sendable {
         },
         SharedObject("address_scope", "address_scopes") { "SELECT project_id FROM subnet_pools WHERE address_scope_id = \($0)" },
         SharedObject("subnetpool", "subnet_pools") { "SELECT project_id FROM subnets WHERE subnetpool_id = \($0)" },
+        SharedObject("address_group", "address_groups") {
+            """
+            SELECT g.project_id FROM security_group_rules r JOIN security_groups g ON g.id = r.security_group_id
+            WHERE r.remote_address_group_id = \($0)
+            """
+        },
     ]
 
     /// The kind of a name; nil for none that there is.
