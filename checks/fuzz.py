@@ -63,6 +63,36 @@ def placement_things(client):
     return {"uuid": provider, "consumer_uuid": provider, "resource_class": "VCPU", "*": "CUSTOM_WRONG"}
 
 
+def neutron_envelope(answer, status):
+    error = answer["NeutronError"]
+    return bool(error["type"] and error["message"]) and error["detail"] == ""
+
+
+def network_things(client):
+    """Makes one of everything, and names them as the paths do."""
+    found = {"*": "wrong", "project_id": "wrong", "alias": "quotas"}
+
+    def make(name, collection=None, **members):
+        collection = collection or name.replace("_", "-") + "s"
+        status, _, answer = client.http("POST", f"/network/v2.0/{collection}", {name: members})
+        expect(status == 201, f"{name}: {status} {answer}")
+        found[f"{name}_id"] = answer[name]["id"]
+        return answer[name]["id"]
+
+    network = make("network", name="wrong")
+    make("subnet", network_id=network, ip_version=4, cidr="10.66.0.0/24")
+    make("port", network_id=network)
+    make("router", name="wrong")
+    group = make("security_group", name="wrong")
+    found["rule_id"] = make("security_group_rule", security_group_id=group, direction="ingress")
+    make("address_group", name="wrong")
+    make("default_security_group_rule", direction="ingress", protocol="tcp")
+    make("security_groups_default_statefulness", "security-groups-default-statefulness", stateful=True)
+    make("log", "log/logs", resource_type="security_group")
+    found["resource_id"] = network
+    return found
+
+
 class Service:
     """What a service's bodies and refusals look like."""
 
@@ -92,6 +122,13 @@ SERVICES = {
         b'{"name": "x", "min_disk": 1e999, "min_ram": 99999999999999999999999, "minimum": 1e999}',
         b'{"name": 7, "tags": {"a": 1}, "visibility": [], "method": "web-download", "member": {}, "namespace": 3, "properties": 4, '
         b'"url": 8, "input": []}'), image_things),
+    "network": Service(neutron_envelope, (
+        b'{"network": {"name": "%s"}, "port": {"name": "x"}, "security_group": {"name": "x"}}',
+        b'{"network": {"mtu": 1e999, "provider:segmentation_id": 99999999999999999999999}, "security_group_rule": {"port_range_min": '
+        b'1e999, "port_range_max": 99999999999999999999999}, "quota": {"port": 1e999}}',
+        b'{"network": 7, "subnet": [], "port": {"fixed_ips": 3, "security_groups": {}}, "router": "x", "floatingip": null, '
+        b'"security_group": true, "security_group_rule": {"direction": []}, "address_group": {"addresses": {}}, "tags": {"a": 1}, '
+        b'"quota": [], "log": 3, "addresses": "x"}'), network_things),
     "placement": Service(placement_envelope, (
         b'{"name": "%s", "uuid": "2f0a3b1e-5a0d-4c1e-9a55-6d4b8d1f3a22"}',
         b'{"name": "x", "total": 1e999, "resource_provider_generation": 99999999999999999999999, "inventories": {"VCPU": '

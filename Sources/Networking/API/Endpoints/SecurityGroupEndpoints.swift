@@ -43,7 +43,7 @@ extension NetworkingAPI {
     private func ensureDefaultGroup(_ request: APIRequest, _ list: ListRequest) async throws {
         let named = list.values(of: "project_id") ?? list.values(of: "tenant_id")
         guard let project = named?.first ?? request.token?.projectID, !project.isEmpty else { return }
-        guard named == nil || project == request.token?.projectID || request.caller.isAdmin else { return }
+        guard request.allows("create_default_security_group", PolicySubject(projectID: project).target) else { return }
         let exists = try await database.read { try SecurityGroupRecords.defaultID(project: project, in: $0) != nil }
         guard !exists else { return }
         try await database.write { [operations] in _ = try operations.defaultSecurityGroup(project: project, in: $0) }
