@@ -12,12 +12,12 @@ struct AddressGroup: Sendable, Hashable {
     var sharing: Sharing = .none
     var standard: StandardAttributes
 
-    /// Reads the ranges of a request: each once, in canonical form.
+    /// Reads the ranges of a request: each once, in canonical form. A new group must say how long their prefixes are.
     /// - Throws: `NetworkingError` for what is no range.
-    static func ranges(_ texts: [String]) throws(NetworkingError) -> [String] {
+    static func ranges(_ texts: [String], needPrefix: Bool) throws(NetworkingError) -> [String] {
         var ranges: [String] = []
         for text in texts {
-            guard text.contains("/"), let range = CIDR(text) else {
+            guard text.contains("/") || !needPrefix, let range = CIDR(text) else {
                 throw .badBody("Invalid input for addresses. Reason: '\(text)' is not a valid IP subnet.")
             }
             if !ranges.contains(range.description) { ranges.append(range.description) }

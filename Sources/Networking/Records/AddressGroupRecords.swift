@@ -5,7 +5,7 @@ import CloudStore
 enum AddressGroupRecords {
     private static let columns: SQL = "id, project_id, name, description, created_at, updated_at, revision_number"
 
-    static let listing = Listing("address_groups", ["shared": .shared()])
+    static let listing = Listing("address_groups", [:])
 
     private static func group(_ row: borrowing Row) throws -> AddressGroup {
         AddressGroup(

@@ -25,10 +25,8 @@ extension NetworkingAPI {
                 .put, item, "Change an address group", access: .ruleOnResource("update_address_group"),
                 body: NetworkingSchemas.update(kind.names, NetworkingSchemas.described), handler: updateAddressGroup),
             Endpoint(
-                .delete, item, "Delete an address group", access: .ruleOnResource("delete_address_group"), success: .noContent
-            ) { [operations] request in
-                try await delete(request, kind) { try operations.deleteAddressGroup($0, in: $1) }
-            },
+                .delete, item, "Delete an address group", access: .ruleOnResource("delete_address_group"), success: .noContent,
+                handler: deleteAddressGroup),
             Endpoint(
                 .put, "\(item)/add_addresses", "Add addresses to an address group", access: .ruleOnResource("add_addresses"),
                 body: NetworkingSchemas.addresses
@@ -48,7 +46,8 @@ extension NetworkingAPI {
         let drafts = try request.creations(AddressGroupView.names).map { attributes in
             let project = try attributes.project(of: request)
             try request.authorizeCreation(of: "address_group", PolicySubject(projectID: project))
-            return (project: project, attributes: attributes, addresses: try AddressGroup.ranges(attributes.texts("addresses") ?? []))
+            let addresses = try AddressGroup.ranges(attributes.texts("addresses") ?? [], needPrefix: true)
+            return (project: project, attributes: attributes, addresses: addresses)
         }
         return try await create(request, Self.addressGroups) { [operations] transaction in
             try drafts.map { project, attributes, addresses in
@@ -61,16 +60,39 @@ extension NetworkingAPI {
 
     private func updateAddressGroup(_ request: APIRequest) async throws -> APIResponse {
         let attributes = request.attributes(AddressGroupView.names)
-        return try await change(request, Self.addressGroups) { [operations] group, transaction in
+        let group = try await database.write { [operations] transaction in
             try operations.updateAddressGroup(
-                group, name: attributes.text("name"), description: attributes.text("description"), in: transaction)
+                try Self.changeableAddressGroup(request, in: transaction), name: attributes.text("name"),
+                description: attributes.text("description"), in: transaction)
         }
+        return request.answer(AddressGroupView(group: group), AddressGroupView.names)
+    }
+
+    private func deleteAddressGroup(_ request: APIRequest) async throws -> APIResponse {
+        try await database.write { [operations] transaction in
+            try operations.deleteAddressGroup(try Self.changeableAddressGroup(request, in: transaction), in: transaction)
+        }
+        return .empty()
+    }
+
+    /// The group that a request is to change, if the caller may. To those with whom it is shared it is not there, as
+    /// upstream has it, which does not tell its policy of the sharing here.
+    private static func changeableAddressGroup(_ request: APIRequest, in reader: any Reader) throws -> AddressGroup {
+        let id = request["address_group_id"]
+        let group = try AddressGroupRecords.find(id, in: reader).orThrow(.addressGroupNotFound(id))
+        try request.authorizeChange(
+            of: "address_group", PolicySubject(projectID: group.projectID), orHide: .addressGroupNotFound(id))
+        try request.checkRevision(group.standard)
+        return group
     }
 
     private func changeAddresses(
         _ request: APIRequest, _ change: @escaping @Sendable ([String], AddressGroup, any Transaction) throws -> AddressGroup
     ) async throws -> APIResponse {
-        let addresses = try AddressGroup.ranges(Attributes(json: request.body).texts("addresses") ?? [])
-        return try await self.change(request, Self.addressGroups) { try change(addresses, $0, $1) }
+        let addresses = try AddressGroup.ranges(Attributes(json: request.body).texts("addresses") ?? [], needPrefix: false)
+        let group = try await database.write { transaction in
+            try change(addresses, try Self.changeableAddressGroup(request, in: transaction), transaction)
+        }
+        return request.answer(AddressGroupView(group: group), AddressGroupView.names)
     }
 }

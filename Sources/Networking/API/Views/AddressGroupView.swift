@@ -15,7 +15,6 @@ struct AddressGroupView: View, Sendable {
         json("name", group.name)
         json.project(group.projectID)
         json("addresses", group.addresses)
-        json.shared(group.sharing)
         json("description", group.standard.description)
         json("created_at", group.standard.createdAt.iso8601)
         json("updated_at", group.standard.updatedAt.iso8601)
