@@ -52,7 +52,8 @@ import Testing
         return SecurityGroupRule(
             id: "rule", groupID: draft.groupID, projectID: "p", direction: draft.direction, etherType: draft.etherType,
             ipProtocol: draft.ipProtocol, portMin: draft.portMin, portMax: draft.portMax, remoteCIDR: draft.remoteCIDR,
-            remoteGroupID: draft.remoteGroupID, standard: StandardAttributes(createdAt: .now))
+            remoteGroupID: draft.remoteGroupID, remoteAddressGroupID: draft.remoteAddressGroupID,
+            standard: StandardAttributes(createdAt: .now))
     }
 
     @Test func rulesThatAdmitTheSameHaveTheSameFingerprint() throws {

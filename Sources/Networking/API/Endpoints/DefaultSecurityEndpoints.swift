@@ -108,7 +108,7 @@ extension NetworkingAPI {
         let attributes = try Self.attributes(request)
         // A project of null is every project; none at all is the caller's.
         let isForAll = attributes.json["project_id"] == .null || attributes.json["tenant_id"] == .null
-        let project = isForAll ? "" : try attributes.project(of: request)
+        let project = try isForAll ? "" : attributes.project(of: request)
         try request.authorizeCreation(of: DefaultStatefulnessView.names.singular, PolicySubject(projectID: project))
         let setting = try await database.write { [operations] in
             try operations.createDefaultStatefulness(project: project, isStateful: attributes.flag("stateful") ?? true, in: $0)

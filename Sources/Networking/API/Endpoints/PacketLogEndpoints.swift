@@ -80,7 +80,7 @@ extension NetworkingAPI {
             id: Identifier.uuid(), projectID: project, name: attributes.text("name") ?? "",
             resourceType: attributes.text("resource_type") ?? "", resourceID: attributes.text("resource_id"),
             targetID: attributes.text("target_id"),
-            event: attributes.text("event").flatMap(PacketLog.Event.init) ?? .all, isEnabled: attributes.flag("enabled") ?? true,
+            event: attributes.text("event").flatMap(PacketLog.Event.init(rawValue:)) ?? .all, isEnabled: attributes.flag("enabled") ?? true,
             standard: StandardAttributes(description: attributes.text("description") ?? "", createdAt: .now))
         return try await create(request, Self.packetLogs) { [operations] in [try operations.createPacketLog(log, in: $0)] }
     }
