@@ -235,11 +235,12 @@ struct SecurityGroupRule: Sendable, Hashable {
 
     /// Equal for rules that admit the same traffic.
     var fingerprint: String {
-        let parts: [String] = [
+        var parts: [String] = [
             direction.rawValue, etherType.rawValue, ipProtocol.map { SecurityRules.number(of: $0, etherType) } ?? "",
             portMin.map(String.init) ?? "", portMax.map(String.init) ?? "",
             remoteCIDR.flatMap { CIDR($0)?.prefixLength == 0 ? nil : $0 } ?? "", remoteGroupID ?? "",
-        ] + (remoteAddressGroupID.map { [$0] } ?? [])
+        ]
+        if let remoteAddressGroupID { parts.append(remoteAddressGroupID) }
         return parts.joined(separator: "|")
     }
 }

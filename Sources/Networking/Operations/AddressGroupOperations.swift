@@ -1,5 +1,6 @@
 import CloudCore
 import CloudStore
+import NetworkMessages
 
 extension Operations {
     func createAddressGroup(
