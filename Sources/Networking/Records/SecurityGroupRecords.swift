@@ -170,7 +170,8 @@ enum SecurityGroupRuleRecords {
         try transaction.execute(
             """
             INSERT INTO security_group_rules (id, security_group_id, project_id, direction, ethertype, protocol,
-                port_range_min, port_range_max, remote_ip_prefix, remote_group_id, remote_address_group_id, description, fingerprint,
+                port_range_min, port_range_max, remote_ip_prefix, remote_group_id, remote_address_group_id,
+                description, fingerprint,
                 created_at, updated_at, revision_number)
             VALUES (\(rule.id), \(rule.groupID), \(rule.projectID), \(rule.direction), \(rule.etherType),
                 \(rule.ipProtocol), \(rule.portMin), \(rule.portMax), \(rule.remoteCIDR), \(rule.remoteGroupID), \(rule.remoteAddressGroupID),
