@@ -174,7 +174,8 @@ enum SecurityGroupRuleRecords {
                 description, fingerprint,
                 created_at, updated_at, revision_number)
             VALUES (\(rule.id), \(rule.groupID), \(rule.projectID), \(rule.direction), \(rule.etherType),
-                \(rule.ipProtocol), \(rule.portMin), \(rule.portMax), \(rule.remoteCIDR), \(rule.remoteGroupID), \(rule.remoteAddressGroupID),
+                \(rule.ipProtocol), \(rule.portMin), \(rule.portMax), \(rule.remoteCIDR), \(rule.remoteGroupID),
+                \(rule.remoteAddressGroupID),
                 \(standard.description), \(rule.fingerprint),
                 \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
             """)
