@@ -99,7 +99,8 @@ extension Operations {
     func deleteNetwork(_ network: Network, in transaction: any Transaction) throws {
         let ports = try PortRecords.inUse(network: network.id, limit: 10, in: transaction)
         guard ports.isEmpty else {
-            throw NetworkingError.networkInUse(network.id, "one or more ports still use it: \(ports.joined(separator: ", "))")
+            let ids = ports.joined(separator: ", ")
+            throw NetworkingError.networkInUse(network.id, "There are one or more ports still in use on the network: \(ids)")
         }
         for port in try PortRecords.automatic(networks: [network.id], in: transaction).values {
             try PortRecords.delete(port.id, in: transaction)
