@@ -97,6 +97,10 @@ extension Operations {
     }
 
     func deleteNetwork(_ network: Network, in transaction: any Transaction) throws {
+        // What nobody uses goes with the network; a refusal below takes this back.
+        for floatingIP in try FloatingIPRecords.unassociated(network: network.id, in: transaction) {
+            try deleteFloatingIP(floatingIP, in: transaction)
+        }
         let ports = try PortRecords.inUse(network: network.id, limit: 10, in: transaction)
         guard ports.isEmpty else {
             let ids = ports.joined(separator: ", ")

@@ -192,6 +192,13 @@ enum FloatingIPRecords {
         }
     }
 
+    /// The floating IPs of a network that stand for nothing.
+    static func unassociated(network: String, in reader: any Reader) throws -> [FloatingIP] {
+        try reader.all(
+            "SELECT \(columns) FROM floating_ips WHERE floating_network_id = \(network) AND fixed_port_id IS NULL ORDER BY id",
+            floatingIP)
+    }
+
     /// The floating IPs that stand for addresses of ports, by port.
     static func all(ports: [String], in reader: any Reader) throws -> [String: [FloatingIP]] {
         try reader.grouped(
