@@ -19,12 +19,12 @@ extension NetworkingSchemas {
         .object([("service_profile", .object(project + [("id", id)], required: ["id"]))], required: ["service_profile"]))
 
     // A port, or a range of them, such as `80:90`.
-    private static let portNumber: Schema = .nullable(.integer(1...65535, lenient: true))
+    private static let forwardedPort: Schema = .nullable(.integer(1...65535, lenient: true))
     private static let portRange: Schema = .nullable(
         .anyOf([.integer(1...65535), .string(length: 1...11, pattern: "^[0-9]{1,5}(:[0-9]{1,5})?$")]))
     static let portForwarding: Members = project + [
         ("internal_port_id", id), ("internal_ip_address", .nullable(.string(length: 1...64))), ("protocol", text),
-        ("internal_port", portNumber), ("external_port", portNumber), ("internal_port_range", portRange),
+        ("internal_port", forwardedPort), ("external_port", forwardedPort), ("internal_port_range", portRange),
         ("external_port_range", portRange), ("description", text),
     ]
     static let conntrackHelper: Members = project + [
