@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Identifiers as OpenStack's services write them.
 public enum Identifier {
@@ -10,9 +11,9 @@ public enum Identifier {
 
     /// A version 4 UUID (RFC 9562, section 5.4). Foundation's opens the random device for each.
     private static func text(hyphens: Bool) -> String {
-        var random = SystemRandomNumberGenerator()
-        let high = random.next() & ~0xf000 | 0x4000
-        let low = random.next() & ~(0b11 << 62) | (0b10 << 62)
+        let random = RandomWords.shared.pair()
+        let high = random.0 & ~0xf000 | 0x4000
+        let low = random.1 & ~(0b11 << 62) | (0b10 << 62)
         return String(unsafeUninitializedCapacity: 36) { bytes in
             var count = 0
             for position in 0..<32 {
@@ -34,5 +35,28 @@ public enum Identifier {
         let digits = text.utf8.filter { $0 != UInt8(ascii: "-") }
         guard digits.count == 32, digits.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }) else { return false }
         return text.utf8.count == 32 || UUID(uuidString: text) != nil
+    }
+}
+
+/// Random words fetched from the system many at a time: each request needs an identifier, and a call of the system for
+/// every eight bytes would cost more than the rest of making one.
+private final class RandomWords: Sendable {
+    private struct State {
+        var words: [UInt64] = Array(repeating: 0, count: 128)
+        var used = 128
+    }
+
+    static let shared = RandomWords()
+    private let state = Mutex(State())
+
+    func pair() -> (UInt64, UInt64) {
+        state.withLock { state in
+            if state.used == state.words.count {
+                state.words.withUnsafeMutableBytes { if let start = $0.baseAddress { arc4random_buf(start, $0.count) } }
+                state.used = 0
+            }
+            defer { state.used += 2 }
+            return (state.words[state.used], state.words[state.used + 1])
+        }
     }
 }

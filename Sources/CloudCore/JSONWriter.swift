@@ -89,21 +89,67 @@ public struct JSONWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
-    private mutating func quote(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        var text = text
-        text.withUTF8 { utf8 in
-            var start = 0
-            for position in utf8.indices {
-                let byte = utf8[position]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                bytes.append(contentsOf: utf8[start..<position])
-                escape(byte)
-                start = position + 1
-            }
-            bytes.append(contentsOf: utf8[start...])
+    /// Writes a number's digits.
+    mutating func number(_ value: Int) {
+        guard value >= 0 else { return literal(String(value)) }
+        separate()
+        var (rest, first) = (value, bytes.count)
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        var last = bytes.count - 1
+        while first < last {
+            bytes.swapAt(first, last)
+            (first, last) = (first + 1, last - 1)
         }
+    }
+
+    private mutating func quote(_ text: String) {
+        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { quote($0) }
+        guard isWritten == nil else { return }
+        var text = text
+        text.withUTF8 { quote($0) }
+    }
+
+    private mutating func quote(_ utf8: UnsafeBufferPointer<UInt8>) {
         bytes.append(UInt8(ascii: "\""))
+        if Self.isPlain(utf8) { bytes.append(contentsOf: utf8) } else { escaped(utf8) }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether a text needs no escapes: nearly all do not. Looks at eight bytes at a time.
+    private static func isPlain(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
+        let raw = UnsafeRawBufferPointer(utf8)
+        var position = 0
+        while position + 8 <= raw.count {
+            if needsEscape(raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)) { return false }
+            position += 8
+        }
+        while position < raw.count {
+            if needsEscape(raw[position]) { return false }
+            position += 1
+        }
+        return true
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    /// Whether one of eight bytes needs an escape. A byte's highest bit tells in each difference whether it borrowed, and
+    /// so was smaller; the first borrow of a word is never a false one.
+    private static func needsEscape(_ word: UInt64) -> Bool {
+        let (ones, highest): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+        let controls = (word &- ones &* 0x20) & ~word
+        let found = controls | ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes)
+        return found & highest != 0
+    }
+
+    private mutating func escaped(_ utf8: UnsafeBufferPointer<UInt8>) {
+        for byte in utf8 { if Self.needsEscape(byte) { escape(byte) } else { bytes.append(byte) } }
     }
 
     private mutating func escape(_ byte: UInt8) {
@@ -142,7 +188,7 @@ extension String: JSONWritable {
 }
 
 extension Int: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.literal(String(self)) }
+    public func write(to json: inout JSONWriter) { json.number(self) }
 }
 
 extension UInt128: JSONWritable {

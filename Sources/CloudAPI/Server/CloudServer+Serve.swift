@@ -1,7 +1,6 @@
 import HTTPTypes
 import Logging
 import NIOCore
-import NIOHTTPTypes
 
 /// A streamed answer ended before its declared length; the connection is cut so that the client notices.
 struct TruncatedResponse: Error, CustomStringConvertible {
@@ -30,7 +29,7 @@ extension CloudServer {
             do {
                 connection.send(.head(response.head))
                 try await write(stream, length, to: connection) { written += $0 }
-                connection.send(.end(nil))
+                connection.send(.end)
             } catch {
                 pipeline.logger.warning(
                     "A streamed answer broke off",

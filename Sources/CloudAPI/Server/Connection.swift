@@ -3,8 +3,6 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
-import NIOHTTPTypesHTTP1
 
 /// Sets connections up as HTTP/1.1 and holds them while they last.
 struct ExchangeChannel: ServerChildChannel {
@@ -19,9 +17,8 @@ struct ExchangeChannel: ServerChildChannel {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false)
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
+            try pipeline.addHandler(HTTPCodec())
             try pipeline.addHandler(ConnectionHandler(stallTimeout: TimeAmount(server.options.stallTimeout)))
             let handler = ExchangeHandler(server: server)
             try pipeline.addHandler(handler)
@@ -71,18 +68,10 @@ struct Connection: Sendable {
     }
 
     /// Writes an answer that is in memory.
-    func send(_ head: HTTPResponse, _ bytes: [UInt8]? = nil) {
-        perform { _, context in
-            context.write(NIOAny(HTTPResponsePart.head(head)), promise: nil)
-            if let bytes, !bytes.isEmpty {
-                context.write(NIOAny(HTTPResponsePart.body(context.channel.allocator.buffer(bytes: bytes))), promise: nil)
-            }
-            context.writeAndFlush(NIOAny(HTTPResponsePart.end(nil)), promise: nil)
-        }
-    }
+    func send(_ head: HTTPResponse, _ bytes: [UInt8] = []) { send(.whole(head, bytes)) }
 
     /// Writes one part of an answer that comes in pieces.
-    func send(_ part: HTTPResponsePart) {
+    func send(_ part: AnswerPart) {
         perform { _, context in context.writeAndFlush(NIOAny(part), promise: nil) }
     }
 

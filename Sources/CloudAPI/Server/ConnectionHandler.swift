@@ -10,8 +10,8 @@ import NIOHTTPTypes
 final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias OutboundIn = AnswerPart
+    typealias OutboundOut = AnswerPart
 
     /// Asks for `100 Continue` to be sent: the body is about to be read.
     struct SendContinue: Sendable {}
@@ -50,19 +50,29 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head(var head) where head.status.kind != .informational:
-            if head.headerFields.first(.connection) == "close" || (endsAfterRequests && requestsInProgress == 1) {
-                endsAfterResponse = true
-                head.headerFields[.connection] = "close"
-            }
+            markEnd(&head)
             context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .end:
-            requestsInProgress -= 1
-            guard endsAfterResponse || (endsAfterRequests && requestsInProgress == 0) else {
-                return context.write(data, promise: promise)
-            }
-            closeOnceWritten(context, data, promise)
+        case .whole(var head, let bytes):
+            markEnd(&head)
+            end(context, wrapOutboundOut(.whole(head, bytes)), promise)
+        case .end: end(context, data, promise)
         default: context.write(data, promise: promise)
         }
+    }
+
+    /// Says that the answer is the connection's last when it is.
+    private func markEnd(_ head: inout HTTPResponse) {
+        guard head.headerFields.first(.connection) == "close" || (endsAfterRequests && requestsInProgress == 1) else { return }
+        endsAfterResponse = true
+        head.headerFields[.connection] = "close"
+    }
+
+    private func end(_ context: ChannelHandlerContext, _ data: NIOAny, _ promise: EventLoopPromise<Void>?) {
+        requestsInProgress -= 1
+        guard endsAfterResponse || (endsAfterRequests && requestsInProgress == 0) else {
+            return context.write(data, promise: promise)
+        }
+        closeOnceWritten(context, data, promise)
     }
 
     /// The promise of a write is kept once the system has taken the bytes.

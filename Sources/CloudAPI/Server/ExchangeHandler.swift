@@ -11,8 +11,8 @@ import NIOHTTPTypes
 /// a client sends ahead wait until those before them are answered.
 final class ExchangeHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias OutboundIn = AnswerPart
+    typealias OutboundOut = AnswerPart
 
     private let server: CloudServer
     private let idleTimeout: TimeAmount
@@ -65,8 +65,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
         // An answer that is being written says what there is to say.
         guard !isAnswering else { return }
         let head = HTTPResponse(status: .badRequest, headerFields: [.connection: "close", .contentLength: "0"])
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.whole(head, [])), promise: nil)
         context.close(promise: nil)
     }
 

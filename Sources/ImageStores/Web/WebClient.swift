@@ -90,8 +90,8 @@ public struct WebClient: Sendable {
         let request = head(method, target, fields)
         do {
             return try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(request))
-                try await outbound.write(.end(nil))
+                // At once: a quick server answers the head, and the connection may be gone before a second write.
+                try await outbound.write(contentsOf: [.head(request), .end(nil)])
                 var parts = inbound.makeAsyncIterator()
                 guard case .head(let head)? = try await parts.next() else { throw WebError.ended }
                 let answer = WebAnswer(head, url: target.url)
