@@ -184,8 +184,12 @@ import Testing
         let dear = try PasswordHasher(rounds: 8, threads: 1)
         let clock = ContinuousClock()
         let hash = try await dear.hash(Secret("x"))
-        let real = try await clock.measure { _ = try await dear.verify(Secret("y"), against: hash) }
-        let decoy = try await clock.measure { try await dear.pretend(Secret("y")) }
+        var (real, decoy) = (Duration.seconds(3600), Duration.seconds(3600))
+        // What else the machine does can only add to a time: the shortest of several is what the work takes.
+        for _ in 0..<8 {
+            real = min(real, try await clock.measure { _ = try await dear.verify(Secret("y"), against: hash) })
+            decoy = min(decoy, try await clock.measure { try await dear.pretend(Secret("y")) })
+        }
         #expect(decoy > real / 4)
     }
 
