@@ -77,6 +77,12 @@ public struct JSONWriter {
     /// Writes a value.
     public mutating func write(_ value: some JSONWritable) { value.write(to: &self) }
 
+    /// Writes a value that another writer has written.
+    public mutating func written(_ value: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: value)
+    }
+
     /// Writes text as a JSON string.
     public mutating func string(_ value: String) {
         separate()

@@ -92,28 +92,50 @@ struct CandidateView: JSONWritable {
     // MARK: Providers
 
     private func writeSummaries(to json: inout JSONWriter) {
-        let (hasTraits, hasTrees) = (isAtLeast(17), isAtLeast(29))
+        // From 1.29 on a summary says the same to everybody.
+        guard !isAtLeast(29) else { return writeSharedSummaries(to: &json) }
         let shown = shownClasses
         for number in answer.providers {
-            let provider = snapshot.providers[number]
-            json.name(provider.uuid)
+            json.name(snapshot.providers[number].uuid)
+            writeSummary(of: number, shown, to: &json)
+        }
+    }
+
+    private func writeSharedSummaries(to json: inout JSONWriter) {
+        let known = snapshot.summaries.all
+        var fresh: [(provider: Int, value: [UInt8])] = []
+        for number in answer.providers {
+            json.name(snapshot.providers[number].uuid)
+            if let value = known[number] {
+                json.written(value)
+            } else {
+                var writer = JSONWriter()
+                writeSummary(of: number, nil, to: &writer)
+                json.written(writer.bytes)
+                fresh.append((number, writer.bytes))
+            }
+        }
+        snapshot.summaries.keep(fresh)
+    }
+
+    private func writeSummary(of number: Int, _ shown: Set<Int>?, to json: inout JSONWriter) {
+        let provider = snapshot.providers[number]
+        json.object { json in
+            json.name("resources")
             json.object { json in
-                json.name("resources")
-                json.object { json in
-                    for resourceClass in snapshot.classesOfProviders[number] where shown?.contains(resourceClass) ?? true {
-                        guard let inventory = snapshot.columns[resourceClass][number] else { continue }
-                        json.name(snapshot.classNames[resourceClass])
-                        json.object { json in
-                            json.member("capacity", inventory.capacity)
-                            json.member("used", inventory.used)
-                        }
+                for resourceClass in snapshot.classesOfProviders[number] where shown?.contains(resourceClass) ?? true {
+                    guard let inventory = snapshot.columns[resourceClass][number] else { continue }
+                    json.name(snapshot.classNames[resourceClass])
+                    json.object { json in
+                        json.member("capacity", inventory.capacity)
+                        json.member("used", inventory.used)
                     }
                 }
-                if hasTraits { json.member("traits", array: snapshot.traitsOfProviders[number]) }
-                guard hasTrees else { return }
-                json.member("parent_provider_uuid", provider.parentUUID)
-                json.member("root_provider_uuid", provider.rootUUID)
             }
+            if isAtLeast(17) { json.member("traits", array: snapshot.traitsOfProviders[number]) }
+            guard isAtLeast(29) else { return }
+            json.member("parent_provider_uuid", provider.parentUUID)
+            json.member("root_provider_uuid", provider.rootUUID)
         }
     }
 

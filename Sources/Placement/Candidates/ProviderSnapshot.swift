@@ -1,4 +1,5 @@
 import CloudCore
+import Synchronization
 
 /// What a provider offers and has given, as stored.
 struct ProviderState: Sendable, Hashable {
@@ -91,6 +92,8 @@ final class ProviderSnapshot: Sendable {
     let hasTrees: Bool
     /// Whether there is one that shares.
     let hasSharing: Bool
+    /// The providers as answers have written them, so that each is written once.
+    let summaries: WrittenSummaries
 
     /// The trait that says that a provider shares.
     static let sharingTrait = "MISC_SHARES_VIA_AGGREGATE"
@@ -98,6 +101,7 @@ final class ProviderSnapshot: Sendable {
     /// - Parameter providers: sorted by UUID.
     init(_ providers: [ProviderState]) {
         self.providers = providers
+        summaries = WrittenSummaries(Array(repeating: nil, count: providers.count))
         let numbers = Dictionary(uniqueKeysWithValues: providers.enumerated().map { ($1.uuid, $0) })
         let roots = providers.enumerated().map { numbers[$1.rootUUID] ?? $0 }
         (self.numbers, self.roots) = (numbers, roots)
@@ -127,20 +131,21 @@ final class ProviderSnapshot: Sendable {
     /// - Parameter changed: the changed ones.
     /// - Returns: nil when more than amounts has changed, so that all must be arranged anew.
     func updated(_ changed: [ProviderState]) -> ProviderSnapshot? {
-        var (providers, columns) = (providers, columns)
+        var (providers, columns, written) = (providers, columns, summaries.all)
         for state in changed {
             guard let number = numbers[state.uuid], state.differsInAmountsOnly(from: providers[number]) else { return nil }
             providers[number] = state
+            written[number] = nil
             for (name, inventory) in state.inventories {
                 guard let resourceClass = classNumbers[name] else { return nil }
                 columns[resourceClass].set(inventory, of: number)
             }
         }
-        return ProviderSnapshot(self, providers, columns)
+        return ProviderSnapshot(self, providers, columns, WrittenSummaries(written))
     }
 
-    private init(_ other: ProviderSnapshot, _ providers: [ProviderState], _ columns: [Column]) {
-        (self.providers, self.columns) = (providers, columns)
+    private init(_ other: ProviderSnapshot, _ providers: [ProviderState], _ columns: [Column], _ summaries: WrittenSummaries) {
+        (self.providers, self.columns, self.summaries) = (providers, columns, summaries)
         (roots, parents, members, numbers) = (other.roots, other.parents, other.members, other.numbers)
         (classNames, classNumbers, classesOfProviders) = (other.classNames, other.classNumbers, other.classesOfProviders)
         (traitsOfProviders, traits, aggregates) = (other.traitsOfProviders, other.traits, other.aggregates)
@@ -261,5 +266,22 @@ extension ProviderSnapshot {
             next = parents[current]
         }
         return false
+    }
+}
+
+/// The summaries of providers, as JSON values for the newest clients, by the providers' numbers. Filled by the answers
+/// that need them.
+final class WrittenSummaries: Sendable {
+    private let values: Mutex<[[UInt8]?]>
+
+    init(_ values: [[UInt8]?]) { self.values = Mutex(values) }
+
+    /// What is written already; nil at the place of a provider that is not.
+    var all: [[UInt8]?] { values.withLock { $0 } }
+
+    /// Keeps what an answer has written.
+    func keep(_ written: [(provider: Int, value: [UInt8])]) {
+        guard !written.isEmpty else { return }
+        values.withLock { values in for (provider, value) in written { values[provider] = value } }
     }
 }
