@@ -192,6 +192,51 @@ import Testing
         }
     }
 
+    @Test func aBodyOfUnknownLengthComesInChunks() async throws {
+        let endpoint = Endpoint(.get, "/v2.1/tale", "Tell", access: .open(because: "a test")) { _ in
+            let words = ["once", "", "upon a time"].map(ByteBuffer.init(string:))
+            return APIResponse(body: .stream(ByteStream(AsyncStream { told in
+                words.forEach { told.yield($0) }
+                told.finish()
+            }), length: nil))
+        }
+        try await Self.serving(try Fixture.server([endpoint])) { port in
+            try await TestConnection.open(port: port) { connection in
+                try await connection.send(get("/gadget/v2.1/tale"))
+                let head = try await connection.readHead()
+                #expect(head.contains("transfer-encoding: chunked"))
+                #expect(try await connection.readText(29) == "4\r\nonce\r\nb\r\nupon a time\r\n0\r\n\r\n")
+                try await connection.send(get("/gadget/v2.1/tale", method: "HEAD") + get("/gadget/v2.1/gadgets/detail"))
+                _ = try await connection.readHead()
+                #expect(try await connection.readAnswer().body == #"{"detail":true}"#)
+            }
+        }
+    }
+
+    @Test func aTargetMayNameTheServer() async throws {
+        try await Self.serving(try Fixture.server()) { port in
+            try await TestConnection.open(port: port) { connection in
+                for target in ["http://cloud.example.org:9000/gadget/v2.1/gadgets/detail", "/gadget/v2.1/gadgets/detail"] {
+                    try await connection.send(get(target))
+                    #expect(try await connection.readAnswer().body == #"{"detail":true}"#)
+                }
+            }
+        }
+    }
+
+    @Test func fieldsMayChangePlacesBetweenRequests() async throws {
+        try await Self.serving(try Fixture.server()) { port in
+            try await TestConnection.open(port: port) { connection in
+                let path = "GET /gadget/v2.1/where HTTP/1.1\r\n"
+                let (host, token) = ("Host: cloud.example.org:9000\r\n", "X-Auth-Token: reader\r\n")
+                for fields in [host + token, token + host, "Accept: */*\r\n" + token + host, token + host + "Accept: */*\r\n"] {
+                    try await connection.send(path + fields + "\r\n")
+                    #expect(try await connection.readAnswer().body.contains("http://cloud.example.org:9000/gadget"))
+                }
+            }
+        }
+    }
+
     @Test func aBrokenStreamCutsTheConnection() async throws {
         let endpoint = Endpoint(.get, "/v2.1/short", "Too short", access: .open(because: "a test")) { _ in
             APIResponse(body: .stream(Fixture.zeros(1000), length: 2000))

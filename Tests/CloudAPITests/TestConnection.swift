@@ -74,6 +74,12 @@ struct TestConnection {
         }
     }
 
+    /// So many bytes as text.
+    mutating func readText(_ count: Int) async throws -> String {
+        while buffer.readableBytes < count { try await fill() }
+        return buffer.readString(length: count) ?? ""
+    }
+
     /// A whole answer with a declared length.
     mutating func readAnswer() async throws -> (head: [String], body: String) {
         let head = try await readHead()

@@ -137,6 +137,21 @@ import Testing
         #expect(try JSON(parsing: json) == .string(text))
     }
 
+    @Test(arguments: ["\"", "\\", "\n", "\u{1F}"]) func `an escape is found wherever it stands`(special: String) throws {
+        for length in 0..<20 {
+            for position in 0...length {
+                // Neighbours one above what is escaped, and beyond ASCII, must not mislead the search.
+                let text = String(repeating: "!", count: position) + special + String(repeating: "ä#]", count: length - position)
+                #expect(try JSON(parsing: JSON.string(text).text) == .string(text))
+                #expect(JSON.string(text).text.utf8.count > text.utf8.count + 2)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 7, 10, 1234567890, -1, Int.max, Int.min]) func `whole numbers are written digit by digit`(number: Int) {
+        #expect(JSON.int(number).text == String(number))
+    }
+
     @Test(arguments: [
         (0, "0.0"), (1, "1.0"), (-1.5, "-1.5"), (1e300, "1e+300"), (.leastNonzeroMagnitude, "5e-324"), (.infinity, "null"), (.nan, "null"),
         (.greatestFiniteMagnitude, "1.7976931348623157e+308"),

@@ -16,7 +16,11 @@ struct ResponseFinisher: Sendable {
         addVersion(&headers, exchange, front)
         if compresses { compress(&body, &headers, exchange.head) }
         addLength(&headers, body, status)
-        if exchange.head.method == .head { body = .none }
+        if exchange.head.method == .head {
+            // What a GET would say of its body (RFC 9112, section 6.1).
+            if case .stream(_, nil) = body { headers[.transferEncoding] = "chunked" }
+            body = .none
+        }
         if mustClose(exchange.request) { headers[.connection] = "close" }
         return OutgoingResponse(
             head: HTTPResponse(status: status, headerFields: headers), body: body,

@@ -121,10 +121,11 @@ final class HTTPCodec: ChannelDuplexHandler {
     }
 
     /// The status line and the fields. Frames the body (RFC 9112, section 6.3): answers that have none say nothing of it,
-    /// those of unknown length come in chunks.
+    /// those of unknown length come in chunks. A head that says it is chunked itself is a HEAD's, and no chunks follow.
     private func serialize(_ head: HTTPResponse, room: Int = 0, _ allocator: ByteBufferAllocator) -> ByteBuffer {
         let mayHaveBody = head.status.kind != .informational && head.status.code != 204 && head.status.code != 304
         isChunked = mayHaveBody && !head.headerFields.contains(.contentLength)
+            && !head.headerFields.contains(.transferEncoding)
         var buffer = allocator.buffer(capacity: 512 + (room <= Self.joinLimit ? room : 0))
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(head.status.code))
