@@ -205,7 +205,7 @@ import Testing
                 try await connection.send(get("/gadget/v2.1/tale"))
                 let head = try await connection.readHead()
                 #expect(head.contains("transfer-encoding: chunked"))
-                #expect(try await connection.readText(29) == "4\r\nonce\r\nb\r\nupon a time\r\n0\r\n\r\n")
+                #expect(try await connection.readText(30) == "4\r\nonce\r\nb\r\nupon a time\r\n0\r\n\r\n")
                 try await connection.send(get("/gadget/v2.1/tale", method: "HEAD") + get("/gadget/v2.1/gadgets/detail"))
                 _ = try await connection.readHead()
                 #expect(try await connection.readAnswer().body == #"{"detail":true}"#)
