@@ -12,13 +12,12 @@ final class Generations: Sendable {
 
     private struct State {
         var everyone = 0
-        /// All changes there were.
-        var changes = 0
         var users: [String: Int] = [:]
     }
 
     private static let mostUsers = 10_000
     private let state = Mutex(State())
+    private let count = Atomic(0)
 
     /// The counts at this moment. Take it before reading what is to be remembered.
     func mark(for userID: String) -> Mark {
@@ -33,7 +32,7 @@ final class Generations: Sendable {
     }
 
     /// The count of all changes, for noticing that nothing changed meanwhile.
-    var changes: Int { state.withLock { $0.changes } }
+    var changes: Int { count.load(ordering: .acquiring) }
 
     /// The count of changes that concern everyone, such as those of the catalog.
     var everyone: Int { state.withLock { $0.everyone } }
@@ -41,7 +40,8 @@ final class Generations: Sendable {
     /// Something changed for one user.
     func advance(user userID: String) {
         state.withLock { state in
-            state.changes += 1
+            // After the counts, so that whoever sees this sees them as well.
+            defer { count.add(1, ordering: .releasing) }
             state.users[userID, default: 0] += 1
             // Counting for everyone instead is always right, and keeps the table small.
             guard state.users.count > Self.mostUsers else { return }
@@ -53,47 +53,63 @@ final class Generations: Sendable {
     /// Something changed for any number of users: roles, projects, domains, groups, endpoints.
     func advanceEveryone() {
         state.withLock { state in
-            state.changes += 1
             state.everyone += 1
+            count.add(1, ordering: .releasing)
         }
     }
 }
 
-/// Remembers values by key up to a number, forgetting those not used for longest in two coarse steps.
+/// Remembers values by key up to a number, forgetting those not used for longest in two coarse steps. Each of several
+/// parts has a lock of its own, so that requests on several processors seldom wait for each other.
 final class BoundedCache<Value: Sendable>: Sendable {
-    private struct State {
-        var recent: [String: Value] = [:]
-        var older: [String: Value] = [:]
+    private final class Part: Sendable {
+        struct State {
+            var recent: [String: Value] = [:]
+            var older: [String: Value] = [:]
+
+            mutating func insert(_ value: Value, _ key: String, _ half: Int) {
+                if recent.count >= half { (older, recent) = (recent, [:]) }
+                recent[key] = value
+            }
+        }
+
+        let state = Mutex(State())
     }
 
+    private let parts: [Part]
+    /// How many values a part takes before it forgets the older ones.
     private let half: Int
-    private let state = Mutex(State())
 
     /// A cache of at most so many values.
-    init(capacity: Int) { half = max(1, capacity / 2) }
+    init(capacity: Int) {
+        let count = capacity >= 1024 ? 16 : 1
+        parts = (0..<count).map { _ in Part() }
+        half = max(1, capacity / 2 / count)
+    }
+
+    /// Tokens end in a digest, whose last letters are as good as random.
+    private func part(of key: String) -> Part {
+        let sum = key.utf8.suffix(4).reduce(0) { $0 &* 31 &+ Int($1) }
+        return parts[sum % parts.count]
+    }
 
     subscript(key: String) -> Value? {
-        state.withLock { state in
+        part(of: key).state.withLock { state in
             if let value = state.recent[key] { return value }
             guard let value = state.older[key] else { return nil }
-            Self.insert(value, key, half, &state)
+            state.insert(value, key, half)
             return value
         }
     }
 
     func insert(_ value: Value, for key: String) {
-        state.withLock { Self.insert(value, key, half, &$0) }
+        part(of: key).state.withLock { $0.insert(value, key, half) }
     }
 
     func remove(_ key: String) {
-        state.withLock {
+        part(of: key).state.withLock {
             $0.recent[key] = nil
             $0.older[key] = nil
         }
-    }
-
-    private static func insert(_ value: Value, _ key: String, _ half: Int, _ state: inout State) {
-        if state.recent.count >= half { (state.older, state.recent) = (state.recent, [:]) }
-        state.recent[key] = value
     }
 }

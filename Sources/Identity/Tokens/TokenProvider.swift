@@ -11,9 +11,12 @@ final class TokenProvider: Sendable {
         let dependencies: Set<String>
         /// The keys' version under which the token was opened.
         let keys: Int
+        /// The count of all changes under which the mark is known to be as it is.
+        let changes: Int
 
-        init(token: Token, mark: Generations.Mark, keys: Int) {
+        init(token: Token, mark: Generations.Mark, keys: Int, changes: Int) {
             (self.token, self.mark, self.keys, dependencies) = (token, mark, keys, token.dependencies)
+            self.changes = changes
         }
     }
 
@@ -60,7 +63,16 @@ final class TokenProvider: Sendable {
         let (keys, text) = (formats.version, text.reveal())
         if let remembered = cache[text] {
             guard now < remembered.token.payload.expiresAt + window else { return nil }
-            if remembered.keys == keys, remembered.mark == generations.mark(for: remembered.dependencies) { return remembered.token }
+            let changes = generations.changes
+            if remembered.keys == keys {
+                if remembered.changes == changes { return remembered.token }
+                let mark = generations.mark(for: remembered.dependencies)
+                if remembered.mark == mark {
+                    // What has changed concerns others.
+                    cache.insert(Remembered(token: remembered.token, mark: mark, keys: keys, changes: changes), for: text)
+                    return remembered.token
+                }
+            }
             cache.remove(text)
         }
         guard let payload = formats.open(text), now < payload.expiresAt + window else { return nil }
@@ -78,7 +90,7 @@ final class TokenProvider: Sendable {
         let mark = generations.mark(for: token.dependencies)
         guard generations.changes == before, !token.isPassing else { return token }
         token.mark = mark
-        cache.insert(Remembered(token: token, mark: mark, keys: keys), for: text)
+        cache.insert(Remembered(token: token, mark: mark, keys: keys, changes: before), for: text)
         return token
     }
 }
