@@ -91,7 +91,7 @@ extension Gallery {
     /// Stages an image's bytes.
     func stage(_ id: String, _ bytes: [UInt8], token: String = Gallery.member, length: Int? = nil) async -> TestResponse {
         var headers: HTTPFields = [.contentType: "application/octet-stream", .authToken: token]
-        if let length { headers[.contentLength] = String(length) }
+        if let length { headers[.contentLength] = String(length) } else { headers[.transferEncoding] = "chunked" }
         return await server.respond(.put, "/image/v2/images/\(id)/stage", headers: headers, body: bytes)
     }
 

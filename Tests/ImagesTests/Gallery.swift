@@ -147,9 +147,10 @@ final class Gallery: Sendable {
         return try #require(answer.json["id"]?.string)
     }
 
+    /// Uploads bytes, in chunks whose sum nobody is told where no length is given.
     func upload(_ id: String, _ bytes: [UInt8], token: String = Gallery.member, length: Int? = nil) async -> TestResponse {
         var headers: HTTPFields = [.contentType: "application/octet-stream", .authToken: token]
-        if let length { headers[.contentLength] = String(length) }
+        if let length { headers[.contentLength] = String(length) } else { headers[.transferEncoding] = "chunked" }
         return await server.respond(.put, "/image/v2/images/\(id)/file", headers: headers, body: bytes)
     }
 

@@ -125,22 +125,24 @@ import Testing
     }
 
     @Test func groupsAreSharedWithProjects() async throws {
+        let otherID = "b0000000-0000-4000-8000-000000000000"
+        let other = "\(otherID):member,reader"
         try await TestCloud.with { cloud in
             let id = await group(cloud).id
-            await cloud.refuse(.get, "security-groups/\(id)", TestCloud.bob, nil, .notFound, "SecurityGroupNotFound")
-            let network = await cloud.network(TestCloud.bob)
+            await cloud.refuse(.get, "security-groups/\(id)", other, nil, .notFound, "SecurityGroupNotFound")
+            let network = await cloud.network(other)
             let port: JSON = ["port": ["network_id": .string(network), "security_groups": [.string(id)]]]
-            await cloud.refuse(.post, "ports", TestCloud.bob, port, .notFound, "SecurityGroupNotFound")
+            await cloud.refuse(.post, "ports", other, port, .notFound, "SecurityGroupNotFound")
             let policy: JSONObject = [
-                "object_type": "security_group", "object_id": .string(id), "action": "access_as_shared", "target_tenant": "bob",
+                "object_type": "security_group", "object_id": .string(id), "action": "access_as_shared", "target_tenant": .string(otherID),
             ]
             let made = await cloud.send(.post, "rbac-policies", TestCloud.alice, ["rbac_policy": .object(policy)])
-            let shown = await cloud.send(.get, "security-groups/\(id)", TestCloud.bob)
+            let shown = await cloud.send(.get, "security-groups/\(id)", other)
             #expect(shown["security_group"]?["shared"] == true)
-            #expect(await cloud.send(.get, "security-groups?shared=true", TestCloud.bob)["security_groups"]?.texts("id") == [id])
+            #expect(await cloud.send(.get, "security-groups?shared=true", other)["security_groups"]?.texts("id") == [id])
             await cloud.refuse(
-                .put, "security-groups/\(id)", TestCloud.bob, ["security_group": ["name": "x"]], .forbidden, "PolicyNotAuthorized")
-            await cloud.send(.post, "ports", TestCloud.bob, port)
+                .put, "security-groups/\(id)", other, ["security_group": ["name": "x"]], .forbidden, "PolicyNotAuthorized")
+            await cloud.send(.post, "ports", other, port)
             await cloud.send(
                 .delete, "rbac-policies/\(made["rbac_policy"]?.id ?? "")", TestCloud.alice, expect: .conflict)
         }

@@ -67,7 +67,9 @@ public final class CloudServer: Sendable {
         _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:], body: [UInt8] = []
     ) async -> TestResponse {
         var headers = headers
-        if !body.isEmpty, !headers.contains(.contentLength) { headers[.contentLength] = String(body.count) }
+        if !body.isEmpty, !headers.contains(.contentLength), !headers.contains(.transferEncoding) {
+            headers[.contentLength] = String(body.count)
+        }
         let head = HTTPRequest(
             method: method, scheme: "http", authority: "\(options.host):\(options.port)", path: path, headerFields: headers)
         let reader = RequestBodyReader(ByteStream(body), headers: headers)

@@ -53,7 +53,7 @@ enum QuotaResource: String, Sendable, Hashable, CaseIterable {
         case .rbacPolicy: "network_rbac"
         case .subnetPool: "subnet_pools"
         // A limit of each router: a project as a whole uses none of it.
-        case .routerRoute: "(SELECT '' AS project_id WHERE 1 = 0) AS nothing"
+        case .routerRoute: "(SELECT '' AS project_id WHERE 1 = 0) AS no_rows"
         case .firewallGroup: "firewall_groups"
         case .firewallPolicy: "firewall_policies"
         case .firewallRule: "firewall_rules"

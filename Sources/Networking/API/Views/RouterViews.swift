@@ -120,6 +120,8 @@ struct FloatingIPView: View {
         json("fixed_ip_address", floatingIP.fixedAddress)
         json("status", floatingIP.status)
         json("port_details", value: details)
+        json("qos_policy_id", policies.own)
+        json("qos_network_policy_id", policies.network)
         json("port_forwardings", value: { json in
             json.array { json in
                 for forwarding in forwardings { json.object { forwarding.writeSummary(to: &$0) } }
