@@ -72,12 +72,12 @@ def network_things(client):
     """Makes one of everything, and names them as the paths do."""
     found = {"*": "wrong", "project_id": "wrong", "alias": "quotas"}
 
-    def make(name, collection=None, **members):
-        collection = collection or name.replace("_", "-") + "s"
-        status, _, answer = client.http("POST", f"/network/v2.0/{collection}", {name: members})
-        expect(status == 201, f"{name}: {status} {answer}")
-        found[f"{name}_id"] = answer[name]["id"]
-        return answer[name]["id"]
+    def make(kind, collection=None, **members):
+        collection = collection or kind.replace("_", "-") + "s"
+        status, _, answer = client.http("POST", f"/network/v2.0/{collection}", {kind: members})
+        expect(status == 201, f"{kind}: {status} {answer}")
+        found[f"{kind}_id"] = answer[kind]["id"]
+        return answer[kind]["id"]
 
     network = make("network", name="wrong")
     make("subnet", network_id=network, ip_version=4, cidr="10.66.0.0/24")

@@ -16,6 +16,9 @@ ABSENT = {
 # What quotas count, as much as an administrator of this check makes.
 QUOTAS = ("--networks", "--subnets", "--ports", "--routers", "--floating-ips", "--secgroups", "--secgroup-rules")
 
+# An address that a port may also send from. The client finds a pair again by all of its members only.
+PAIR = "ip-address=10.1.0.77,mac-address=fa:16:3e:00:00:02"
+
 
 class NetworkCommands:
     def __init__(self, shell, program, venv):
@@ -143,15 +146,19 @@ class NetworkCommands:
         self.run("network", "onboard", "subnet", "village-green", "rain")
         pool = self.json("subnet", "pool", "show", "rain")
         expect(self.json("subnet", "show", "grass")["subnetpool_id"] == pool["id"], "a subnet that a pool took in")
-        self.run("subnet", "pool", "add", "network", "village-green", "rain")
-        self.run("network", "delete", "village-green", "weather")
+        self.run("network", "onboard", "subnet", "village-green", "rain", fails="conflicts")
+        self.run("network", "create", "village-pond")
+        self.run("subnet", "create", "water", "--network", "village-pond", "--subnet-range", "10.40.2.0/24")
+        self.run("subnet", "pool", "add", "network", "village-pond", "rain")
+        self.shows("subnet", "water", subnetpool_id=pool["id"])
+        self.run("network", "delete", "village-green", "village-pond", "weather")
         self.gone("subnet pool", "rain")
         self.gone("address scope", "heaven")
 
     def segments(self):
         self.run("network", "segment", "range", "create", "lanes", "--shared", "--network-type", "vlan", "--physical-network",
                  "public", "--minimum", "3000", "--maximum", "3010")
-        self.run("network", "segment", "range", "set", "lanes", "--name", "tracks", "--maximum", "3020")
+        self.run("network", "segment", "range", "set", "lanes", "--name", "tracks", "--minimum", "3000", "--maximum", "3020")
         self.shows("network segment range", "tracks", maximum=3020, minimum=3000)
         expect("tracks" in self.names("network", "segment", "range", "list", "--long"), "segment ranges")
         self.run("network", "create", "railway", "--provider-network-type", "vlan", "--provider-physical-network", "public",
@@ -251,25 +258,32 @@ class NetworkCommands:
 
     def ports(self):
         made = self.json("port", "create", "stall", "--network", "square", "--fixed-ip", "subnet=booths,ip-address=10.1.0.20",
-                         "--security-group", "door", "--allowed-address", "ip-address=10.1.0.77", "--tag", "blue",
+                         "--security-group", "door", "--allowed-address", PAIR, "--tag", "blue",
                          "--description", "Apples", "--dns-name", "apples", "--mac-address", "fa:16:3e:00:00:01",
                          "--extra-dhcp-option", "name=tftp-server,value=10.1.0.3,ip-version=4")
         expect(made["fixed_ips"][0]["ip_address"] == "10.1.0.20" and made["status"] == "DOWN", f"the port: {made}")
         self.run("port", "create", "rival", "--network", "square", "--fixed-ip", "subnet=booths,ip-address=10.1.0.20", fails="in use")
         self.run("port", "set", "stall", "--name", "booth", "--disable", "--fixed-ip", "subnet=booths,ip-address=10.1.0.21",
-                 "--device", "cart", "--device-owner", "compute:nova", "--tag", "red", "--binding-profile", "colour=green")
+                 "--device", "cart", "--device-owner", "compute:nova", "--tag", "red")
+        # What binds a port is between the services, and is no administrator's either.
+        self.run("port", "set", "booth", "--binding-profile", "colour=green", fails="binding:profile")
+        self.run("role", "add", "--project", "admin", "--user", "admin", "service")
+        self.run("port", "set", "booth", "--binding-profile", "colour=green")
+        self.shows("port", "booth", binding_profile={"colour": "green"})
         shown = self.shows("port", "booth", admin_state_up=False, device_id="cart")
         expect(len(shown["fixed_ips"]) == 2, f"port: {shown}")
         self.run("port", "unset", "booth", "--fixed-ip", "subnet=booths,ip-address=10.1.0.21", "--security-group", "door", "--tag",
-                 "red", "--allowed-address", "ip-address=10.1.0.77", "--binding-profile", "colour", "--device", "--device-owner")
-        shown = self.shows("port", "booth", security_group_ids=[], tags=["blue"], device_id="")
+                 "red", "--allowed-address", PAIR, "--device", "--device-owner",
+                 "--binding-profile", "colour")
+        self.run("role", "remove", "--project", "admin", "--user", "admin", "service")
+        shown = self.shows("port", "booth", security_group_ids=[], tags=["blue"], device_id="", binding_profile={})
         expect(shown["allowed_address_pairs"] == [], f"port: {shown}")
         self.run("port", "set", "booth", "--disable-port-security", "--enable")
         self.run("port", "set", "booth", "--enable-port-security")
         queries = {
             ("--network", "square", "--name", "booth"): {"booth"}, ("--fixed-ip", "ip-address=10.1.0.20"): {"booth"},
             ("--fixed-ip", "ip-substring=10.1.0.2"): {"booth"}, ("--mac-address", "fa:16:3e:00:00:01"): {"booth"},
-            ("--tags", "blue", "--long"): {"booth"}, ("--security-group", "door"): set(), ("--status", "ACTIVE"): set(),
+            ("--tags", "blue", "--long"): {"booth"}, ("--security-group", "door"): set(), ("--status", "ACTIVE", "--name", "booth"): set(),
             ("--device-id", "cart"): set(),
         }
         for options, expected in queries.items():
@@ -278,7 +292,7 @@ class NetworkCommands:
 
     def trunks(self):
         self.run("port", "create", "mast", "--network", "square")
-        self.run("network", "create", "sails")
+        self.run("network", "create", "sails", "--mtu", "1400")
         self.run("port", "create", "sail", "--network", "sails")
         self.run("port", "create", "flag", "--network", "sails")
         self.run("network", "trunk", "create", "ship", "--parent-port", "mast", "--subport",
@@ -407,16 +421,32 @@ class NetworkCommands:
         expect(rows and all(row["Alive"] for row in rows), f"agents: {rows}")
         agent = rows[0]["ID"]
         self.run("network", "agent", "set", agent, "--description", "Watch", "--disable")
-        self.shows("network agent", agent, description="Watch", is_admin_state_up=False)
+        self.shows("network agent", agent, description="Watch", admin_state_up=False)
         self.run("network", "agent", "set", agent, "--enable")
         expect(len(self.json("network", "agent", "list", "--host", rows[0]["Host"])) >= 1, "agents by host")
-        # An OVN cloud's agents serve everything by themselves: nothing is put onto one.
-        self.run("network", "agent", "add", "network", agent, "square", "--dhcp", fails="")
-        self.run("network", "agent", "remove", "network", agent, "square", "--dhcp", fails="")
-        self.run("network", "agent", "add", "router", agent, "nowhere", "--l3", fails="")
-        self.run("network", "agent", "remove", "router", agent, "nowhere", "--l3", fails="")
-        self.run("network", "agent", "router", "set", agent, "nowhere", "--ha-chassis-priority", "5", fails="")
-        self.run("network", "agent", "delete", agent, fails="1 of 1")
+        # No agent of an OVN cloud is a DHCP agent; the client keeps the refusal to itself.
+        for change in ("add", "remove"):
+            self.run("network", "agent", change, "network", agent, "square", "--dhcp")
+            expect(self.names("network", "list", "--agent", agent) == set(), "networks of an agent that serves no DHCP")
+        self.gateway_agents()
+        # An agent that lives comes back by itself.
+        self.run("network", "agent", "delete", agent)
+        self.run("network", "agent", "delete", "nowhere", fails="1 of 1")
+
+    def gateway_agents(self):
+        """A router's gateway may be where agents say. The client keeps refusals to itself, so the cloud is asked."""
+        router = self.made("router", "create", "bridge", "--external-gateway", "outside")
+        of = ("network", "agent")
+        agent = self.json(*of, "list", "--router", "bridge")[0]["ID"]
+        self.run(*of, "remove", "router", agent, "bridge", "--l3")
+        expect(router not in self.names("router", "list", "--agent", agent, column="ID"), "routers of an agent without any")
+        for command, priority in ((("add", "router", agent, "bridge", "--l3"), 7), (("router", "set", agent, "bridge"), 5)):
+            self.run(*of, *command, "--ha-chassis-priority", str(priority))
+            expect(router in self.names("router", "list", "--agent", agent, column="ID"), "an agent's routers")
+            status, _, answer = self.client.http("GET", f"/network/v2.0/routers/{router}/l3-agents")
+            found = {row["id"]: row["ha_chassis_priority"] for row in answer["agents"]}
+            expect(status == 200 and found.get(agent) == priority, f"the agents of a router: {found}")
+        self.run("router", "delete", "bridge")
 
     def quotas(self):
         limits = [word for pair in zip(QUOTAS, range(1, 8)) for word in (pair[0], str(pair[1]))]

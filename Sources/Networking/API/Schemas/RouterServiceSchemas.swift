@@ -32,9 +32,10 @@ extension NetworkingSchemas {
     ]
     private static let externalGateway: Schema = .object(
         [("network_id", id), ("enable_snat", flag), ("external_fixed_ips", fixedIPs)], required: ["network_id"])
+    // The openstack client says of no gateways `{}` as it removes a router's.
+    private static let someGateways: Schema = .anyOf([.array(externalGateway, count: 0...32), .object([])])
     static let externalGateways: RequestBody = .json(.object(
-        [("router", .object([("external_gateways", .array(externalGateway, count: 0...32))], required: ["external_gateways"]))],
-        required: ["router"]))
+        [("router", .object([("external_gateways", someGateways)], required: ["external_gateways"]))], required: ["router"]))
 
     private static let firewallRange: Schema = .nullable(.anyOf([.string(format: .cidr), .string(format: .ip)]))
     private static let firewallPort: Schema = .nullable(
