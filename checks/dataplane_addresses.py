@@ -74,6 +74,11 @@ def advertised(guest):
     return eventually("a router advertisement", lambda: guest.run(packets.router_advertisement, "eth0", guest.mac))
 
 
+def router_of(network):
+    """The router's address, which is the subnet's first one (RFC 4291, 2.6.1) unless it is told another."""
+    return network["subnets"][0]["gateway_ip"]
+
+
 def v6_network(cloud, name, cidr, mode, **attributes):
     """A network with an IPv6 subnet on a router, and a guest of it on the second host."""
     network = cloud.network(name, dict(cidr=cidr, ipv6_ra_mode=mode, ipv6_address_mode=mode, **attributes))
@@ -91,7 +96,7 @@ def slaac(cloud):
     expect(seen["lifetime"] > 0, "not a default router")
     expect(guest.ip6 == packets.eui64("fd00:50::/64", guest.mac), f"the API says {guest.ip6}")
     eventually("a ping from an address that the guest made itself",
-               lambda: guest.run(packets.ping, "fd00:50::1", source=guest.ip6))
+               lambda: guest.run(packets.ping, router_of(network), source=guest.ip6))
 
 
 @check("DHCPv6 stateful: the port's address and resolvers")
@@ -104,7 +109,7 @@ def stateful(cloud):
     expect(answer.get("address") == guest.ip6, f"{guest.ip6} was leased as {answer.get('address')}")
     expect(answer.get("dns") == ["2001:db8::53"], f"resolvers {answer.get('dns')}")
     guest.configure(f"{guest.ip6}/64")
-    eventually("the router", lambda: guest.ping("fd00:51::1"))
+    eventually("the router", lambda: guest.ping(router_of(network)))
 
 
 @check("DHCPv6 stateless: SLAAC's address, resolvers by DHCPv6")
@@ -123,7 +128,7 @@ def no_mode(cloud):
     network = cloud.network("quiet", "fd00:53::/64")
     cloud.router("quiet", network)
     guest = cloud.guest(network, "host1")
-    eventually("the router", lambda: guest.ping("fd00:53::1"))
+    eventually("the router", lambda: guest.ping(router_of(network)))
     seen = guest.run(packets.router_advertisement, "eth0", guest.mac, timeout=1.5)
     expect(seen is None or not any(autonomous for _, autonomous in seen["prefixes"]), f"advertised {seen}")
 

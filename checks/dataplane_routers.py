@@ -222,8 +222,8 @@ def routed_v6(cloud):
     two = cloud.network("right6", dict(cidr="fd00:62::/64", ipv6_ra_mode="slaac", ipv6_address_mode="slaac"))
     cloud.router("between6", one, two)
     left, right = cloud.guest(one, "host1"), cloud.guest(two, "host2")
-    for guest, way in ((left, "fd00:61::1"), (right, "fd00:62::1")):
-        links(f"route replace default via {way} dev eth0", namespace=guest.namespace)
+    for guest, network in ((left, one), (right, two)):
+        links(f"route replace default via {network['subnets'][0]['gateway_ip']} dev eth0", namespace=guest.namespace)
     eventually("the other side", lambda: left.ping(right.ip6))
     cloud.lab.unplug(left)
     cloud.lab.unplug(right)

@@ -86,4 +86,11 @@ struct MACAddress: Sendable, Hashable, CustomStringConvertible {
         }
         description = text.lowercased()
     }
+
+    /// The link-local address that a guest makes of it (RFC 4291, appendix A).
+    var linkLocal: NetworkAddress {
+        var bytes = description.split(separator: ":").compactMap { UInt8($0, radix: 16) }
+        bytes[0] ^= 2
+        return NetworkAddress(bytes: [0xFE, 0x80, 0, 0, 0, 0, 0, 0] + bytes[..<3] + [0xFF, 0xFE] + bytes[3...])
+    }
 }

@@ -54,11 +54,16 @@ extension OVNProjection {
     private func security(
         _ mac: MACAddress, _ own: [NetworkAddress], _ pairs: [(mac: MACAddress, range: NetworkPrefix)]
     ) -> [String] {
-        var lines: [String: [String]] = [mac.description: own.map(\.description)]
+        var lines: [MACAddress: [String]] = [mac: own.map(\.description)]
         for pair in pairs {
             let whole = pair.range.address.bytes.count * 8 == pair.range.length
-            lines[pair.mac.description, default: []].append(whole ? pair.range.address.description : pair.range.description)
+            lines[pair.mac, default: []].append(whole ? pair.range.address.description : pair.range.description)
         }
-        return lines.sorted { $0.key < $1.key }.map { ([$0.key] + $0.value).joined(separator: " ") }
+        return lines.sorted { $0.key.description < $1.key.description }.map { mac, addresses in
+            // A guest may answer for its link-local address; by itself OVN 23.03 lets no answer pass (its flows ask for a
+            // hop limit of 225).
+            let own = addresses.contains { $0.contains(":") } ? [mac.linkLocal.description] : []
+            return ([mac.description] + addresses + own.filter { !addresses.contains($0) }).joined(separator: " ")
+        }
     }
 }

@@ -18,6 +18,8 @@ struct RouterTopology: Sendable {
         var subnets: [Subnet]
         /// The largest packet of the port's network, in bytes.
         var mtu = 1500
+        /// What may cross the port; nil for everything.
+        var firewall: EffectiveFirewall?
     }
 
     /// A floating IP with what is known of the port behind it.
@@ -25,6 +27,8 @@ struct RouterTopology: Sendable {
         var floatingIP: FloatingIP
         /// The MAC address of the port that holds the external address.
         var externalMAC: String
+        /// Its ports that lead to ports of guests.
+        var forwardings: [PortForwarding] = []
     }
 
     var router: Router
@@ -116,13 +120,15 @@ enum TopologyProjection {
         .router(LogicalRouter(
             id: topology.router.id, name: topology.router.name, adminUp: topology.router.isAdminUp,
             interfaces: topology.interfaces.map(interface), gateway: gateway(topology),
-            floatingIPs: topology.floatingIPs.compactMap(mapping), routes: topology.router.routes))
+            floatingIPs: topology.floatingIPs.compactMap(mapping), routes: topology.router.routes,
+            forwardings: topology.floatingIPs.flatMap { forwardings($0.forwardings, of: $0.floatingIP) }))
     }
 
     private static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
         RouterInterface(
             portID: attachment.port.id, networkID: attachment.port.networkID, mac: attachment.port.mac,
-            addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment))
+            addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment),
+            firewall: attachment.firewall.map(firewall))
     }
 
     private static func gateway(_ topology: RouterTopology) -> RouterGateway? {

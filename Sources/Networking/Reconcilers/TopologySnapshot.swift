@@ -87,10 +87,13 @@ struct TopologySnapshot: Sendable {
         let floating = try FloatingIPRecords.all(routers: routers.map(\.id), in: reader)
         let externalPorts = try PortRecords.find(floating.values.joined().map(\.externalPortID), in: reader)
         let attached = try NetworkRecords.find(Set(ports.values.joined().map(\.networkID)), in: reader)
+        let forwardings = try PortForwardingRecords.all(floatingIPs: floating.values.joined().map(\.id), in: reader)
+        let firewalls = try FirewallGroupRecords.effective(ports: ports.values.joined().map(\.id), in: reader)
         return routers.map { router in
             func attachment(_ port: Port) -> RouterTopology.Attachment {
                 RouterTopology.Attachment(
-                    port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] }, mtu: attached[port.networkID]?.mtu ?? 1500)
+                    port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] },
+                    mtu: attached[port.networkID]?.mtu ?? 1500, firewall: firewalls[port.id])
             }
             let own = ports[router.id] ?? []
             let gateway = Operations.inOrder(own, of: router).first
@@ -100,7 +103,8 @@ struct TopologySnapshot: Sendable {
                 gateway: gateway.map(attachment),
                 gatewayNetworkSubnets: gateway.flatMap { external[$0.networkID] } ?? [],
                 floatingIPs: (floating[router.id] ?? []).map {
-                    RouterTopology.Floating(floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "")
+                    RouterTopology.Floating(
+                        floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "", forwardings: forwardings[$0.id] ?? [])
                 }))
         }
     }

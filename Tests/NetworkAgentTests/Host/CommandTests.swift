@@ -61,7 +61,7 @@ import Testing
             "Open_vSwitch": ["bridges": set, "external_ids": map, "next_cfg": single, "cur_cfg": single],
             "Bridge": ["name": single, "ports": set, "datapath_type": single, "fail_mode": single, "external_ids": map],
             "Port": ["name": single, "interfaces": set, "external_ids": map],
-            "Interface": ["name": single, "type": single, "external_ids": map, "error": single],
+            "Interface": ["name": single, "type": single, "external_ids": map, "error": single, "ofport": single],
         ])
         let monitor = LocalConfiguration.monitor
         var replica = try OVSDBReplica(
@@ -121,15 +121,15 @@ import Testing
         options.tunnelAddress = "192.0.2.1"
         let configuration = LocalConfiguration(options: options, paths: OVNPaths(root: "/state"), userspace: true)
         let operations = configuration.operations(in: try replica("{}"))
-        #expect(operations.count == 10)
+        #expect(operations.count == 13)
         guard case .insert("Open_vSwitch", let root, nil)? = operations.last else { throw OVSDBError.closed }
-        #expect(root["bridges"]?.atoms.count == 3)
+        #expect(root["bridges"]?.atoms.count == 4)
         #expect(root["external_ids"]?.stringMap == [
             "system-id": "host1", "hostname": "host1", "ovn-remote": "unix:/state/run/sb.sock", "ovn-encap-type": "geneve",
             "ovn-encap-ip": "192.0.2.1", "ovn-bridge": "br-int", "ovn-bridge-datapath-type": "netdev", "ovn-monitor-all": "true",
-            "ovn-bridge-mappings": "office:br-office,public:br-ex",
+            "ovn-bridge-mappings": "altostack-tunnels:br-tun,office:br-office,public:br-ex",
         ])
-        options.physicalNetworks = [:]
+        (options.physicalNetworks, options.overlayBridge) = ([:], nil)
         let small = LocalConfiguration(options: options, paths: OVNPaths(root: "/state"), userspace: false)
         let present = #"{"Bridge":{"b":{"insert":{"name":"br-int","datapath_type":"netdev","fail_mode":"secure"}}},"Open_vSwitch":{"o":{"insert":{"external_ids":["map",[["foreign","1"]]]}}}}"#
         let changes = small.operations(in: try replica(present))

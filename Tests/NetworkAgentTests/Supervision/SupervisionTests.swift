@@ -34,7 +34,7 @@ import Testing
 
     @Test func goodOptionsPass() throws {
         try options().validate()
-        #expect(options().bridges == ["br-ex", "br-int"])
+        #expect(options().bridges == ["br-ex", "br-int", "br-tun"])
     }
 
     @Test func badOptionsAreTold() {

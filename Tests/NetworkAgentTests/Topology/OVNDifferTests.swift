@@ -128,11 +128,13 @@ import Testing
     @Test func whatOthersChangedIsSetRight() throws {
         var database = MiniatureOVSDB()
         try apply(sample.entities, to: &database)
+        let drops = database.rows.values.count { $0["action"] == .string("drop") }
+        #expect(drops >= 2)
         database.transact([
             .update(table: "ACL", where: [.equal("action", .string("drop"))], row: ["action": .string("allow")]),
             .update(table: "Logical_Switch", where: [.equal("name", .string(sample.tenant.id))], row: ["other_config": .map([:])]),
         ])
-        #expect(try apply(sample.entities, complete: true, to: &database) == TopologyReport(inserted: 0, updated: 3, deleted: 0))
+        #expect(try apply(sample.entities, complete: true, to: &database) == TopologyReport(inserted: 0, updated: drops + 1, deleted: 0))
     }
 
     @Test func aRowThatIsThereTwiceGoesOnce() throws {

@@ -78,6 +78,16 @@ import Testing
             == "network/\(sample.tenant.id)#dhcp4/\(SampleTopology.id(11))")
     }
 
+    @Test func anIPv6GuestMayAnswerForItsLinkLocalAddress() throws {
+        var port = sample.first
+        port.fixedIPs = [FixedIP(subnetID: SampleTopology.id(11), address: "fd00::11")]
+        port.allowedPairs = [AddressPair(mac: "fa:16:3e:00:04:99", address: "fe80::f816:3eff:fe00:499")]
+        let row = try #require(try rows(.port(port))["port"])
+        #expect(row.columns["port_security"] == .strings([
+            "fa:16:3e:00:04:01 fd00::11 fe80::f816:3eff:fe00:401", "fa:16:3e:00:04:99 fe80::f816:3eff:fe00:499",
+        ]))
+    }
+
     @Test func aPortWithoutSecurityMaySendAndReceiveAnything() throws {
         var port = sample.first
         (port.portSecurity, port.adminUp, port.hostName) = (false, false, "not a name;")
