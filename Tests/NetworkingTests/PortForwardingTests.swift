@@ -58,6 +58,10 @@ import Testing
             let item = "\(ground.forwardings)/\(made.id)"
             let changed = await cloud.send(.put, item, TestCloud.alice, ["port_forwarding": ["internal_port": 3333]])
             #expect(changed["port_forwarding"]?["internal_port"] == 3333 && changed["port_forwarding"]?["external_port"] == 2222)
+            let mapping = PortForwardingMapping(
+                id: made.id, ipProtocol: "tcp", externalIP: shown?["floating_ip_address"]?.string ?? "", externalPort: 2222,
+                internalIP: address, internalPort: 3333)
+            #expect(try await cloud.projectedRouters().flatMap(\.forwardings) == [mapping])
             #expect(await cloud.send(.get, "\(ground.forwardings)?external_port=2222")["port_forwardings"]?.texts("id") == [made.id])
             await cloud.refuse(
                 .delete, "floatingips/\(ground.floatingIP)", TestCloud.alice, nil, .conflict, "FipInUseByPortForwarding")

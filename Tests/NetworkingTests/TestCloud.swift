@@ -209,3 +209,12 @@ extension JSON {
     /// The addresses of a port.
     var addresses: [String] { (self["fixed_ips"] ?? .null).texts("ip_address") }
 }
+
+extension TestCloud {
+    /// The routers as the data plane is told of them.
+    func projectedRouters() async throws -> [LogicalRouter] {
+        try await database.read { try TopologySnapshot(completeIn: $0) }.entities.compactMap { entity in
+            if case .router(let router) = entity { router } else { nil }
+        }
+    }
+}

@@ -23,7 +23,7 @@ struct OVNProjection: Sendable {
     static let base = "plane/base"
     /// The group of every port with port security, which drops what no other group admits.
     static let dropGroup = OVNRowKey(owner: base, name: "drop")
-    private static let dropGroupName = "altostack_drop"
+    static let dropGroupName = "altostack_drop"
 
     /// The rows of an entity.
     /// - Throws: `TopologyError.invalid`.
@@ -37,7 +37,8 @@ struct OVNProjection: Sendable {
     }
 
     /// The rows that are always there: what no rule admits is dropped, but a guest always reaches its metadata. (DHCP and
-    /// neighbour discovery pass by OVN's own flows.) Nobody plays DHCP server or router, whatever the rules admit.
+    /// neighbour discovery pass by OVN's own flows.) Nobody plays DHCP server, whatever the rules admit; nor router, which
+    /// is `AdvertisementGuard`'s business.
     var baseRows: [OVNRow] {
         let group = Self.dropGroupName
         return [
@@ -54,19 +55,17 @@ struct OVNProjection: Sendable {
                 "server/dhcp4", "from-lport", 1004, "inport == @\(group) && ip4 && udp.src == 67 && udp.dst == 68", "drop"),
             baseACL(
                 "server/dhcp6", "from-lport", 1004, "inport == @\(group) && ip6 && udp.src == 547 && udp.dst == 546", "drop"),
-            // Among the other rules OVN lets router advertisements through before it looks at any.
-            baseACL("server/router", "from-lport", 1004, "inport == @\(group) && nd_ra", "drop", afterLoadBalancing: true),
         ]
     }
 
     private func baseACL(
-        _ name: String, _ direction: String, _ priority: Int, _ match: String, _ action: String, afterLoadBalancing: Bool = false
+        _ name: String, _ direction: String, _ priority: Int, _ match: String, _ action: String
     ) -> OVNRow {
         OVNRow(
             .acl, OVNRowKey(owner: Self.base, name: name), id: name, parent: Self.dropGroup,
             columns: [
                 "direction": .string(direction), "priority": .integer(priority), "match": .string(match),
-                "action": .string(action), "options": .strings(afterLoadBalancing ? ["apply-after-lb": "true"] : [:]),
+                "action": .string(action), "options": .strings([String: String]()),
             ])
     }
 

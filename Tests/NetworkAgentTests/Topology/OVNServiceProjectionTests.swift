@@ -147,12 +147,10 @@ import Testing
         #expect(rows["port"]?.columns["external_ids"]?.stringMap["altostack:dhcp4"] == row.key.text)
     }
 
-    @Test func nobodyPlaysServerOrRouter() {
+    @Test func nobodyPlaysServer() {
         let rules = projection.baseRows.filter { $0.key.name.hasPrefix("server/") }
-        #expect(rules.count == 3)
+        #expect(rules.count == 2)
         #expect(rules.allSatisfy { $0.columns["action"] == .string("drop") && $0.columns["priority"] == .integer(1004) })
-        let router = rules.first { $0.key.name == "server/router" }
-        #expect(router?.columns["options"]?.stringMap == ["apply-after-lb": "true"])
     }
 
     @Test func theSouthboundDatabasesDoorIsAnAddressAndPort() throws {
