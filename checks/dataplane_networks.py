@@ -230,8 +230,7 @@ def spoof_dhcp6(cloud):
 
 @check("anti-spoofing: a router advertisement")
 def spoof_ra(cloud):
-    # The guard is a part of the agent, which the first host has.
-    one, two = cloud.red2, cloud.red1
+    one, two = cloud.red1, cloud.red2
     own = packets.link_local(two.mac)
 
     def advertisement(data):
@@ -240,7 +239,7 @@ def spoof_ra(cloud):
             own, "ff02::1", 58, packets.icmp6(own, "ff02::1", 134, body)))
 
     forged(cloud, b"ra", advertisement,
-           lambda data: packets.udp_frame(two.mac, "33:33:00:00:00:01", own, "ff02::1", 5555, 5555, data), sender=two, receiver=one)
+           lambda data: packets.udp_frame(two.mac, "33:33:00:00:00:01", own, "ff02::1", 5555, 5555, data))
 
 
 # MARK: Ports' own settings

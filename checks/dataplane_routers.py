@@ -140,8 +140,7 @@ def port_forwarding(cloud):
             "internal_port_id": guest.port["id"]}})["port_forwarding"]
 
     first = forward(cloud.red1, 2201, 7210, "tcp")
-    forward(cloud.blue2, 2202, 7210, "tcp")
-    forward(cloud.red2, 2201, 7210, "udp")
+    others = [forward(cloud.blue2, 2202, 7210, "tcp"), forward(cloud.red2, 2201, 7210, "udp")]
     with cloud.red1.service(7210), cloud.blue2.service(7210), cloud.red2.service(7210):
         for guest, port, probe in ((cloud.red1, 2201, packets.tcp_echo), (cloud.blue2, 2202, packets.tcp_echo),
                                    (cloud.red2, 2201, packets.udp_echo)):
@@ -150,6 +149,9 @@ def port_forwarding(cloud):
         expect(not from_outside(cloud, packets.tcp_echo, ip, 7210), "a port that is not forwarded was reached")
         cloud.delete(f"/floatingips/{address['id']}/port_forwardings/{first['id']}")
         never("a forwarding went on that is deleted", lambda: from_outside(cloud, packets.tcp_echo, ip, 2201))
+        expect(from_outside(cloud, packets.tcp_echo, ip, 2202), "another forwarding ended with it")
+    for forwarding in others:
+        cloud.delete(f"/floatingips/{address['id']}/port_forwardings/{forwarding['id']}")
     cloud.delete(f"/floatingips/{address['id']}")
 
 

@@ -61,7 +61,8 @@ import Testing
             let mapping = PortForwardingMapping(
                 id: made.id, ipProtocol: "tcp", externalIP: shown?["floating_ip_address"]?.string ?? "", externalPort: 2222,
                 internalIP: address, internalPort: 3333)
-            #expect(try await cloud.projectedRouters().flatMap(\.forwardings) == [mapping])
+            let routers = try await cloud.projectedRouters()
+            #expect(routers.flatMap(\.forwardings) == [mapping])
             #expect(await cloud.send(.get, "\(ground.forwardings)?external_port=2222")["port_forwardings"]?.texts("id") == [made.id])
             await cloud.refuse(
                 .delete, "floatingips/\(ground.floatingIP)", TestCloud.alice, nil, .conflict, "FipInUseByPortForwarding")

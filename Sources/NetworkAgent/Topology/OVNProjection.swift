@@ -23,7 +23,7 @@ struct OVNProjection: Sendable {
     static let base = "plane/base"
     /// The group of every port with port security, which drops what no other group admits.
     static let dropGroup = OVNRowKey(owner: base, name: "drop")
-    static let dropGroupName = "altostack_drop"
+    private static let dropGroupName = "altostack_drop"
 
     /// The rows of an entity.
     /// - Throws: `TopologyError.invalid`.
@@ -36,9 +36,8 @@ struct OVNProjection: Sendable {
         }
     }
 
-    /// The rows that are always there: what no rule admits is dropped, but a guest always reaches its metadata. (DHCP and
-    /// neighbour discovery pass by OVN's own flows.) Nobody plays DHCP server, whatever the rules admit; nor router, which
-    /// is `AdvertisementGuard`'s business.
+    /// The rows that are always there: what no rule admits is dropped, but a guest always reaches its metadata and DHCP.
+    /// (Neighbour discovery passes by OVN's own flows.) Nobody plays DHCP server, whatever the rules admit.
     var baseRows: [OVNRow] {
         let group = Self.dropGroupName
         return [
@@ -51,6 +50,11 @@ struct OVNProjection: Sendable {
             baseACL(
                 "metadata6", "from-lport", 1003, "inport == @\(group) && ip6.dst == fe80::a9fe:a9fe && tcp.dst == 80",
                 "allow-related"),
+            // OVN answers only what gets past the rules.
+            baseACL(
+                "client/dhcp4", "from-lport", 1003, "inport == @\(group) && ip4 && udp.src == 68 && udp.dst == 67", "allow"),
+            baseACL(
+                "client/dhcp6", "from-lport", 1003, "inport == @\(group) && ip6 && udp.src == 546 && udp.dst == 547", "allow"),
             baseACL(
                 "server/dhcp4", "from-lport", 1004, "inport == @\(group) && ip4 && udp.src == 67 && udp.dst == 68", "drop"),
             baseACL(

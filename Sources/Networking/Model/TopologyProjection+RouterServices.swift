@@ -17,17 +17,4 @@ extension TopologyProjection {
             }
         }
     }
-
-    /// A firewall; one that is down admits nothing.
-    static func firewall(_ firewall: EffectiveFirewall) -> LogicalFirewall {
-        guard firewall.isAdminUp else { return LogicalFirewall(ingress: [], egress: []) }
-        return LogicalFirewall(ingress: firewall.ingress.map(filter), egress: firewall.egress.map(filter))
-    }
-
-    private static func filter(_ rule: FirewallRule) -> FirewallFilter {
-        FirewallFilter(
-            etherType: rule.ipVersion == 6 ? .ipv6 : .ipv4, ipProtocol: rule.ipProtocol, source: rule.source,
-            destination: rule.destination, sourcePorts: rule.sourcePort.flatMap(PortForwarding.range),
-            destinationPorts: rule.destinationPort.flatMap(PortForwarding.range), admits: rule.action == .allow)
-    }
 }

@@ -18,8 +18,6 @@ struct RouterTopology: Sendable {
         var subnets: [Subnet]
         /// The largest packet of the port's network, in bytes.
         var mtu = 1500
-        /// What may cross the port; nil for everything.
-        var firewall: EffectiveFirewall?
     }
 
     /// A floating IP with what is known of the port behind it.
@@ -127,8 +125,7 @@ enum TopologyProjection {
     private static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
         RouterInterface(
             portID: attachment.port.id, networkID: attachment.port.networkID, mac: attachment.port.mac,
-            addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment),
-            firewall: attachment.firewall.map(firewall))
+            addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment))
     }
 
     private static func gateway(_ topology: RouterTopology) -> RouterGateway? {

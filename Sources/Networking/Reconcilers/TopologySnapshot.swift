@@ -88,12 +88,11 @@ struct TopologySnapshot: Sendable {
         let externalPorts = try PortRecords.find(floating.values.joined().map(\.externalPortID), in: reader)
         let attached = try NetworkRecords.find(Set(ports.values.joined().map(\.networkID)), in: reader)
         let forwardings = try PortForwardingRecords.all(floatingIPs: floating.values.joined().map(\.id), in: reader)
-        let firewalls = try FirewallGroupRecords.effective(ports: ports.values.joined().map(\.id), in: reader)
         return routers.map { router in
             func attachment(_ port: Port) -> RouterTopology.Attachment {
                 RouterTopology.Attachment(
                     port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] },
-                    mtu: attached[port.networkID]?.mtu ?? 1500, firewall: firewalls[port.id])
+                    mtu: attached[port.networkID]?.mtu ?? 1500)
             }
             let own = ports[router.id] ?? []
             let gateway = Operations.inOrder(own, of: router).first
