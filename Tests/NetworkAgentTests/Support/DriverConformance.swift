@@ -70,9 +70,10 @@ struct DataPlaneConformance {
 
     private func entitiesGoOneByOne() async throws {
         let report = try await apply([], removed: [TopologyEntity.port(sample.second).key])
-        #expect(report == TopologyReport(inserted: 0, updated: 0, deleted: 1))
+        // An engine may need several rows for a port; it takes away as many as it makes.
+        #expect(report.inserted == 0 && report.deleted > 0)
         #expect(try await apply([], removed: [TopologyEntity.port(sample.second).key]) == nothing)
-        #expect(try await apply(sample.entities).inserted == 1)
+        #expect(try await apply(sample.entities).inserted == report.deleted)
     }
 
     private func completeRemovesTheRest() async throws {
@@ -89,11 +90,12 @@ struct DataPlaneConformance {
                 SampleTopology.id(number, sample.prefix), on: sample.tenant.id, mac: "fa:16:3e:00:10:\(String(number, radix: 16))",
                 sample.tenant.subnets[0].id, "10.0.0.\(number)", groups: [sample.group.id], host: nil)
         }
-        try await withThrowingTaskGroup(of: TopologyReport.self) { group in
+        let inserted = try await withThrowingTaskGroup(of: TopologyReport.self) { group in
             for port in ports { group.addTask { try await apply([.port(port)]) } }
-            for try await report in group { #expect(report.inserted == 1) }
+            return try await group.reduce(into: []) { $0.append($1.inserted) }
         }
-        #expect(try await apply(sample.entities, complete: true).deleted == ports.count)
+        #expect(Set(inserted).count == 1 && inserted.allSatisfy { $0 > 0 })
+        #expect(try await apply(sample.entities, complete: true).deleted == inserted.reduce(0, +))
     }
 }
 
