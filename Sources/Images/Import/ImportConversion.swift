@@ -13,8 +13,8 @@ struct ImportConversion: Sendable {
     private var staging: StagingArea { images.imports.staging }
     private var wanted: ConversionFormat { images.options.imports.conversionFormat }
 
-    /// How much address space the program gets, in bytes: upstream's limit.
-    private static let memory = 1 << 30
+    /// How much address space the program gets, in bytes; twice upstream's limit.
+    private static let memory = 2 << 30
 
     /// qemu-img's names of the formats that it reads.
     private static let names = ["raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vhd": "vpc", "vhdx": "vhdx"]
@@ -54,6 +54,8 @@ struct ImportConversion: Sendable {
         let bounds = [
             "--pdeathsig", "KILL", "--no-new-privs",
             "prlimit", "--fsize=\(images.options.maximumSize)", "--as=\(Self.memory)", "--core=0",
+            // An arena for each thread would by itself reserve more than the limit, at times.
+            "env", "MALLOC_ARENA_MAX=1",
         ]
         return Command(
             program: "setpriv",

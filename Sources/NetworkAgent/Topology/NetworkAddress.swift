@@ -81,9 +81,10 @@ struct MACAddress: Sendable, Hashable, CustomStringConvertible {
     let description: String
 
     init(_ text: String) throws(TopologyError) {
-        guard text.wholeMatch(of: /[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}/) != nil else {
-            throw .invalid(what: "A MAC address", value: text)
+        let isAddress = text.utf8.count == 17 && text.utf8.enumerated().allSatisfy { position, byte in
+            position % 3 == 2 ? byte == UInt8(ascii: ":") : Character(UnicodeScalar(byte)).isHexDigit && byte < 0x80
         }
+        guard isAddress else { throw .invalid(what: "A MAC address", value: text) }
         description = text.lowercased()
     }
 

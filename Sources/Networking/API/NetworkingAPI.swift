@@ -48,7 +48,7 @@ struct NetworkingAPI: Sendable {
             portForwardingEndpoints,
             routerGatewayEndpoints,
             conntrackHelperEndpoints,
-            firewallEndpoints,
+            options.offersFirewalls ? firewallEndpoints : [],
         ].flatMap { $0 }
     }
 
