@@ -226,16 +226,13 @@ public struct RouterInterface: Codable, Sendable, Hashable {
     public var addresses: [String]
     /// What it advertises to IPv6 guests; nil for nothing.
     public var advertisement: RouterAdvertisement?
-    /// What may cross it; nil for everything.
-    public var firewall: LogicalFirewall?
 
     /// An interface.
     public init(
-        portID: String, networkID: String, mac: String, addresses: [String], advertisement: RouterAdvertisement? = nil,
-        firewall: LogicalFirewall? = nil
+        portID: String, networkID: String, mac: String, addresses: [String], advertisement: RouterAdvertisement? = nil
     ) {
         (self.portID, self.networkID, self.mac, self.addresses) = (portID, networkID, mac, addresses)
-        (self.advertisement, self.firewall) = (advertisement, firewall)
+        self.advertisement = advertisement
     }
 }
 

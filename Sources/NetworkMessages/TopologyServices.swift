@@ -92,42 +92,6 @@ public struct TunnelAttachment: Codable, Sendable, Hashable {
     public init(kind: Kind, key: Int, tag: Int) { (self.kind, self.key, self.tag) = (kind, key, tag) }
 }
 
-/// What a firewall lets through a router's interface. What no rule admits is dropped; answers to admitted traffic pass.
-public struct LogicalFirewall: Codable, Sendable, Hashable {
-    /// The rules for what enters the interface's network, the first that fits decides.
-    public var ingress: [FirewallFilter]
-    /// The rules for what leaves it.
-    public var egress: [FirewallFilter]
-
-    /// A firewall.
-    public init(ingress: [FirewallFilter], egress: [FirewallFilter]) { (self.ingress, self.egress) = (ingress, egress) }
-}
-
-/// A firewall's rule.
-public struct FirewallFilter: Codable, Sendable, Hashable {
-    /// The address family.
-    public var etherType: LogicalRule.EtherType
-    /// The IP protocol by number or by Neutron's name; nil for any.
-    public var ipProtocol: String?
-    /// Ranges of addresses; nil for any.
-    public var source: String?
-    public var destination: String?
-    /// Ranges of TCP's or UDP's ports; nil for any.
-    public var sourcePorts: ClosedRange<Int>?
-    public var destinationPorts: ClosedRange<Int>?
-    /// Whether what fits passes.
-    public var admits: Bool
-
-    /// A rule.
-    public init(
-        etherType: LogicalRule.EtherType, ipProtocol: String?, source: String?, destination: String?,
-        sourcePorts: ClosedRange<Int>?, destinationPorts: ClosedRange<Int>?, admits: Bool
-    ) {
-        (self.etherType, self.ipProtocol, self.source, self.destination) = (etherType, ipProtocol, source, destination)
-        (self.sourcePorts, self.destinationPorts, self.admits) = (sourcePorts, destinationPorts, admits)
-    }
-}
-
 /// A trunk's hold on a port: its packets travel through another port's interface, told apart by a tag.
 public struct PortCarrier: Codable, Sendable, Hashable {
     /// The port at whose interface the packets come and go.

@@ -35,7 +35,7 @@ extension OVNProjection {
             options["nat-addresses"] = "router"
             options["exclude-lb-vips-from-garp"] = "true"
         }
-        var attachment = OVNRow(
+        let attachment = OVNRow(
             .logicalSwitchPort, OVNRowKey(owner: router.owner, name: "attachment/\(interface.portID)/\(interface.networkID)"),
             id: interface.portID, parent: Self.switchKey(interface.networkID),
             labels: [OVNRowKey.networkLabel: interface.networkID],
@@ -43,7 +43,6 @@ extension OVNProjection {
                 "name": .string(interface.portID), "type": .string("router"), "addresses": .string("router"),
                 "enabled": .boolean(true), "options": .strings(options),
             ])
-        if interface.firewall != nil { attachment.groups = [Self.firewallKey(interface, in: router)] }
         return [
             OVNRow(
                 .logicalRouterPort, OVNRowKey(owner: router.owner, name: "interface/\(interface.portID)"), id: interface.portID,
@@ -54,7 +53,7 @@ extension OVNProjection {
                     "ipv6_ra_configs": .strings(try advertisement(interface.advertisement)),
                 ]),
             attachment,
-        ] + (try firewallRows(of: interface, in: router))
+        ]
     }
 
     private func rows(

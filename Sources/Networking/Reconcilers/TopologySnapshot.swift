@@ -47,16 +47,12 @@ struct TopologySnapshot: Sendable {
                 networks[network.id] = network
             }
         }
-        // A port without a policy is under its network's.
-        let own = try QoSBindingRecords.policies(.port, ports.map(\.id), in: reader)
-        let general = try QoSBindingRecords.policies(.network, Set(ports.map(\.networkID)), in: reader)
-        let rules = try QoSRuleRecords.all(policies: Array(Set(own.values).union(general.values)), in: reader)
+        let rules = try EffectiveQoS.rules(ports: ports, in: reader)
         return ports.map { port in
             let carrier = carriers[port.id].map { PortCarrier(parentID: $0.parentID, tag: $0.tag) }
-            let policy = own[port.id] ?? general[port.networkID]
             return TopologyProjection.entity(
                 port, carrier: carrier, network: networks[port.networkID],
-                qos: policy.flatMap { rules[$0] }.flatMap(TopologyProjection.qos))
+                qos: rules[port.id].flatMap(TopologyProjection.qos))
         }
     }
 

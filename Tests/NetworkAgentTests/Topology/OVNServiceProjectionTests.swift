@@ -96,30 +96,6 @@ import Testing
         #expect(throws: TopologyError.self) { try projection.rows(of: .router(router)) }
     }
 
-    @Test func aFirewallDropsWhatNoRuleAdmitsAtTheEdge() throws {
-        var router = sample.router
-        router.interfaces[0].firewall = LogicalFirewall(
-            ingress: [
-                FirewallFilter(
-                    etherType: .ipv4, ipProtocol: "tcp", source: "10.9.0.0/16", destination: nil, sourcePorts: nil,
-                    destinationPorts: 22...22, admits: false),
-                FirewallFilter(
-                    etherType: .ipv4, ipProtocol: "tcp", source: nil, destination: nil, sourcePorts: nil,
-                    destinationPorts: 22...22, admits: true),
-            ], egress: [])
-        let rows = try rows(.router(router))
-        let key = "firewall/\(SampleTopology.id(51))"
-        #expect(rows["attachment/\(SampleTopology.id(51))/\(sample.tenant.id)"]?.groups.map(\.name) == [key])
-        let local = "169.254.169.254, 224.0.0.0/4, 255.255.255.255"
-        #expect(rows["\(key)/ingress/ip4"]?.columns["match"] == .string(
-            "ip4 && ip4.dst == {10.0.0.0/24} && ip4.src != {10.0.0.0/24, \(local)} && "
-                + "!(!(ip4 && ip4.src == 10.9.0.0/16 && tcp && tcp.dst >= 22 && tcp.dst <= 22) && "
-                + "((ip4 && tcp && tcp.dst >= 22 && tcp.dst <= 22)))"))
-        #expect(rows["\(key)/egress/ip4"]?.columns["match"] == .string(
-            "ip4 && ip4.src == {10.0.0.0/24} && ip4.dst != {10.0.0.0/24, \(local)}"))
-        #expect(rows["\(key)/egress/ip6"] == nil)
-    }
-
     @Test func aTrunksSubportTravelsThroughItsParent() throws {
         var port = sample.first
         #expect(try rows(.port(port))["port"]?.columns["parent_name"] == OVSDBValue.none)
