@@ -3,7 +3,7 @@ import CloudPolicy
 /// Nova's default rules (nova/policies of 2026.2).
 enum ComputePolicies {
     /// Who a rule admits, in nova's own base rules.
-    private enum Persona: String {
+    enum Persona: String {
         case admin = "rule:context_is_admin"
         case readerOrAdmin = "rule:project_reader_or_admin"
         case memberOrAdmin = "rule:project_member_or_admin"
@@ -12,7 +12,11 @@ enum ComputePolicies {
         case anyone = "@"
     }
 
-    static let rules: [PolicyRule] = base + servers + flavors + keyPairs + operations
+    static let rules: [PolicyRule] =
+        base + servers + flavors + keyPairs + operations
+        + life
+        + moves
+        + attachments
 
     private static let base = [
         PolicyRule("context_is_admin", "role:admin", "Whether the caller is an administrator."),
@@ -26,7 +30,7 @@ enum ComputePolicies {
         PolicyRule("project_manager_or_admin", "rule:project_manager_api or rule:context_is_admin", "A manager or an administrator."),
     ]
 
-    private static func rule(_ name: String, _ persona: Persona, _ description: String) -> PolicyRule {
+    static func rule(_ name: String, _ persona: Persona, _ description: String) -> PolicyRule {
         PolicyRule("os_compute_api:" + name, persona.rawValue, scopes: [.project], description)
     }
 

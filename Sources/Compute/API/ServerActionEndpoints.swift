@@ -9,6 +9,14 @@ import ComputeMessages
 /// What can be done to a server: `POST /servers/{id}/action` with one member named after the action.
 struct ServerActionEndpoints: Sendable {
     let compute: Compute.Parts
+    private let actions: [String: ServerActionEndpoint]
+
+    init(compute: Compute.Parts) {
+        self.compute = compute
+        let all =
+            PowerActions.all
+        actions = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+    }
 
     var table: [Endpoint] {
         [
@@ -20,16 +28,15 @@ struct ServerActionEndpoints: Sendable {
     }
 
     @Sendable private func act(_ request: APIRequest) async throws -> APIResponse {
-        guard let members = request.body.object, members.count == 1, let member = members.members.first else {
+        guard let members = request.body.object?.members, members.count == 1, let member = members.first else {
             throw ComputeError.badRequest("There is no such action: one action is expected.")
         }
-        switch member.name {
-        case "os-start": return try await power(request, .start, rule: "servers:start", member.value)
-        case "os-stop": return try await power(request, .stop, rule: "servers:stop", member.value)
-        case "reboot": return try await reboot(request, member.value)
-        case "os-getConsoleOutput": return try await console(request, member.value)
-        default: throw ComputeError.badRequest("There is no such action: \(member.name)")
+        guard let action = actions[member.name], let schema = action.schema(at: request.microversion) else {
+            throw ComputeError.badRequest("There is no such action: \(member.name)")
         }
+        try schema.validate(member.value)
+        let server = try await find(request, rule: action.rule)
+        return try await action.handler(ActionCall(compute: compute, request: request, value: member.value, server: server))
     }
 
     /// The server, if the rule admits the caller to it.
@@ -47,46 +54,35 @@ struct ServerActionEndpoints: Sendable {
         try request.require("os_compute_api:" + rule, target)
         return server
     }
+}
 
-    private func validate(_ value: JSON, _ schema: Schema) throws {
-        try schema.validate(value)
-    }
+/// Power and the console's text.
+enum PowerActions {
+    static let all = [
+        ServerActionEndpoint("os-start", rule: "servers:start") { try await power($0, .start) },
+        ServerActionEndpoint("os-stop", rule: "servers:stop") { try await power($0, .stop) },
+        ServerActionEndpoint("reboot", rule: "servers:reboot", ServerSchemas.reboot) { call in
+            try await power(call, call.value["type"]?.string?.uppercased() == "HARD" ? .hardReboot : .softReboot)
+        },
+        ServerActionEndpoint("os-getConsoleOutput", rule: "os-console-output", ServerSchemas.consoleOutput, handler: console),
+    ]
 
-    private func reboot(_ request: APIRequest, _ value: JSON) async throws -> APIResponse {
-        try validate(value, ServerSchemas.reboot)
-        let isHard = value["type"]?.string?.uppercased() == "HARD"
-        return try await power(request, isHard ? .hardReboot : .softReboot, rule: "servers:reboot", .null)
-    }
-
-    private func power(_ request: APIRequest, _ action: PowerAction, rule: String, _ value: JSON) async throws -> APIResponse {
-        let found = try await find(request, rule: rule)
-        try await compute.database.write { [compute] transaction in
-            guard let server = try ServerRecords.find(found.id, in: transaction) else {
-                throw ComputeError.serverNotFound(found.id)
-            }
-            try action.check(server)
-            guard let host = server.host else {
-                throw ComputeError.conflict("Instance \(server.id) is not ready: it has no host.")
-            }
-            try ServerRecords.change(server.id, in: transaction) { $0.task = action.task }
-            try compute.log(action.action, server, request, in: transaction)
-            let change = PowerChange(
-                serverID: server.id, requestID: request.requestID, host: host, 
+    private static func power(_ call: ActionCall, _ action: PowerAction) async throws -> APIResponse {
+        let compute = call.compute
+        try await call.begin(PowerWorkflow(compute: compute).workflow, if: action.conditions) { server, _ in
+            PowerChange(
+                serverID: server.id, requestID: call.request.requestID, host: server.host ?? "",
                 action: action.request(grace: compute.options.shutdownGraceSeconds), outcome: nil)
-            try compute.workflows.start(
-                PowerWorkflow(compute: compute).workflow, change, subject: server.subject, requestID: request.requestID,
-                in: transaction)
         }
         return .empty()
     }
 
-    private func console(_ request: APIRequest, _ value: JSON) async throws -> APIResponse {
-        try validate(value, ServerSchemas.consoleOutput)
-        let server = try await find(request, rule: "os-console-output")
+    @Sendable private static func console(_ call: ActionCall) async throws -> APIResponse {
+        let server = call.server
         guard let host = server.host else { throw ComputeError.conflict("Instance \(server.id) is not ready") }
-        let lines = value.lenientInt("length").flatMap { $0 < 0 ? nil : $0 }
+        let lines = call.value.lenientInt("length").flatMap { $0 < 0 ? nil : $0 }
         do {
-            let output = try await compute.bus.call(
+            let output = try await call.compute.bus.call(
                 ReadConsole(id: server.id, lines: lines), to: BusAddress(topic: ComputeTopic.agent, host: host),
                 deadline: .seconds(30))
             return .json(status: .ok, "output", output)

@@ -92,7 +92,7 @@ struct ServerEndpoints: Sendable {
         let ports = try await compute.database.read { [networking = compute.networking] in
             try networking.ports(servers: ids, in: $0)
         }
-        let context = try await ServerViewContext(request, compute, isSingle: false)
+        let context = try await ServerViewContext(request, compute, of: page.servers, isSingle: false)
         return answer(page, request) { server, json in
             ServerView(server: server, ports: ports[server.id] ?? [], context: context).write(to: &json)
         }
@@ -144,7 +144,7 @@ struct ServerEndpoints: Sendable {
         let ports = try await compute.database.read { [networking = compute.networking] in
             try networking.ports(servers: [id], in: $0)[id] ?? []
         }
-        let context = try await ServerViewContext(request, compute, isSingle: true)
+        let context = try await ServerViewContext(request, compute, of: [server], isSingle: true)
         return .json("server", ServerView(server: server, ports: ports, context: context))
     }
 
@@ -219,7 +219,7 @@ extension Compute.Parts {
 
 extension ServerViewContext {
     /// The context of a request's answer.
-    init(_ request: APIRequest, _ compute: Compute.Parts, isSingle: Bool) async throws {
+    init(_ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], isSingle: Bool) async throws {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
         var upHosts: Set<String> = []
         if showsHost, request.microversion >= Microversion(2, 16) {
@@ -229,6 +229,7 @@ extension ServerViewContext {
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
             isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost,
-            zone: compute.options.defaultAvailabilityZone, isSingle: isSingle, upHosts: upHosts)
+            zone: compute.options.defaultAvailabilityZone, isSingle: isSingle, upHosts: upHosts,
+            surroundings: try await compute.database.read { try ServerSurroundings.read(servers, in: $0) })
     }
 }

@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudCrypto
+import CloudStore
 import ComputeMessages
 
 /// A server as a microversion and the caller's rights show it.
@@ -8,6 +9,7 @@ struct ServerView: JSONWritable {
     let server: Server
     let ports: [ServerPort]
     let context: ServerViewContext
+    private var around: ServerSurroundings { context.surroundings[server.id] ?? ServerSurroundings() }
 
     private var at: Microversion { context.microversion }
     private func from(_ minor: Int) -> Bool { at >= Microversion(2, minor) }
@@ -32,8 +34,8 @@ struct ServerView: JSONWritable {
         json.member("created", server.createdAt.iso8601)
         json.member("updated", server.updatedAt.iso8601)
         json.member("addresses") { writeAddresses(to: &$0) }
-        json.member("accessIPv4", "")
-        json.member("accessIPv6", "")
+        json.member("accessIPv4", server.details.accessIPv4 ?? "")
+        json.member("accessIPv6", server.details.accessIPv6 ?? "")
         writeLinks("servers", server.id, context.address, to: &json)
         if server.state == .active || server.state == .building { json.member("progress", server.progress) }
         if let fault = server.fault, server.state == .error || server.state == .deleted {
@@ -87,18 +89,24 @@ struct ServerView: JSONWritable {
     }
 
     private func writeFlavorAndImage(to json: inout JSONWriter) {
-        json.member("image") { json in
-            json.object {
-                $0.member("id", server.image.id)
-                $0.member("links") {
-                    $0.array { writeLink("bookmark", "\(context.address.root)/images/\(server.image.id)", to: &$0) }
-                }
-                if from(98) { $0.member("properties", server.image.properties) }
-            }
-        }
+        writeImage(to: &json)
         json.member("flavor") { json in
             json.object {
                 if from(47) { writeEmbeddedFlavor(to: &$0) } else { writeFlavorReference(to: &$0) }
+            }
+        }
+    }
+
+    /// A server made from a volume has an empty text for its image.
+    private func writeImage(to json: inout JSONWriter) {
+        guard let image = server.image else { return json.member("image", "") }
+        json.member("image") { json in
+            json.object {
+                $0.member("id", image.id)
+                $0.member("links") {
+                    $0.array { writeLink("bookmark", "\(context.address.root)/images/\(image.id)", to: &$0) }
+                }
+                if from(98) { $0.member("properties", image.properties) }
             }
         }
     }
@@ -123,8 +131,8 @@ struct ServerView: JSONWritable {
     private func writeExtended(to json: inout JSONWriter) {
         json.member("key_name", server.keyName)
         json.member("config_drive", server.configDrive ? "True" : "")
-        json.member("OS-DCF:diskConfig", "MANUAL")
-        json.member("OS-EXT-AZ:availability_zone", server.host == nil ? server.availabilityZone ?? "" : context.zone)
+        json.member("OS-DCF:diskConfig", server.details.diskConfig ?? "MANUAL")
+        json.member("OS-EXT-AZ:availability_zone", server.host == nil ? server.availabilityZone ?? "" : around.zone ?? context.zone)
         json.member("OS-EXT-STS:task_state", server.task?.rawValue)
         json.member("OS-EXT-STS:vm_state", server.state.rawValue)
         json.member("OS-EXT-STS:power_state", server.power.rawValue)
@@ -137,14 +145,21 @@ struct ServerView: JSONWritable {
                 json.array { for name in groups { writeNamed(name, to: &$0) } }
             }
         }
-        if from(9) { json.member("locked", false) }
-        if from(73) { json.member("locked_reason", String?.none) }
+        if from(9) { json.member("locked", server.isLocked) }
+        if from(73) { json.member("locked_reason", server.details.lock?.reason) }
         if from(19) { json.member("description", server.description) }
-        if from(26) { json.member("tags") { $0.array { _ in } } }
-        if from(63) { json.member("trusted_image_certificates", String?.none) }
-        if from(71), context.isSingle { json.member("server_groups") { $0.array { _ in } } }
+        if from(26) { json.member("tags", around.tags) }
+        if from(63) { writeCertificates(to: &json) }
+        if from(71), context.isSingle { json.member("server_groups", around.groups) }
         if from(96) { json.member("pinned_availability_zone", server.availabilityZone) }
-        if from(100) { json.member("scheduler_hints", [String: String]()) }
+        if from(100) { json.member("scheduler_hints", server.details.schedulerHints.flatMap { try? JSON(parsing: $0) } ?? .object([:])) }
+    }
+
+    private func writeCertificates(to json: inout JSONWriter) {
+        guard let certificates = server.details.trustedCertificates else {
+            return json.member("trusted_image_certificates", String?.none)
+        }
+        json.member("trusted_image_certificates", certificates)
     }
 
     private func writeNamed(_ name: String, to json: inout JSONWriter) {
@@ -163,10 +178,22 @@ struct ServerView: JSONWritable {
         json.member("OS-EXT-SRV-ATTR:hostname", server.hostName)
         json.member("OS-EXT-SRV-ATTR:kernel_id", "")
         json.member("OS-EXT-SRV-ATTR:ramdisk_id", "")
-        json.member("OS-EXT-SRV-ATTR:root_device_name", "/dev/vda")
+        json.member("OS-EXT-SRV-ATTR:root_device_name", server.details.rootDeviceName ?? "/dev/vda")
         json.member("OS-EXT-SRV-ATTR:user_data", server.userData)
         if from(16) { json.member("host_status", context.hostStatus(server.host)) }
     }
+}
+
+/// What a server's view shows that other tables hold, read once for all servers of an answer.
+struct ServerSurroundings: Sendable {
+    var tags: [String] = []
+    /// The ids of its server groups.
+    var groups: [String] = []
+    /// Its host's availability zone; nil for the default.
+    var zone: String?
+
+    /// Reads the surroundings of servers.
+    static func read(_ servers: [Server], in reader: any Reader) throws -> [String: ServerSurroundings] { [:] }
 }
 
 /// What a view of servers depends on beside the server.
@@ -182,6 +209,8 @@ struct ServerViewContext: Sendable {
     let isSingle: Bool
     /// The names of hosts whose agent reports.
     let upHosts: Set<String>
+    /// What stands around the servers, by server.
+    let surroundings: [String: ServerSurroundings]
 
     /// UP, DOWN, or empty for a server without a host.
     func hostStatus(_ host: String?) -> String {

@@ -135,7 +135,7 @@ struct MetadataTree: Sendable {
     private var ec2Root: [Child] {
         let address = ports.first?.addresses.first { $0.version == 4 }
         var children = [
-            Child(name: "ami-id", node: .value(EC2Identifier.text("ami", for: server.image.id))),
+            Child(name: "ami-id", node: .value(EC2Identifier.text("ami", for: server.image?.id ?? ""))),
             Child(name: "ami-launch-index", node: .value(String(server.launchIndex))),
             Child(name: "hostname", node: .value(server.hostName)),
             Child(name: "instance-action", node: .value("none")),

@@ -4,18 +4,38 @@ import ComputeMessages
 /// A server: what was asked for, and how far it has come.
 struct Server: Sendable, Hashable {
     /// What a server durably is (nova.compute.vm_states).
-    enum State: String, Sendable, Codable {
-        case building, active, stopped, error, paused, suspended, deleted
+    enum State: String, Sendable, Codable, CaseIterable {
+        case building, active, stopped, error, paused, suspended, rescued, resized, shelved, deleted
+        case shelvedOffloaded = "shelved_offloaded"
         case softDeleted = "soft-delete"
     }
 
     /// What is being done to it (nova.compute.task_states), each by a live workflow.
-    enum Task: String, Sendable, Codable {
-        case scheduling, networking, spawning, deleting
+    enum Task: String, Sendable, Codable, CaseIterable {
+        case scheduling, networking, spawning, deleting, rebooting, pausing, unpausing, suspending, resuming, rescuing, unrescuing
+        case rebuilding, migrating, restoring, shelving, unshelving
+        case blockDeviceMapping = "block_device_mapping"
+        case softDeleting = "soft-deleting"
         case poweringOn = "powering-on"
         case poweringOff = "powering-off"
-        case rebooting
         case rebootingHard = "rebooting_hard"
+        case updatingPassword = "updating_password"
+        case imageSnapshot = "image_snapshot"
+        case imageSnapshotPending = "image_snapshot_pending"
+        case imagePendingUpload = "image_pending_upload"
+        case imageUploading = "image_uploading"
+        case imageBackup = "image_backup"
+        case rebuildBlockDeviceMapping = "rebuild_block_device_mapping"
+        case rebuildSpawning = "rebuild_spawning"
+        case resizePreparing = "resize_prep"
+        case resizeMigrating = "resize_migrating"
+        case resizeMigrated = "resize_migrated"
+        case resizeFinishing = "resize_finish"
+        case resizeReverting = "resize_reverting"
+        case resizeConfirming = "resize_confirming"
+        case shelvingImagePendingUpload = "shelving_image_pending_upload"
+        case shelvingImageUploading = "shelving_image_uploading"
+        case shelvingOffloading = "shelving_offloading"
     }
 
     /// Why it is in error, or what last went wrong.
@@ -34,7 +54,8 @@ struct Server: Sendable, Hashable {
     var userID: String
     /// The flavor as it was when the server was made: later changes of the flavor do not reach it.
     var flavor: Flavor
-    var image: ServerImage
+    /// The image it was made from; nil when it was made from a volume.
+    var image: ServerImage?
     var keyName: String?
     /// The public key as it was when the server was made.
     var publicKey: String?
@@ -58,6 +79,10 @@ struct Server: Sendable, Hashable {
     var updatedAt: Timestamp
     var launchedAt: Timestamp?
     var deletedAt: Timestamp?
+    /// Whether a lock keeps its project's members from changing it.
+    var isLocked = false
+    /// What is read and written as a whole and never searched by.
+    var details = ServerDetails()
 
     /// The domain's name on the hypervisor, in Nova's default template.
     var domainName: String {
@@ -74,28 +99,8 @@ struct Server: Sendable, Hashable {
     /// What it takes on a host, by resource class.
     var resources: [String: Int] { flavor.resources }
 
-    /// The API's status for the state and the task (nova.api.openstack.common's table).
-    var status: String {
-        switch (state, task) {
-        case (_, .deleting) where state != .error: state == .building ? "BUILD" : base
-        case (.active, .rebooting): "REBOOT"
-        case (.active, .rebootingHard), (.stopped, .rebootingHard), (.error, .rebootingHard): "HARD_REBOOT"
-        default: base
-        }
-    }
-
-    private var base: String {
-        switch state {
-        case .building: "BUILD"
-        case .active: "ACTIVE"
-        case .stopped: "SHUTOFF"
-        case .error: "ERROR"
-        case .paused: "PAUSED"
-        case .suspended: "SUSPENDED"
-        case .deleted: "DELETED"
-        case .softDeleted: "SOFT_DELETED"
-        }
-    }
+    /// The API's status for the state and the task.
+    var status: String { ServerStatus.text(state, task) }
 
     /// The progress in percent that the API shows.
     var progress: Int { state == .active && task == nil ? 100 : 0 }
@@ -118,10 +123,11 @@ extension Server {
     func guest(ports: [ServerPort]) -> GuestSpecification {
         GuestSpecification(
             id: id, name: name, domainName: domainName, projectID: projectID, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB,
-            root: RootDisk(imageID: image.id, format: image.diskFormat, checksum: image.checksum, sizeGiB: flavor.diskGiB),
+            root: RootDisk(
+                imageID: image?.id ?? "", format: image?.diskFormat ?? "raw", checksum: image?.checksum, sizeGiB: flavor.diskGiB),
             ephemeralGiB: flavor.ephemeralGiB, swapMiB: flavor.swapMiB,
             interfaces: ports.map { GuestInterface(portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu) },
-            properties: image.properties.merging(flavor.extraSpecs) { _, flavor in flavor })
+            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor })
     }
 }
 
@@ -134,9 +140,21 @@ struct ActionRefused: Error, Hashable {
     let value: String
 }
 
-/// What is done to a server, under the name that the instance action log has for it.
+/// What is done to a server, under the name that the instance action log has for it (nova.compute.instance_actions).
 enum ServerAction: String, Sendable {
-    case create, delete, start, stop, reboot
+    case create, delete, start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild, resize, confirmResize
+    case revertResize, migrate, evacuate, shelve, shelveOffload, unshelve, createImage, createBackup, changePassword, restore
+    case forceDelete, lock, unlock
+    case liveMigration = "live-migration"
+    case liveMigrationCancel = "live_migration_cancel"
+    case liveMigrationForceComplete = "live_migration_force_complete"
+    case triggerCrashDump = "trigger_crash_dump"
+    case attachInterface = "attach_interface"
+    case detachInterface = "detach_interface"
+    case attachVolume = "attach_volume"
+    case detachVolume = "detach_volume"
+    case swapVolume = "swap_volume"
+    case extendVolume = "extend_volume"
 
     /// The name in the log.
     var logName: String { rawValue }
@@ -185,13 +203,6 @@ enum PowerAction: Sendable {
         }
     }
 
-    /// - Throws: `ActionRefused` when the server is in a state that does not allow it.
-    func check(_ server: Server) throws(ActionRefused) {
-        if let task = server.task {
-            throw ActionRefused(action: action.logName, server: server.id, attribute: "task_state", value: task.rawValue)
-        }
-        guard states.contains(server.state) else {
-            throw ActionRefused(action: action.logName, server: server.id, attribute: "vm_state", value: server.state.rawValue)
-        }
-    }
+    /// When it may begin.
+    var conditions: ActionConditions { ActionConditions(action, states: states, task: task) }
 }

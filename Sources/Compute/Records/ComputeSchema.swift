@@ -55,6 +55,10 @@ enum ComputeSchema {
                 project_id TEXT NOT NULL, resource TEXT NOT NULL, maximum BIGINT NOT NULL,
                 PRIMARY KEY (project_id, resource))
             """,
-        ])
+        ]),
+        Migration(7, "servers' locks and details", [
+            "ALTER TABLE compute_servers ADD COLUMN is_locked BIGINT NOT NULL DEFAULT 0",
+            "ALTER TABLE compute_servers ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",
+        ]),
     ])
 }

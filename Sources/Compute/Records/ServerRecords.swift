@@ -10,7 +10,7 @@ enum ServerRecords {
     private static let columns: SQL = """
         id, number, name, project_id, user_id, flavor, image, key_name, public_key, key_type, host_name, description, \
         metadata, user_data, config_drive, security_groups, availability_zone, reservation_id, launch_index, state, task, \
-        power, host, fault, created_at, updated_at, launched_at, deleted_at
+        power, host, fault, created_at, updated_at, launched_at, deleted_at, is_locked, details
         """
 
     private static func server(_ row: borrowing Row) throws -> Server {
@@ -19,13 +19,14 @@ enum ServerRecords {
         let fault: Stored<Server.Fault>? = try row[23]
         return Server(
             id: try row[0], number: try row[1], name: try row[2], projectID: try row[3], userID: try row[4],
-            flavor: try (row[5] as Stored<Flavor>).value, image: try (row[6] as Stored<ServerImage>).value,
+            flavor: try (row[5] as Stored<Flavor>).value, image: try (row[6] as Stored<ServerImage?>).value,
             keyName: try row[7], publicKey: try row[8], keyType: try row[9], hostName: try row[10], description: try row[11],
             metadata: metadata.stringDictionary, userData: try row[13], configDrive: try row[14],
             securityGroupIDs: groups.array?.compactMap(\.string) ?? [], availabilityZone: try row[16],
             reservationID: try row[17], launchIndex: try row[18], state: try row[19], task: try row[20],
             power: PowerState(rawValue: try row[21]) ?? .noState, host: try row[22], fault: fault?.value,
-            createdAt: try row[24], updatedAt: try row[25], launchedAt: try row[26], deletedAt: try row[27])
+            createdAt: try row[24], updatedAt: try row[25], launchedAt: try row[26], deletedAt: try row[27],
+            isLocked: try row[28], details: try (row[29] as Stored<ServerDetails>).value)
     }
 
     /// A server by its id; deleted ones only when asked for.
@@ -61,7 +62,7 @@ enum ServerRecords {
                 \(server.availabilityZone), \(server.reservationID), \(server.launchIndex), \(server.state),
                 \(server.task), \(server.power.rawValue), \(server.host), \(server.fault.map(Stored.init)),
                 \(server.createdAt), \(server.updatedAt), \(server.launchedAt), \(server.deletedAt),
-                \(server.flavor.id), \(server.image.id), \(server.flavor.vcpus), \(server.flavor.memoryMiB))
+                \(server.isLocked), \(Stored(server.details)), \(server.flavor.id), \(server.image?.id ?? ""), \(server.flavor.vcpus), \(server.flavor.memoryMiB))
             """)
     }
 
@@ -69,7 +70,11 @@ enum ServerRecords {
     static func update(_ server: Server, in transaction: any Transaction) throws {
         try transaction.execute(
             """
-            UPDATE compute_servers SET name = \(server.name), description = \(server.description),
+            UPDATE compute_servers SET name = \(server.name), flavor = \(Stored(server.flavor)), flavor_id = \(server.flavor.id),
+                vcpus = \(server.flavor.vcpus), memory_mib = \(server.flavor.memoryMiB), image = \(Stored(server.image)),
+                image_id = \(server.image?.id ?? ""), key_name = \(server.keyName), public_key = \(server.publicKey),
+                key_type = \(server.keyType), user_data = \(server.userData), is_locked = \(server.isLocked),
+                details = \(Stored(server.details)), description = \(server.description),
                 host_name = \(server.hostName), metadata = \(JSON(server.metadata)), availability_zone = \(server.availabilityZone),
                 state = \(server.state), task = \(server.task), power = \(server.power.rawValue),
                 host = \(server.host), fault = \(server.fault.map(Stored.init)), updated_at = \(Timestamp.now),
@@ -210,7 +215,7 @@ struct ServerOrder: Sendable, Hashable {
             case .power: server.power.rawValue.sqlValue
             case .projectID: server.projectID.sqlValue
             case .userID: server.userID.sqlValue
-            case .imageID: server.image.id.sqlValue
+            case .imageID: (server.image?.id ?? "").sqlValue
             case .keyName: (server.keyName ?? "").sqlValue
             case .host: (server.host ?? "").sqlValue
             }

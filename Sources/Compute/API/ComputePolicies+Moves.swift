@@ -1,0 +1,6 @@
+import CloudPolicy
+
+extension ComputePolicies {
+    /// What moves a server.
+    static let moves: [PolicyRule] = []
+}
