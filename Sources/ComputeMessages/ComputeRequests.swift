@@ -33,7 +33,8 @@ public struct DestroyGuest: BusRequest {
     public init(id: String, portIDs: [String]) { (self.id, self.portIDs) = (id, portIDs) }
 }
 
-/// Changes a guest's power. Fails with code `guest_not_found` when there is none.
+/// Changes a guest's power. Each action on a guest that is as it asks for is success; fails with `guest_not_found` when
+/// there is none, and with `wrong_state` where the guest's power doesn't allow the action.
 public struct PowerGuest: BusRequest {
     public typealias Reply = GuestStatus
     public static let method = "guest.power"
@@ -45,8 +46,18 @@ public struct PowerGuest: BusRequest {
         case stop(graceSeconds: Int)
         /// Ask the guest to restart and, after so many seconds, reset it.
         case softReboot(graceSeconds: Int)
-        /// Turn off and on with a definition made anew.
+        /// Turn off and on with a definition made anew. Enters and leaves rescue, as `GuestSpecification.rescue` says.
         case hardReboot
+        /// Hold its processors.
+        case pause
+        /// Let its processors run again.
+        case unpause
+        /// Write its memory to the host's disk and turn it off.
+        case suspend
+        /// Go on from what `suspend` wrote. A guest that was shut down is started.
+        case resume
+        /// Send it a non-maskable interrupt, so that it dumps its memory as it is set up to; it has to run.
+        case injectCrashDump
     }
     /// The guest, complete: a hard reboot or a start defines the domain anew.
     public var guest: GuestSpecification

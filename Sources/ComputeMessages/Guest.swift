@@ -13,8 +13,8 @@ public struct GuestSpecification: Codable, Sendable, Hashable {
     public var vcpus: Int
     /// Memory in MiB.
     public var memoryMiB: Int
-    /// The root disk.
-    public var root: RootDisk
+    /// The root disk, made from an image; nil for a guest that boots from one of its volumes.
+    public var root: RootDisk?
     /// A second disk in GiB, empty; zero for none.
     public var ephemeralGiB: Int
     /// Swap in MiB; zero for none.
@@ -22,20 +22,34 @@ public struct GuestSpecification: Codable, Sendable, Hashable {
     /// Its interfaces in order.
     public var interfaces: [GuestInterface]
     /// Image and flavor properties that shape the machine (hw_disk_bus, hw_vif_model, hw_machine_type …).
+    ///
+    /// Flavor extra specs come under their own names (hw:cpu_policy …); where both speak of the same thing the caller
+    /// has decided which counts.
     public var properties: [String: String]
+    /// The host name that the guest is to take; nil where nothing was said.
+    public var hostName: String?
+    /// The drive with the guest's metadata; nil for none.
+    public var configDrive: ConfigDrive?
+    /// While set the guest boots from a disk made from this image, and its root disk is the second one. A hard reboot
+    /// with it enters rescue, one without it leaves, which deletes that disk.
+    public var rescue: RootDisk?
+    /// The volumes attached to it, in the order of their device names.
+    public var volumes: [GuestVolume]
 
     /// A guest.
     public init(
-        id: String, name: String, domainName: String, projectID: String, vcpus: Int, memoryMiB: Int, root: RootDisk,
-        ephemeralGiB: Int = 0, swapMiB: Int = 0, interfaces: [GuestInterface], properties: [String: String] = [:]
+        id: String, name: String, domainName: String, projectID: String, vcpus: Int, memoryMiB: Int, root: RootDisk?,
+        ephemeralGiB: Int = 0, swapMiB: Int = 0, interfaces: [GuestInterface], properties: [String: String] = [:],
+        hostName: String? = nil, configDrive: ConfigDrive? = nil, rescue: RootDisk? = nil, volumes: [GuestVolume] = []
     ) {
         (self.id, self.name, self.domainName, self.projectID) = (id, name, domainName, projectID)
         (self.vcpus, self.memoryMiB, self.root) = (vcpus, memoryMiB, root)
         (self.ephemeralGiB, self.swapMiB, self.interfaces, self.properties) = (ephemeralGiB, swapMiB, interfaces, properties)
+        (self.hostName, self.configDrive, self.rescue, self.volumes) = (hostName, configDrive, rescue, volumes)
     }
 }
 
-/// A root disk made from an image.
+/// A disk made from an image.
 public struct RootDisk: Codable, Sendable, Hashable {
     /// The image's UUID.
     public var imageID: String
@@ -62,10 +76,12 @@ public struct GuestInterface: Codable, Sendable, Hashable {
     public var mac: String
     /// The largest packet in bytes.
     public var mtu: Int
+    /// The tag under which the guest's metadata lists it; nil for none.
+    public var tag: String?
 
     /// An interface.
-    public init(portID: String, networkID: String, mac: String, mtu: Int) {
-        (self.portID, self.networkID, self.mac, self.mtu) = (portID, networkID, mac, mtu)
+    public init(portID: String, networkID: String, mac: String, mtu: Int, tag: String? = nil) {
+        (self.portID, self.networkID, self.mac, self.mtu, self.tag) = (portID, networkID, mac, mtu, tag)
     }
 }
 
@@ -88,30 +104,4 @@ public struct GuestStatus: Codable, Sendable, Hashable {
 
     /// A status.
     public init(id: String, power: PowerState) { (self.id, self.power) = (id, power) }
-}
-
-/// What a compute host has to offer.
-public struct HostInventory: Codable, Sendable, Hashable {
-    /// The host's name.
-    public var host: String
-    /// The hypervisor's kind as Nova names it, such as "QEMU" or "fake".
-    public var hypervisorType: String
-    /// The hypervisor's version as a number, such as 7002022.
-    public var hypervisorVersion: Int
-    /// Processors.
-    public var vcpus: Int
-    /// Memory in MiB.
-    public var memoryMiB: Int
-    /// Disk for guests in GiB.
-    public var diskGiB: Int
-    /// The processor's description as JSON text (Nova's cpu_info).
-    public var cpuInfo: String
-
-    /// An inventory.
-    public init(
-        host: String, hypervisorType: String, hypervisorVersion: Int, vcpus: Int, memoryMiB: Int, diskGiB: Int, cpuInfo: String
-    ) {
-        (self.host, self.hypervisorType, self.hypervisorVersion) = (host, hypervisorType, hypervisorVersion)
-        (self.vcpus, self.memoryMiB, self.diskGiB, self.cpuInfo) = (vcpus, memoryMiB, diskGiB, cpuInfo)
-    }
 }

@@ -51,6 +51,8 @@ extension ComputeAgent {
             case .hardReboot:
                 if try await driver.guest(guest.id) != nil { try await driver.powerOff(guest.id) }
                 return try await relaunch(guest)
+            case .pause, .unpause, .suspend, .resume, .injectCrashDump:
+                throw GuestFailure(.unsupported, "This host can't do that to guests yet.")
             }
         }
     }
@@ -145,7 +147,7 @@ extension GuestSpecification {
         guard isPlain, (1...64).contains(domainName.utf8.count) else {
             throw GuestFailure(.hypervisorError, "The domain name must be 1 to 64 letters, digits, '-', '_' and '.'.")
         }
-        guard vcpus > 0, memoryMiB > 0, root.sizeGiB >= 0, ephemeralGiB >= 0, swapMiB >= 0 else {
+        guard vcpus > 0, memoryMiB > 0, root?.sizeGiB ?? 0 >= 0, ephemeralGiB >= 0, swapMiB >= 0 else {
             throw GuestFailure(.hypervisorError, "The guest's size is not possible.")
         }
     }

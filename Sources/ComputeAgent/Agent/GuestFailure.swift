@@ -1,24 +1,10 @@
 import CloudBus
+import ComputeMessages
 
 /// Why an operation on a guest failed: a code for programs, a message for people, and the cause for the log.
 public struct GuestFailure: Error, Sendable {
     /// The codes that callers of the compute agent can rely on.
-    public enum Code: String, Sendable, CaseIterable {
-        /// No such guest is here.
-        case guestNotFound = "guest_not_found"
-        /// The image could not be read, or isn't what its checksum or format says.
-        case imageUnavailable = "image_unavailable"
-        /// The disk is smaller than the image.
-        case diskTooSmall = "disk_too_small"
-        /// The host's disk is full.
-        case diskFull = "disk_full"
-        /// The hypervisor failed, or can't do what was asked.
-        case hypervisorError = "hypervisor_error"
-        /// An interface could not be plugged or unplugged.
-        case networkFailed = "network_failed"
-        /// A later request, such as a removal, put an end to this one.
-        case interrupted
-    }
+    public typealias Code = GuestFailureCode
 
     /// The code.
     public let code: Code

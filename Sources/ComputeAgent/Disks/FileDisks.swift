@@ -63,8 +63,11 @@ public final class FileDisks: GuestDiskStore {
     public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
         try guest.check()
         if let disks = try await locate(guest) { return disks }
-        let image = try await images.image(for: guest.root)
-        let size = try rootSize(of: guest.root, on: image)
+        guard let root = guest.root else {
+            throw GuestFailure(.unsupported, "Guests that boot from volumes can't run on this host yet.")
+        }
+        let image = try await images.image(for: root)
+        let size = try rootSize(of: root, on: image)
         let folder = instances + "/" + guest.id
         do {
             try await threads.run(deadline: options.ioDeadline) { try FileSystem.makeDirectory(folder, mode: 0o711) }

@@ -28,3 +28,18 @@ public protocol ImageSource: Sendable {
     /// - Throws: when there is no such image, or it can't be read; what `write` throws.
     func read(_ imageID: String, write: @Sendable (ArraySlice<UInt8>) async throws -> Void) async throws
 }
+
+/// Where a host sends images that it makes of guests' disks.
+public protocol ImageSink: Sendable {
+    /// Stores bytes as the data of an image that is queued, and makes it active.
+    /// - Parameters:
+    ///   - imageID: the image.
+    ///   - format: the bytes' format: qcow2 or raw.
+    ///   - size: how many bytes there are.
+    ///   - read: the next chunk, of whatever size; nil at the end. What it throws ends the upload, and the image stays
+    ///     queued.
+    /// - Throws: when there is no such image, it isn't queued, or its owner's quota or the store is full.
+    func store(
+        _ imageID: String, format: String, size: Int, read: @escaping @Sendable () async throws -> ArraySlice<UInt8>?
+    ) async throws
+}

@@ -1,4 +1,5 @@
 import CLinux
+import ComputeMessages
 import Foundation
 import Glibc
 import HostCommands

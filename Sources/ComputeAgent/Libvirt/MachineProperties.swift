@@ -1,3 +1,5 @@
+import ComputeMessages
+
 /// The image and flavor properties that shape a machine, with their values checked. Names and values are those of
 /// Glance's "useful image properties".
 struct MachineProperties: Sendable, Hashable {

@@ -36,7 +36,7 @@ struct SimulatedGuest: Codable, Sendable {
             "[    0.000000] Linux version 6.1.0-simulated (boot \(boot) of \(specification.domainName))",
             "[    0.041207] Memory: \(specification.memoryMiB * 1024)K",
             "[    0.083122] smp: Brought up 1 node, \(specification.vcpus) CPU\(specification.vcpus == 1 ? "" : "s")",
-            "[    0.412931] virtio_blk virtio1: [vda] root disk from image \(specification.root.imageID)",
+            "[    0.412931] virtio_blk virtio1: [vda] root disk \(specification.root.map { "from image \($0.imageID)" } ?? "on a volume")",
         ]
         for (index, interface) in specification.interfaces.enumerated() {
             lines.append("[    0.5\(index)1044] virtio_net virtio\(index + 2): eth\(index) mac \(interface.mac) mtu \(interface.mtu)")

@@ -1,0 +1,70 @@
+import Foundation
+
+/// The drive on which a guest finds its metadata: the files as the controller wrote them. The agent makes the image,
+/// labelled "config-2", anew whenever the guest is started.
+public struct ConfigDrive: Codable, Sendable, Hashable {
+    /// What the drive is formatted as (Nova's config_drive_format).
+    public enum Format: String, Codable, Sendable { case iso9660, vfat }
+
+    /// A file on it.
+    public struct File: Codable, Sendable, Hashable {
+        /// Its path from the drive's root, such as "openstack/latest/meta_data.json": no "..", no leading slash.
+        public var path: String
+        /// What is in it.
+        public var bytes: Data
+
+        /// A file.
+        public init(path: String, bytes: Data) { (self.path, self.bytes) = (path, bytes) }
+    }
+
+    /// The files.
+    public var files: [File]
+    /// What the drive is formatted as. ISO 9660 is a CD-ROM to the guest, vfat a disk.
+    public var format: Format
+
+    /// A drive.
+    public init(files: [File], format: Format = .iso9660) { (self.files, self.format) = (files, format) }
+}
+
+/// A volume as a guest has it.
+public struct GuestVolume: Codable, Sendable, Hashable {
+    /// Where the volume is, as the block storage service's connection info says.
+    public enum Connection: Codable, Sendable, Hashable {
+        /// A file on the host, at an absolute path, of format raw or qcow2.
+        case file(path: String, format: String)
+        /// A Ceph RBD image. `monitors` are "host:port"; `secret` is the user's key.
+        case rbd(pool: String, image: String, monitors: [String], user: String?, secret: String?)
+        /// An iSCSI target's unit, at one or more "host:port", with CHAP where user and password are given.
+        case iscsi(portals: [String], iqn: String, lun: Int, user: String?, password: String?)
+        /// A file of an NFS export "host:/path", of format raw or qcow2.
+        case nfs(export: String, name: String, format: String)
+    }
+
+    /// The volume's UUID.
+    public var id: String
+    /// Where it is.
+    public var connection: Connection
+    /// The name that the API shows, such as "/dev/vdb"; nil to let the host choose.
+    public var deviceName: String?
+    /// What it is plugged into: virtio, scsi, sata, ide or usb; nil for what the guest's disks use.
+    public var bus: String?
+    /// Its place in the boot order, zero for the first; nil when it is never booted from.
+    public var bootIndex: Int?
+    /// Whether the guest may not write to it.
+    public var isReadOnly: Bool
+    /// Whether other guests may have it attached at the same time.
+    public var isShared: Bool
+    /// The serial number that the guest sees; the volume's UUID by Nova's custom.
+    public var serial: String
+    /// The tag under which the guest's metadata lists it; nil for none.
+    public var tag: String?
+
+    /// A volume.
+    public init(
+        id: String, connection: Connection, deviceName: String? = nil, bus: String? = nil, bootIndex: Int? = nil,
+        isReadOnly: Bool = false, isShared: Bool = false, serial: String? = nil, tag: String? = nil
+    ) {
+        (self.id, self.connection, self.deviceName, self.bus, self.bootIndex) = (id, connection, deviceName, bus, bootIndex)
+        (self.isReadOnly, self.isShared, self.serial, self.tag) = (isReadOnly, isShared, serial ?? id, tag)
+    }
+}
