@@ -37,6 +37,8 @@ PROFILES = {
     "other": ["images.web_download.allow_private=true", "images.stores=file:file,web:http",
               "images.use_keystone_limits=true",
               "images.do_secure_hash=false", "images.require_image_format_match=false"],
+    # Two hosts, as upstream's jobs with several nodes have them.
+    "compute": ["simulation.hosts=2"],
 }
 LIMITS = {"image_size_total": 10_000, "image_stage_total": 10_000, "image_count_total": 10_000, "image_count_uploading": 100}
 
@@ -112,12 +114,35 @@ class Tempest:
         make("subnet", name="shared-v4", network_id=shared, ip_version=4, cidr="192.168.233.0/24")
         return external
 
+    def guests(self):
+        """The images and flavors that servers are made from, as devstack makes them; returns what tempest is told of them."""
+        client = Client(self.program, self.bin.parent)
+        disk, values = ImageServer.disk(), {}
+        for key, name in [("IMAGEREF", "tempest-image"), ("IMAGEALT", "tempest-image-alt")]:
+            image = {"name": name, "disk_format": "qcow2", "container_format": "bare", "visibility": "public"}
+            status, _, answer = client.http("POST", "/image/v2/images", image)
+            expect(status == 201, f"image: {status} {answer}")
+            values[key] = answer["id"]
+            status, _, answer = client.http("PUT", f"/image/v2/images/{values[key]}/file", disk,
+                                            {"Content-Type": "application/octet-stream"})
+            expect(status == 204, f"image's bytes: {status} {answer}")
+        for key, name, flavor, memory in [("FLAVORREF", "m1.nano", "42", 192), ("FLAVORALT", "m1.micro", "84", 256)]:
+            wanted = {"name": name, "id": flavor, "ram": memory, "vcpus": 1, "disk": 1}
+            status, _, answer = client.http("POST", "/compute/v2.1/flavors", {"flavor": wanted})
+            expect(status == 200, f"flavor: {status} {answer}")
+            specs = {"extra_specs": {"hw_rng:allowed": "True"}}
+            status, _, answer = client.http("POST", f"/compute/v2.1/flavors/{flavor}/os-extra_specs", specs)
+            expect(status == 200, f"extra specs: {status} {answer}")
+            values[key] = flavor
+        return values
+
     def configure(self):
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
                   "EXTERNAL": self.external_network(),
                   "IMAGE": ImageServer(self.directory / "served").url,
                   "MANIFEST": image_formats.make(self.directory / "formats")}
+        values.update(self.guests())
         text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
         told = configparser.RawConfigParser(strict=False)
         told.read_string(text)
@@ -203,18 +228,22 @@ def judge(tests, results, known):
 def add_options(parser):
     parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
     parser.add_argument("--slice", help="K/N or random/N")
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="gate")
+    parser.add_argument("--profile", choices=sorted(PROFILES), help="compute for selections with that name, else gate")
     parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=1500)
     parser.add_argument("--keep", help="a folder for tempest's own log and results")
 
 
+def profile(options):
+    return options.profile or ("compute" if "compute" in options.select else "gate")
+
+
 def check(program, options):
     # As upstream's gate does: tests of metadata definitions use the resource types that come with them.
     program.run("images", "load-metadefs")
-    if options.profile == "other":
+    if profile(options) == "other":
         register_limits(Client(program, options.venv))
-    tempest = Tempest(program, options.venv, options.profile)
+    tempest = Tempest(program, options.venv, profile(options))
     tempest.configure()
     tests = tempest.tests(options.select)
     if options.slice:
@@ -233,4 +262,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check, settings=lambda options: SETTINGS + PROFILES[options.profile], add_options=add_options)
+    run_check(check, settings=lambda options: SETTINGS + PROFILES[profile(options)], add_options=add_options)
