@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from cloud import Client, expect, run_check, wait_for
+from guest_life import GuestLife
 
 
 def report(step, began):
@@ -37,7 +38,7 @@ class MainFlow:
             began = time.monotonic()
             self.ssh(address)
             report("ssh through the floating IP", began)
-            self.power_cycle(server)
+            GuestLife(self, server, address).run()
         began = time.monotonic()
         self.clean(server)
         report("everything deleted, nothing left", began)
@@ -69,7 +70,9 @@ class MainFlow:
         client.run("keypair", "create", "check", "--public-key", f"{self.key}.pub")
 
     def boot(self):
-        server = self.client.json("server", "create", "guest-1", "--image", "guest", "--flavor", "tiny", "--network",
+        data = self.program.directory / "user-data"
+        data.write_text("#!/bin/sh\necho said by $(hostname)\n")
+        server = self.client.json("server", "create", "guest-1", "--user-data", str(data), "--image", "guest", "--flavor", "tiny", "--network",
                                   "inside", "--security-group", "door", "--key-name", "check", "--wait")
         expect(server["status"] == "ACTIVE", f"server is {server['status']}: {server.get('fault')}")
         shown = self.client.json("server", "show", "guest-1")
@@ -95,10 +98,11 @@ class MainFlow:
 
         def complete():
             text = self.client.run("console", "log", "show", server["id"]).stdout
-            return text if "altostack-guest: ready" in text else None
+            return text if "altostack-guest: user-data finished" in text else None
 
         text = wait_for("the guest's boot", complete, 240, interval=3)
-        for wanted in (f"altostack-guest: address {fixed}", "altostack-guest: hostname guest-1", key):
+        for wanted in (f"altostack-guest: address {fixed}", "altostack-guest: hostname guest-1", key,
+                       "altostack-guest: user-data: said by guest-1"):
             expect(wanted in text, f"the console does not show {wanted!r}:\n{text[-3000:]}")
 
     def ssh(self, address):
@@ -113,17 +117,6 @@ class MainFlow:
 
         name = wait_for(f"ssh to {address}", answer, 120, interval=2)
         expect(name == "guest-1", f"ssh answered {name!r}")
-
-    def power_cycle(self, server):
-        self.client.run("server", "stop", server["id"])
-        wait_for("SHUTOFF", lambda: self.status(server) == "SHUTOFF", 90, interval=1)
-        self.client.run("server", "start", server["id"])
-        wait_for("ACTIVE", lambda: self.status(server) == "ACTIVE", 60, interval=1)
-        self.client.run("server", "reboot", "--hard", server["id"])
-        wait_for("ACTIVE", lambda: self.status(server) == "ACTIVE", 60, interval=1)
-
-    def status(self, server):
-        return self.client.http("GET", f"/compute/v2.1/servers/{server['id']}")[2]["server"]["status"]
 
     def clean(self, server):
         client = self.client
