@@ -53,7 +53,10 @@ final class CloudServices: Sendable {
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
             networking: ComputeNetworkingAdapter(networking: networking),
-            placement: ComputePlacementAdapter(placement: placement), options: options.compute)
+            placement: ComputePlacementAdapter(placement: placement), options: options.compute,
+            others: ComputeNeighbours(
+                identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
+                names: PlacementNames()))
         runner.register(compute.workflows)
         runner.register(images.workflows)
         reconcilers = ReconcilerLoop(

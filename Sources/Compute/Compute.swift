@@ -22,6 +22,7 @@ public final class Compute: Sendable {
         let placement: any ComputePlacement
         let options: ComputeOptions
         let logger: Logger
+        let others: ComputeNeighbours
     }
 
     let parts: Parts
@@ -29,11 +30,13 @@ public final class Compute: Sendable {
     /// The service over its dependencies.
     public init(
         database: any Database, bus: any Bus, workflows: any WorkflowEngine, images: any ComputeImages,
-        networking: any ComputeNetworking, placement: any ComputePlacement, options: ComputeOptions = ComputeOptions()
+        networking: any ComputeNetworking, placement: any ComputePlacement, options: ComputeOptions = ComputeOptions(),
+        others: ComputeNeighbours = ComputeNeighbours()
     ) {
         parts = Parts(
             database: database, bus: bus, workflows: workflows, images: images, networking: networking,
-            placement: placement, options: options, logger: Logger(label: "compute"))
+            placement: placement, options: options, logger: Logger(label: "compute"),
+            others: others)
     }
 
     /// The service's tables.

@@ -13,7 +13,15 @@ extension Compute {
                 + ServerEndpoints(compute: parts).table + ServerActionEndpoints(compute: parts).table
                 + ServerDetailEndpoints(compute: parts).table + ServerMetadataEndpoints(compute: parts).table
                 + ServerAddressEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
-                + QuotaEndpoints(compute: parts).table,
+                + QuotaEndpoints(compute: parts).table
+                + QuotaClassEndpoints(compute: parts).table
+                + LimitEndpoints(compute: parts).table
+                + UsageEndpoints(compute: parts).table
+                + UsageAuditEndpoints(compute: parts).table
+                + FlavorAccessEndpoints(compute: parts).table
+                + FlavorExtraSpecEndpoints(compute: parts).table
+                + ServerTagEndpoints(compute: parts).table
+                + ServerAccessEndpoints(compute: parts).table,
             rules: Self.rules, requestIDHeader: HTTPField.Name("x-compute-request-id"))
     }
 }

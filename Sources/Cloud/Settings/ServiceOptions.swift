@@ -62,6 +62,7 @@ struct ServiceOptions {
         options.quota.instances = settings[CloudSettingKeys.quotaInstances]
         options.quota.cores = settings[CloudSettingKeys.quotaCores]
         options.quota.ram = settings[CloudSettingKeys.quotaRAM]
+        QuotaSettingKeys.apply(settings, to: &options)
         return options
     }
 }

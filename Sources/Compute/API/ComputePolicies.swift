@@ -17,6 +17,7 @@ enum ComputePolicies {
         + life
         + moves
         + attachments
+        + catalog
 
     private static let base = [
         PolicyRule("context_is_admin", "role:admin", "Whether the caller is an administrator."),

@@ -3,67 +3,41 @@ import CloudCore
 import CloudPolicy
 import CloudStore
 
-/// Flavors, their extra specs and who may use them.
+/// Flavors.
 struct FlavorEndpoints: Sendable {
     let compute: Compute.Parts
 
     var table: [Endpoint] {
-        [
-            Endpoint(.get, "/v2.1/flavors", "List flavors", access: .authenticated(because: "upstream registers no rule"), handler: list),
-            Endpoint(.get, "/v2.1/flavors/detail", "List flavors in detail", access: .authenticated(because: "upstream registers no rule"), handler: detail),
-            Endpoint(.get, "/v2.1/flavors/{flavor_id}", "Show a flavor", access: .authenticated(because: "upstream registers no rule"), handler: show),
+        let noRule: Access = .authenticated(because: "upstream registers no rule")
+        return [
+            Endpoint(.get, "/v2.1/flavors", "List flavors", access: noRule, handler: list),
+            Endpoint(.get, "/v2.1/flavors/detail", "List flavors in detail", access: noRule, handler: detail),
+            Endpoint(.get, "/v2.1/flavors/{flavor_id}", "Show a flavor", access: noRule, handler: show),
             Endpoint(
                 .post, "/v2.1/flavors", "Create a flavor", access: .rule("os_compute_api:os-flavor-manage:create"),
-                body: .versioned([
-                    (Microversion(2, 1), FlavorSchemas.create(description: false)),
-                    (Microversion(2, 55), FlavorSchemas.create(description: true)),
-                ]), handler: create),
+                body: .versioned([1, 55, 102].map(FlavorSchemas.create)), handler: create),
             Endpoint(
                 .put, "/v2.1/flavors/{flavor_id}", "Change a flavor's description", microversions: .from(2, 55),
                 access: .rule("os_compute_api:os-flavor-manage:update"), body: .json(FlavorSchemas.update), handler: update),
             Endpoint(
                 .delete, "/v2.1/flavors/{flavor_id}", "Delete a flavor",
                 access: .rule("os_compute_api:os-flavor-manage:delete"), success: .accepted, handler: delete),
-            Endpoint(
-                .get, "/v2.1/flavors/{flavor_id}/os-extra_specs", "List extra specs",
-                access: .rule("os_compute_api:os-flavor-extra-specs:index"), handler: listSpecs),
-            Endpoint(
-                .post, "/v2.1/flavors/{flavor_id}/os-extra_specs", "Set extra specs",
-                access: .rule("os_compute_api:os-flavor-extra-specs:create"), body: .json(FlavorSchemas.extraSpecs), handler: setSpecs),
-            Endpoint(
-                .get, "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", "Show an extra spec",
-                access: .rule("os_compute_api:os-flavor-extra-specs:show"), handler: showSpec),
-            Endpoint(
-                .put, "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", "Change an extra spec",
-                access: .rule("os_compute_api:os-flavor-extra-specs:update"), body: .json(FlavorSchemas.specs), handler: putSpec),
-            Endpoint(
-                .delete, "/v2.1/flavors/{flavor_id}/os-extra_specs/{key}", "Remove an extra spec",
-                access: .rule("os_compute_api:os-flavor-extra-specs:delete"), handler: deleteSpec),
-            Endpoint(
-                .get, "/v2.1/flavors/{flavor_id}/os-flavor-access", "List who may use a flavor",
-                access: .rule("os_compute_api:os-flavor-access"), handler: listAccess),
-            Endpoint(
-                .post, "/v2.1/flavors/{flavor_id}/action", "Let a project use a flavor, or no longer",
-                access: .authenticated(because: "each action has a rule of its own, which the handler requires"),
-                body: .json(.anyOf([FlavorSchemas.access("addTenantAccess"), FlavorSchemas.access("removeTenantAccess")])),
-                handler: changeAccess),
         ]
     }
 
     // MARK: Listing
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let (flavors, address) = (try await page(request), ServiceAddress(root: request.serviceURL))
-        return write(flavors, request) {
+        let (page, address) = (try await page(request), ServiceAddress(root: request.serviceURL))
+        return write(page, request) {
             FlavorReference(flavor: $0, microversion: request.microversion, address: address).write(to: &$1)
         }
     }
 
     @Sendable private func detail(_ request: APIRequest) async throws -> APIResponse {
-        let (flavors, address) = (try await page(request), ServiceAddress(root: request.serviceURL))
-        return write(flavors, request) {
-            FlavorView(flavor: $0, microversion: request.microversion, address: address).write(to: &$1)
-        }
+        let page = try await page(request)
+        let view = view(for: request)
+        return write(page, request) { view($0).write(to: &$1) }
     }
 
     private func write(
@@ -84,120 +58,111 @@ struct FlavorEndpoints: Sendable {
         let hasMore: Bool
     }
 
-    /// What flavors are sorted by; the rest of upstream's keys is internal to its database.
-    private static let sortKeys: Set = ["flavorid", "name", "vcpus", "memory_mb", "root_gb"]
-
     private func page(_ request: APIRequest) async throws -> FlavorPage {
-        let page = try request.page(
-            PageRules(
-                .nova, maximumLimit: compute.options.maximumListLength, sortKeys: Self.sortKeys,
-                defaultSort: [SortKey("flavorid")]))
-        var filter = FlavorFilter()
+        try FlavorSchemas.checkListQuery(request)
+        let page = try PageRequest(
+            request.query.removing(["sort_key", "sort_dir"]), PageRules(.nova, maximumLimit: compute.options.maximumListLength))
+        let query = request.query
+        var filter = FlavorFilter(limit: page.fetchCount)
         filter.projectID = request.token?.projectID
-        filter.showsPrivate = request.token?.isAdmin ?? false
-        if filter.showsPrivate, let isPublic = request.query["is_public"] {
-            filter.isPublic = isPublic.lowercased() == "none" ? nil : try flag(isPublic, "is_public")
-        } else {
-            filter.isPublic = filter.showsPrivate ? true : nil
+        if request.token?.isAdmin == true {
+            filter.showsDisabled = true
+            filter.isPublic = try isPublic(query["is_public"])
         }
-        filter.minimumMemoryMiB = try number(request.query["minRam"], "minRam")
-        filter.minimumDiskGiB = try number(request.query["minDisk"], "minDisk")
-        if request.microversion >= Microversion(2, 102) { filter.name = request.query["name"] }
-        let all = try await compute.database.read { [filter] in try FlavorRecords.list(filter, in: $0) }
-        let sorted = sort(all, request)
-        var rest = sorted[...]
-        if let marker = page.marker {
-            guard let position = sorted.firstIndex(where: { $0.id == marker }) else {
-                throw ComputeError.badRequest("marker [\(marker)] not found")
+        filter.minimumMemoryMiB = try number(query["minRam"], "minRam")
+        filter.minimumDiskGiB = try number(query["minDisk"], "minDisk")
+        filter.name = request.microversion >= Microversion(2, 102) ? query["name"] : nil
+        filter.sortKey = query["sort_key"].flatMap(FlavorSortKey.init) ?? .id
+        filter.isAscending = query["sort_dir"] != "desc"
+        let flavors = try await compute.database.read { [filter] reader in
+            var filter = filter
+            if let marker = page.marker {
+                filter.marker = try FlavorRecords.find(marker, in: reader)
+                guard filter.marker != nil else { throw ComputeError.badRequest("marker [\(marker)] not found") }
             }
-            rest = sorted[(position + 1)...]
+            return try FlavorRecords.list(filter, in: reader)
         }
-        let (flavors, hasMore) = page.cut(Array(rest))
-        return FlavorPage(request: page, flavors: flavors, hasMore: hasMore)
+        let (rows, hasMore) = page.cut(flavors)
+        return FlavorPage(request: page, flavors: rows, hasMore: hasMore)
     }
 
-    private func sort(_ flavors: [Flavor], _ request: APIRequest) -> [Flavor] {
-        let descending = request.query["sort_dir"] == "desc"
-        let sorted = flavors.sorted { left, right in
-            switch request.query["sort_key"] {
-            case "name": left.name < right.name
-            case "vcpus": (left.vcpus, left.id) < (right.vcpus, right.id)
-            case "memory_mb": (left.memoryMiB, left.id) < (right.memoryMiB, right.id)
-            case "root_gb": (left.diskGiB, left.id) < (right.diskGiB, right.id)
-            default: left.id < right.id
-            }
-        }
-        return descending ? sorted.reversed() : sorted
+    /// Public flavors and those one may use by default; `none` asks for all there are.
+    private func isPublic(_ text: String?) throws -> Bool? {
+        guard let text else { return true }
+        guard text.lowercased() != "none" else { return nil }
+        guard let value = LenientBoolean.parse(text) else { throw ComputeError.badRequest("Invalid is_public filter [\(text)]") }
+        return value
     }
 
     private func number(_ text: String?, _ name: String) throws -> Int? {
         guard let text else { return nil }
-        guard let number = Int(text), number >= 0 else { throw ComputeError.badRequest("Invalid \(name) filter [\(text)]") }
+        guard let number = Int(text) else { throw ComputeError.badRequest("Invalid \(name) filter [\(text)]") }
         return number
-    }
-
-    private func flag(_ text: String, _ name: String) throws -> Bool {
-        guard let value = LenientBoolean.parse(text) else { throw ComputeError.badRequest("Invalid \(name) filter [\(text)]") }
-        return value
     }
 
     // MARK: One flavor
 
-    private func find(_ request: APIRequest) async throws -> Flavor {
-        let id = request["flavor_id"]
-        guard let flavor = try await compute.database.read({ try FlavorRecords.find(id, in: $0) }),
-            try await isVisible(flavor, to: request)
-        else { throw ComputeError.flavorNotFound(id) }
-        return flavor
-    }
-
-    private func isVisible(_ flavor: Flavor, to request: APIRequest) async throws -> Bool {
-        guard !flavor.isPublic, let token = request.token, !token.isAdmin else { return true }
-        let projects = try await compute.database.read { try FlavorRecords.projects(flavor.id, in: $0) }
-        return token.projectID.map(projects.contains) ?? false
-    }
-
-    private func answer(_ flavor: Flavor, _ request: APIRequest) -> APIResponse {
-        .json("flavor", FlavorView(
-            flavor: flavor, microversion: request.microversion, address: ServiceAddress(root: request.serviceURL)))
+    /// How flavors look to the caller: from 2.61 on with their extra specs, if the rule lets the caller see them.
+    private func view(for request: APIRequest) -> (Flavor) -> FlavorView {
+        let shows = request.microversion >= Microversion(2, 61)
+            && request.allows("os_compute_api:os-flavor-extra-specs:index", request.callerTarget)
+        return {
+            FlavorView(
+                flavor: $0, microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
+                showsExtraSpecs: shows)
+        }
     }
 
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
-        answer(try await find(request), request)
+        try QueryRules.none.check(request)
+        return .json("flavor", view(for: request)(try await compute.flavor(for: request)))
     }
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
         let body = request.body["flavor"] ?? .null
-        let id: String = switch body["id"] {
-        case .string(let text)? where text != "auto": text
-        case .int(let number)?: String(number)
-        default: Identifier.uuid()
-        }
         let flavor = Flavor(
-            id: id, name: body["name"]?.string ?? "", vcpus: body.lenientInt("vcpus") ?? 1,
+            id: identifier(body["id"]), name: body["name"]?.string ?? "", vcpus: body.lenientInt("vcpus") ?? 1,
             memoryMiB: body.lenientInt("ram") ?? 1, diskGiB: body.lenientInt("disk") ?? 0,
             ephemeralGiB: body.lenientInt("OS-FLV-EXT-DATA:ephemeral") ?? 0, swapMiB: body.lenientInt("swap") ?? 0,
-            rxtxFactor: body["rxtx_factor"]?.double ?? Double(body["rxtx_factor"]?.string ?? "") ?? 1,
-            isPublic: body.lenientBool("os-flavor-access:is_public") ?? true, isDisabled: false,
-            description: body["description"]?.string, extraSpecs: [:])
+            rxtxFactor: try rxtxFactor(body["rxtx_factor"]), isPublic: body.lenientBool("os-flavor-access:is_public") ?? true,
+            isDisabled: false, description: body["description"]?.string, extraSpecs: [:])
         try await compute.database.write { transaction in
-            guard try FlavorRecords.find(flavor.id, in: transaction) == nil else {
-                throw ComputeError.conflict("Flavor with ID \(flavor.id) already exists.")
-            }
             guard try FlavorRecords.find(name: flavor.name, in: transaction) == nil else {
                 throw ComputeError.conflict("Flavor with name \(flavor.name) already exists.")
             }
+            guard try FlavorRecords.find(flavor.id, in: transaction) == nil else {
+                throw ComputeError.conflict("Flavor with ID \(flavor.id) already exists.")
+            }
             try FlavorRecords.insert(flavor, in: transaction)
         }
-        return answer(flavor, request)
+        return .json("flavor", view(for: request)(flavor))
+    }
+
+    /// The id asked for, or a new one.
+    private func identifier(_ wanted: JSON?) -> String {
+        switch wanted {
+        case .string(let text)? where text != "auto": text
+        case .int(let number)?: String(number)
+        case .double(let number)?: "\(number)"
+        default: Identifier.uuid()
+        }
+    }
+
+    private func rxtxFactor(_ wanted: JSON?) throws -> Double {
+        guard let wanted else { return 1 }
+        guard let factor = wanted.double ?? wanted.string.flatMap({ Double($0) }), factor > 0, factor <= 3.40282e38 else {
+            throw ComputeError.badRequest("'rxtx_factor' argument must be a float between 0 and 3.40282e+38")
+        }
+        return factor
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
-        var flavor = try await find(request)
-        flavor.description = request.body["flavor"]?["description"]?.string
-        let changed = flavor
-        try await compute.database.write { try FlavorRecords.update(changed, in: $0) }
-        return answer(flavor, request)
+        let (id, description) = (request["flavor_id"], request.body["flavor"]?["description"]?.string)
+        let changed = try await compute.database.write { transaction in
+            try FlavorRecords.change(id, in: transaction) { $0.description = description }
+        }
+        guard let changed else { throw ComputeError.flavorNotFound(id) }
+        return .json("flavor", view(for: request)(changed))
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
@@ -206,101 +171,20 @@ struct FlavorEndpoints: Sendable {
         guard found else { throw ComputeError.flavorNotFound(id) }
         return .empty()
     }
+}
 
-    // MARK: Extra specs
-
-    @Sendable private func listSpecs(_ request: APIRequest) async throws -> APIResponse {
-        .json("extra_specs", try await find(request).extraSpecs)
-    }
-
-    private func specs(_ json: JSON?) -> [String: String] {
-        var specs: [String: String] = [:]
-        for member in json?.object ?? [:] { specs[member.name] = member.value.string ?? member.value.text }
-        return specs
-    }
-
-    private func merge(_ new: [String: String], into flavor: Flavor) async throws {
-        var changed = flavor
-        changed.extraSpecs.merge(new) { $1 }
-        let saved = changed
-        try await compute.database.write { try FlavorRecords.update(saved, in: $0) }
-    }
-
-    @Sendable private func setSpecs(_ request: APIRequest) async throws -> APIResponse {
-        let new = specs(request.body["extra_specs"])
-        try await merge(new, into: try await find(request))
-        return .json("extra_specs", new)
-    }
-
-    @Sendable private func showSpec(_ request: APIRequest) async throws -> APIResponse {
-        let (flavor, key) = (try await find(request), request["key"])
-        guard let value = flavor.extraSpecs[key] else { throw missingSpec(key, flavor) }
-        return .json(key, value)
-    }
-
-    private func missingSpec(_ key: String, _ flavor: Flavor) -> ComputeError {
-        .notFound("Flavor \(flavor.id) has no extra specs with key \(key).")
-    }
-
-    @Sendable private func putSpec(_ request: APIRequest) async throws -> APIResponse {
-        let (flavor, key) = (try await find(request), request["key"])
-        let new = specs(request.body)
-        guard let value = new[key], new.count == 1 else { throw ComputeError.badRequest("Request body and URI mismatch") }
-        try await merge(new, into: flavor)
-        return .json(key, value)
-    }
-
-    @Sendable private func deleteSpec(_ request: APIRequest) async throws -> APIResponse {
-        var flavor = try await find(request)
-        let key = request["key"]
-        guard flavor.extraSpecs.removeValue(forKey: key) != nil else { throw missingSpec(key, flavor) }
-        let changed = flavor
-        try await compute.database.write { try FlavorRecords.update(changed, in: $0) }
-        return .empty()
-    }
-
-    // MARK: Access
-
-    private func answerAccess(_ flavor: Flavor) async throws -> APIResponse {
-        let projects = try await compute.database.read { try FlavorRecords.projects(flavor.id, in: $0) }
-        return .json {
-            $0.object {
-                $0.member("flavor_access") { json in
-                    json.array { json in
-                        for project in projects {
-                            json.object {
-                                $0.member("flavor_id", flavor.id)
-                                $0.member("tenant_id", project)
-                            }
-                        }
-                    }
-                }
-            }
+extension Compute.Parts {
+    /// The flavor that a request's path names.
+    /// - Throws: 404 when there is none, or it is private and not the caller's to use.
+    func flavor(for request: APIRequest) async throws -> Flavor {
+        let (id, token) = (request["flavor_id"], request.token)
+        let found = try await database.read { reader -> Flavor? in
+            guard let flavor = try FlavorRecords.find(id, in: reader) else { return nil }
+            guard !flavor.isPublic, let token, !token.isAdmin else { return flavor }
+            let projects = try FlavorRecords.projects(id, in: reader)
+            return token.projectID.map(projects.contains) == true ? flavor : nil
         }
-    }
-
-    @Sendable private func listAccess(_ request: APIRequest) async throws -> APIResponse {
-        let flavor = try await find(request)
-        guard !flavor.isPublic else { throw ComputeError.notFound("Access list not available for public flavors.") }
-        return try await answerAccess(flavor)
-    }
-
-    @Sendable private func changeAccess(_ request: APIRequest) async throws -> APIResponse {
-        let adds = request.body["addTenantAccess"] != nil
-        let action = adds ? "add_tenant_access" : "remove_tenant_access"
-        try request.require("os_compute_api:os-flavor-access:\(action)", request.callerTarget)
-        let flavor = try await find(request)
-        guard !flavor.isPublic || !adds else { throw ComputeError.conflict("Can not add access to a public flavor.") }
-        let project = (request.body["addTenantAccess"] ?? request.body["removeTenantAccess"])?["tenant"]?.string ?? ""
-        try await compute.database.write { transaction in
-            let changed = adds
-                ? try FlavorRecords.allow(flavor.id, projectID: project, in: transaction)
-                : try FlavorRecords.disallow(flavor.id, projectID: project, in: transaction)
-            guard !changed else { return }
-            throw adds
-                ? ComputeError.conflict("Flavor access already exists for flavor \(flavor.id) and project \(project) combination.")
-                : ComputeError.notFound("Flavor access not found for \(flavor.id) / \(project) combination.")
-        }
-        return try await answerAccess(flavor)
+        guard let found else { throw ComputeError.flavorNotFound(id) }
+        return found
     }
 }

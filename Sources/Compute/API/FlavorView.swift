@@ -6,6 +6,8 @@ struct FlavorView: JSONWritable {
     let flavor: Flavor
     let microversion: Microversion
     let address: ServiceAddress
+    /// Whether the caller may see extra specs.
+    let showsExtraSpecs: Bool
 
     func write(to json: inout JSONWriter) {
         json.object {
@@ -25,7 +27,7 @@ struct FlavorView: JSONWritable {
             if microversion < Microversion(2, 102) { $0.member("rxtx_factor", flavor.rxtxFactor) }
             writeLinks("flavors", flavor.id, address, to: &$0)
             if microversion >= Microversion(2, 55) { $0.member("description", flavor.description) }
-            if microversion >= Microversion(2, 61) { $0.member("extra_specs", flavor.extraSpecs) }
+            if showsExtraSpecs { $0.member("extra_specs", flavor.extraSpecs) }
         }
     }
 }

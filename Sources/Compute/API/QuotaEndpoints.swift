@@ -3,72 +3,65 @@ import CloudCore
 import CloudPolicy
 import CloudStore
 
-/// Limits and quota sets, counted from the rows.
+/// Quota sets: the limits of projects and of users in them.
 struct QuotaEndpoints: Sendable {
     let compute: Compute.Parts
 
-    private static let update: Schema = .object(
-        [
-            (
-                "quota_set",
-                .object(
-                    QuotaRecords.resources.map { ($0.name, .integer(-1...2_147_483_647, lenient: true)) }
-                        + [("force", .boolean(lenient: true))])
-            )
-        ], required: ["quota_set"])
+    private static let limit: Schema = .integer(-1...2_147_483_647, lenient: true)
+    private static let userQuery = QueryRules([("user_id", .string())], strictFrom: 75)
+
+    private static func update(from minor: Int) -> (from: Microversion, schema: Schema) {
+        let version = Microversion(2, minor)
+        let members = QuotaResource.ofSets(at: version).map { ($0.rawValue, limit) } + [("force", TextSchemas.boolean)]
+        return (version, .object([("quota_set", .object(members))], required: ["quota_set"]))
+    }
 
     var table: [Endpoint] {
-        [
-            Endpoint(.get, "/v2.1/limits", "Show limits and usage", access: .rule("os_compute_api:limits"), handler: limits),
+        let one = "/v2.1/os-quota-sets/{project_id}"
+        return [
             Endpoint(
-                .get, "/v2.1/os-quota-sets/{project_id}", "Show a project's quotas",
-                access: .ruleOnResource("os_compute_api:os-quota-sets:show"), handler: show),
+                .get, one, "Show a project's quotas", access: .ruleOnResource("os_compute_api:os-quota-sets:show"), handler: show),
             Endpoint(
-                .get, "/v2.1/os-quota-sets/{project_id}/detail", "Show a project's quotas and usage",
+                .get, one + "/detail", "Show a project's quotas and usage",
                 access: .ruleOnResource("os_compute_api:os-quota-sets:detail"), handler: detail),
             Endpoint(
-                .get, "/v2.1/os-quota-sets/{project_id}/defaults", "Show the default quotas",
-                access: .rule("os_compute_api:os-quota-sets:defaults"), handler: defaults),
+                .get, one + "/defaults", "Show the default quotas",
+                access: .ruleOnResource("os_compute_api:os-quota-sets:defaults"), handler: defaults),
             Endpoint(
-                .put, "/v2.1/os-quota-sets/{project_id}", "Set a project's quotas",
-                access: .rule("os_compute_api:os-quota-sets:update"), body: .json(Self.update), handler: set),
+                .put, one, "Set a project's quotas", access: .ruleOnResource("os_compute_api:os-quota-sets:update"),
+                body: .versioned([1, 36, 57].map(Self.update)), handler: set),
             Endpoint(
-                .delete, "/v2.1/os-quota-sets/{project_id}", "Set a project's quotas back",
-                access: .rule("os_compute_api:os-quota-sets:delete"), success: .accepted, handler: reset),
+                .delete, one, "Set a project's quotas back", access: .ruleOnResource("os_compute_api:os-quota-sets:delete"),
+                success: .accepted, handler: reset),
         ]
     }
 
-    private func quota(_ projectID: String) async throws -> ComputeQuota {
-        let defaults = compute.options.quota
-        return try await compute.database.read { try QuotaRecords.quota(projectID: projectID, defaults: defaults, in: $0) }
+    /// The project and the user that are meant, once the rule admits the caller to it.
+    private struct Subject {
+        let projectID: String
+        let userID: String?
     }
 
-    private func usage(_ projectID: String) async throws -> [String: Int] {
-        let usage = try await compute.database.read { try ServerRecords.usage(projectID: projectID, in: $0) }
-        return ["instances": usage.instances, "cores": usage.cores, "ram": usage.ram]
+    private func subject(_ request: APIRequest, verifies: Bool = true) async throws -> Subject {
+        let id = request["project_id"]
+        try request.authorize(["project_id": .string(id)])
+        if verifies { try await compute.verifyProject(id, for: request) }
+        return Subject(projectID: id, userID: request.query.all("user_id").first)
     }
 
-    @Sendable private func limits(_ request: APIRequest) async throws -> APIResponse {
-        var projectID = request.token?.projectID ?? ""
-        if let other = request.query["tenant_id"], other != projectID {
-            try request.require("os_compute_api:limits:other_project", request.callerTarget)
-            projectID = other
-        }
-        let (quota, usage) = (try await quota(projectID), try await usage(projectID))
-        let values: [(String, Int)] = [
-            ("maxServerMeta", quota.metadataItems), ("maxTotalInstances", quota.instances),
-            ("maxTotalCores", quota.cores), ("maxTotalRAMSize", quota.ram), ("maxTotalKeypairs", quota.keyPairs),
-            ("maxServerGroups", quota.serverGroups), ("maxServerGroupMembers", quota.serverGroupMembers),
-            ("totalInstancesUsed", usage["instances"] ?? 0), ("totalCoresUsed", usage["cores"] ?? 0),
-            ("totalRAMUsed", usage["ram"] ?? 0), ("totalServerGroupsUsed", 0),
-        ]
-        return .json {
+    private func quota(_ subject: Subject) async throws -> ComputeQuota {
+        let allowance = try await compute.limits(project: subject.projectID, user: subject.userID)
+        return try await compute.database.read { try allowance.effective(in: $0) }
+    }
+
+    private func answer(_ quota: ComputeQuota, id: String?, _ request: APIRequest) -> APIResponse {
+        .json {
             $0.object {
-                $0.member("limits") {
-                    $0.object {
-                        $0.member("rate") { $0.array { _ in } }
-                        $0.member("absolute") { json in
-                            json.object { json in for (name, value) in values { json.member(name, value) } }
+                $0.member("quota_set") { json in
+                    json.object { json in
+                        if let id { json.member("id", id) }
+                        for resource in QuotaResource.ofSets(at: request.microversion) {
+                            json.member(resource.rawValue, quota[resource])
                         }
                     }
                 }
@@ -76,43 +69,32 @@ struct QuotaEndpoints: Sendable {
         }
     }
 
-    private func answer(_ quota: ComputeQuota, id: String?) -> APIResponse {
-        .json {
-            $0.object {
-                $0.member("quota_set") { json in
-                    json.object { json in
-                        if let id { json.member("id", id) }
-                        for resource in QuotaRecords.resources { json.member(resource.name, quota[keyPath: resource.path]) }
-                    }
-                }
-            }
-        }
-    }
-
-    private func authorized(_ request: APIRequest) throws -> String {
-        let projectID = request["project_id"]
-        try request.authorize(["project_id": .string(projectID)])
-        return projectID
-    }
-
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
-        let projectID = try authorized(request)
-        return answer(try await quota(projectID), id: projectID)
+        try Self.userQuery.check(request)
+        let subject = try await subject(request)
+        return answer(try await quota(subject), id: subject.projectID, request)
     }
 
     @Sendable private func detail(_ request: APIRequest) async throws -> APIResponse {
-        let projectID = try authorized(request)
-        let (quota, usage) = (try await quota(projectID), try await usage(projectID))
+        try Self.userQuery.check(request)
+        let subject = try await subject(request)
+        let allowance = try await compute.limits(project: subject.projectID, user: subject.userID)
+        let (quota, usage) = try await compute.database.read { reader in
+            (
+                try allowance.effective(in: reader),
+                try QuotaRecords.usage(projectID: subject.projectID, userID: subject.userID, in: reader)
+            )
+        }
         return .json {
             $0.object {
                 $0.member("quota_set") { json in
                     json.object { json in
-                        json.member("id", projectID)
-                        for resource in QuotaRecords.resources {
-                            json.member(resource.name) {
+                        json.member("id", subject.projectID)
+                        for resource in QuotaResource.ofSets(at: request.microversion) {
+                            json.member(resource.rawValue) {
                                 $0.object {
-                                    $0.member("limit", quota[keyPath: resource.path])
-                                    $0.member("in_use", usage[resource.name] ?? 0)
+                                    $0.member("limit", quota[resource])
+                                    $0.member("in_use", usage[resource])
                                     $0.member("reserved", 0)
                                 }
                             }
@@ -124,25 +106,87 @@ struct QuotaEndpoints: Sendable {
     }
 
     @Sendable private func defaults(_ request: APIRequest) async throws -> APIResponse {
-        answer(compute.options.quota, id: request["project_id"])
+        try QueryRules.none.check(request)
+        let id = try await subject(request).projectID
+        return answer(try await compute.defaultQuota(), id: id, request)
     }
 
     @Sendable private func set(_ request: APIRequest) async throws -> APIResponse {
-        let (projectID, body) = (request["project_id"], request.body["quota_set"] ?? .null)
-        let defaults = compute.options.quota
-        let quota = try await compute.database.write { transaction -> ComputeQuota in
-            for resource in QuotaRecords.resources {
-                guard let maximum = body.lenientInt(resource.name) else { continue }
-                try QuotaRecords.set(resource.name, maximum, projectID: projectID, in: transaction)
-            }
-            return try QuotaRecords.quota(projectID: projectID, defaults: defaults, in: transaction)
+        try Self.userQuery.check(request)
+        let (subject, body) = (try await subject(request), request.body["quota_set"] ?? .null)
+        let allowance = try await compute.limits(project: subject.projectID, user: subject.userID)
+        let wanted = QuotaResource.ofSets(at: request.microversion).compactMap { resource in
+            body.lenientInt(resource.rawValue).map { (resource, $0) }
         }
-        return answer(quota, id: nil)
+        let force = body["force"]?.lenientBool ?? false
+        let quota = try await compute.database.write { transaction -> ComputeQuota in
+            // Unified limits are set in Identity; as upstream, nothing is changed then and the truth is answered.
+            if allowance.unified == nil {
+                if !force { try Self.check(wanted, subject, allowance, in: transaction) }
+                for (resource, maximum) in wanted {
+                    try QuotaRecords.set(
+                        resource, maximum, projectID: subject.projectID, userID: subject.userID, in: transaction)
+                }
+            }
+            return try allowance.effective(in: transaction)
+        }
+        return answer(quota, id: nil, request)
+    }
+
+    /// A project's limit can't be below what is used or promised to its users, nor a user's above what the project has left.
+    private static func check(
+        _ wanted: [(QuotaResource, Int)], _ subject: Subject, _ allowance: ComputeAllowance, in reader: any Reader
+    ) throws {
+        let project = try allowance.quota(in: reader)
+        let promised = try QuotaRecords.sumOfUserLimits(subject.projectID, in: reader)
+        let usage = try QuotaRecords.usage(projectID: subject.projectID, userID: subject.userID, in: reader)
+        let own = try subject.userID.map { try QuotaRecords.userLimits(subject.projectID, $0, in: reader) }
+        for (resource, maximum) in wanted {
+            let limited = project[resource] >= 0
+            let minimum = own == nil && limited ? max(usage[resource], promised[resource] ?? 0) : usage[resource]
+            guard maximum < 0 || maximum >= minimum else {
+                throw ComputeError.badRequest(
+                    "Quota limit \(maximum) for \(resource.rawValue) must be greater than or equal to already used and "
+                        + "reserved \(minimum).")
+            }
+            guard limited, let own else { continue }
+            let left = max(0, project[resource] - (promised[resource] ?? 0)) + (own[resource] ?? 0)
+            guard maximum >= 0, maximum <= left else {
+                throw ComputeError.badRequest(
+                    "Quota limit \(maximum) for \(resource.rawValue) must be less than or equal to \(left).")
+            }
+        }
     }
 
     @Sendable private func reset(_ request: APIRequest) async throws -> APIResponse {
-        let projectID = request["project_id"]
-        try await compute.database.write { try QuotaRecords.reset(projectID: projectID, in: $0) }
+        try Self.userQuery.check(request)
+        let subject = try await subject(request, verifies: false)
+        guard !compute.options.usesUnifiedLimits else { return .empty() }
+        try await compute.database.write { transaction in
+            if let userID = subject.userID {
+                try QuotaRecords.reset(projectID: subject.projectID, userID: userID, in: transaction)
+            } else {
+                try QuotaRecords.reset(projectID: subject.projectID, in: transaction)
+            }
+        }
         return .empty()
+    }
+}
+
+extension Compute.Parts {
+    /// As upstream, those who may look at any project are told when one does not exist.
+    /// - Throws: 400 when there is no such project.
+    func verifyProject(_ id: String, for request: APIRequest) async throws {
+        guard request.token?.isAdmin == true, let identity, try await !identity.projectExists(id) else { return }
+        throw ComputeError.badRequest("Project ID \(id) is not a valid project.")
+    }
+
+    /// What a project has that has no limits of its own.
+    func defaultQuota() async throws -> ComputeQuota {
+        if options.usesUnifiedLimits {
+            let unified = try await identity?.registeredLimits() ?? [:]
+            return ComputeAllowance.quota(from: unified)
+        }
+        return try await database.read { [options] in try QuotaRecords.defaults(options.quota, in: $0) }
     }
 }

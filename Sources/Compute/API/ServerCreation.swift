@@ -34,13 +34,18 @@ struct ServerCreation: Sendable {
             flavor: try await flavor(), image: try await image(), network: try network(), count: try count(),
             securityGroups: try securityGroups())
         try check(template)
+        let allowance = try await compute.limits(project: projectID, user: token.userID)
         return try await compute.database.write { transaction in
-            try accept(template, projectID: projectID, in: transaction)
+            try accept(template, allowance, in: transaction)
         }
     }
 
-    private func accept(_ template: Template, projectID: String, in transaction: any Transaction) throws -> [Server] {
-        let count = try allowedCount(template, projectID: projectID, in: transaction)
+    private func accept(
+        _ template: Template, _ allowance: ComputeAllowance, in transaction: any Transaction
+    ) throws -> [Server] {
+        let projectID = allowance.projectID
+        try allowance.checkMetadata(count: body["metadata"]?.object?.count ?? 0, in: transaction)
+        let count = try allowance.servers(of: template.flavor, count: template.count, in: transaction)
         let keyPair = try keyPair(in: transaction)
         let groups = try compute.networking.securityGroups(template.securityGroups, projectID: projectID, in: transaction)
         let plan = try compute.networking.plan(
@@ -175,10 +180,6 @@ struct ServerCreation: Sendable {
         guard flavor.diskGiB == 0 || image.sizeBytes <= flavor.diskGiB << 30 else {
             throw ComputeError.badRequest("Flavor's disk is too small for requested image.")
         }
-        let items = body["metadata"]?.object?.count ?? 0
-        guard items <= compute.options.quota.metadataItems else {
-            throw ComputeError.quotaExceeded(resource: "metadata_items", requested: items, used: 0, allowed: compute.options.quota.metadataItems)
-        }
     }
 
     private func keyPair(in reader: any Reader) throws -> KeyPair? {
@@ -187,26 +188,6 @@ struct ServerCreation: Sendable {
             throw ComputeError.badRequest("Invalid key_name provided.")
         }
         return pair
-    }
-
-    /// How many servers the quota lets through: as many as asked for, or fewer down to the minimum.
-    private func allowedCount(_ template: Template, projectID: String, in reader: any Reader) throws -> Int {
-        let quota = try QuotaRecords.quota(projectID: projectID, defaults: compute.options.quota, in: reader)
-        let usage = try ServerRecords.usage(projectID: projectID, in: reader)
-        let demands = [
-            ("instances", 1, usage.instances, quota.instances), ("cores", template.flavor.vcpus, usage.cores, quota.cores),
-            ("ram", template.flavor.memoryMiB, usage.ram, quota.ram),
-        ]
-        var count = template.count.upperBound
-        for (resource, each, used, allowed) in demands where allowed >= 0 {
-            let room = max(0, allowed - used) / each
-            guard room >= template.count.lowerBound else {
-                throw ComputeError.quotaExceeded(
-                    resource: resource, requested: each * template.count.lowerBound, used: used, allowed: allowed)
-            }
-            count = min(count, room)
-        }
-        return count
     }
 }
 

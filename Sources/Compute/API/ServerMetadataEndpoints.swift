@@ -31,17 +31,18 @@ struct ServerMetadataEndpoints: Sendable {
 
     /// Changes the metadata of the request's server.
     private func change(
-        _ request: APIRequest, _ change: @escaping @Sendable (inout [String: String]) throws -> Void
+        _ request: APIRequest, _ action: String, _ change: @escaping @Sendable (inout [String: String]) throws -> Void
     ) async throws -> [String: String] {
         let found = try await server(request)
-        let defaults = compute.options.quota
+        let limits = try await compute.limits(project: found.projectID)
         let changed = try await compute.database.write { transaction in
             try ServerRecords.change(found.id, in: transaction) { server in
+                try server.requireState(in: Server.settledStates, idle: true, for: action)
+                let count = server.metadata.count
                 try change(&server.metadata)
-                let quota = try QuotaRecords.quota(projectID: server.projectID, defaults: defaults, in: transaction)
-                guard quota.metadataItems < 0 || server.metadata.count <= quota.metadataItems else {
-                    throw ComputeError.forbidden("Maximum number of metadata items exceeds \(quota.metadataItems)")
-                }
+                // What takes items away is never too much.
+                guard server.metadata.count >= count else { return }
+                try limits.checkMetadata(count: server.metadata.count, in: transaction)
             }
         }
         guard let changed else { throw ComputeError.serverNotFound(found.id) }
@@ -49,20 +50,22 @@ struct ServerMetadataEndpoints: Sendable {
     }
 
     @Sendable private func index(_ request: APIRequest) async throws -> APIResponse {
-        .json("metadata", try await server(request).metadata)
+        try QueryRules.none.check(request)
+        return .json("metadata", try await server(request).metadata)
     }
 
     @Sendable private func add(_ request: APIRequest) async throws -> APIResponse {
         let new = request.body["metadata"]?.stringDictionary ?? [:]
-        return .json("metadata", try await change(request) { $0.merge(new) { $1 } })
+        return .json("metadata", try await change(request, "update metadata") { $0.merge(new) { $1 } })
     }
 
     @Sendable private func replace(_ request: APIRequest) async throws -> APIResponse {
         let new = request.body["metadata"]?.stringDictionary ?? [:]
-        return .json("metadata", try await change(request) { $0 = new })
+        return .json("metadata", try await change(request, "update metadata") { $0 = new })
     }
 
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
+        try QueryRules.none.check(request)
         let key = request["key"]
         guard let value = try await server(request).metadata[key] else { throw missing }
         return .json("meta", [key: value])
@@ -71,13 +74,13 @@ struct ServerMetadataEndpoints: Sendable {
     @Sendable private func set(_ request: APIRequest) async throws -> APIResponse {
         let (key, new) = (request["key"], request.body["meta"]?.stringDictionary ?? [:])
         guard let value = new[key], new.count == 1 else { throw ComputeError.badRequest("Request body and URI mismatch") }
-        _ = try await change(request) { $0[key] = value }
+        _ = try await change(request, "update metadata") { $0[key] = value }
         return .json("meta", new)
     }
 
     @Sendable private func remove(_ request: APIRequest) async throws -> APIResponse {
         let (key, missing) = (request["key"], missing)
-        _ = try await change(request) { metadata in
+        _ = try await change(request, "delete metadata") { metadata in
             guard metadata.removeValue(forKey: key) != nil else { throw missing }
         }
         return .empty()

@@ -26,27 +26,8 @@ public struct ComputeOptions: Sendable {
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
     /// The limits of a project that has none of its own.
     public var quota = ComputeQuota()
-
-    /// Upstream's defaults.
-    public init() {}
-}
-
-/// The limits of a project or user; -1 means none (nova's quota resources).
-public struct ComputeQuota: Sendable, Hashable, Codable {
-    /// Servers.
-    public var instances = 10
-    /// Virtual processors of all servers.
-    public var cores = 20
-    /// Memory of all servers in MiB.
-    public var ram = 51200
-    /// Metadata items of a server.
-    public var metadataItems = 128
-    /// Key pairs of a user.
-    public var keyPairs = 100
-    /// Server groups.
-    public var serverGroups = 10
-    /// Members of a server group.
-    public var serverGroupMembers = 10
+    /// Whether projects' limits are the unified ones that Identity keeps, instead of quota sets.
+    public var usesUnifiedLimits = false
 
     /// Upstream's defaults.
     public init() {}

@@ -15,6 +15,10 @@ struct Flavor: Sendable, Hashable, Codable {
     var isDisabled: Bool
     var description: String?
     var extraSpecs: [String: String]
+    /// Its place in the order in which flavors were made.
+    var number: Int?
+    var createdAt: Timestamp?
+    var updatedAt: Timestamp?
 
     /// What a server of this size takes on a host, by resource class; classes of which it needs nothing are absent.
     var resources: [String: Int] {

@@ -56,6 +56,7 @@ enum ComputeSchema {
                 PRIMARY KEY (project_id, resource))
             """,
         ]),
+        catalog,
         Migration(7, "servers' locks and details", [
             "ALTER TABLE compute_servers ADD COLUMN is_locked BIGINT NOT NULL DEFAULT 0",
             "ALTER TABLE compute_servers ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",

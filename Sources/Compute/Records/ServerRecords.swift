@@ -93,17 +93,6 @@ enum ServerRecords {
         return server
     }
 
-    /// What a project's servers add up to, counted from the rows.
-    static func usage(projectID: String, in reader: any Reader) throws -> (instances: Int, cores: Int, ram: Int) {
-        let usage = try reader.first(
-            """
-            SELECT COUNT(*), COALESCE(SUM(vcpus), 0), COALESCE(SUM(memory_mib), 0) FROM compute_servers
-            WHERE project_id = \(projectID) AND deleted_at IS NULL
-            """
-        ) { row in (try row[0] as Int, try row[1] as Int, try row[2] as Int) }
-        return usage ?? (0, 0, 0)
-    }
-
     /// Removes the rows of servers deleted before a moment.
     /// - Returns: how many there were.
     static func purge(deletedBefore moment: Timestamp, in transaction: any Transaction) throws -> Int {
