@@ -35,8 +35,10 @@ struct ServerMetadataEndpoints: Sendable {
     ) async throws -> [String: String] {
         let found = try await server(request)
         let limits = try await compute.limits(project: found.projectID)
+        let isAdmin = request.token?.isAdmin ?? false
         let changed = try await compute.database.write { transaction in
             try ServerRecords.change(found.id, in: transaction) { server in
+                guard !server.isLocked || isAdmin else { throw ComputeError.conflict("Instance \(server.id) is locked") }
                 try server.requireState(in: Server.settledStates, idle: true, for: action)
                 let count = server.metadata.count
                 try change(&server.metadata)

@@ -33,6 +33,7 @@ struct ServerQuery: Sendable {
         // Whoever asks for changes learns of deletions as well.
         if filter.changedSince != nil || filter.changedBefore != nil { filter.deleted = nil }
         if let uuid = query["uuid"] { filter.uuids = [uuid] }
+        filter.tags = ServerTagFilter(query, at: request.microversion)
         if isAdmin {
             filter.userID = query["user_id"]
             filter.host = query["host"]

@@ -193,7 +193,11 @@ struct ServerSurroundings: Sendable {
     var zone: String?
 
     /// Reads the surroundings of servers.
-    static func read(_ servers: [Server], in reader: any Reader) throws -> [String: ServerSurroundings] { [:] }
+    static func read(_ servers: [Server], in reader: any Reader) throws -> [String: ServerSurroundings] {
+        var found: [String: ServerSurroundings] = [:]
+        for (id, tags) in try ServerTagRecords.tags(servers: servers.map(\.id), in: reader) { found[id, default: Self()].tags = tags }
+        return found
+    }
 }
 
 /// What a view of servers depends on beside the server.

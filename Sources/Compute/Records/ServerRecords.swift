@@ -116,6 +116,7 @@ struct ServerFilter: Sendable {
     /// Whether the deleted servers are listed, or those that live; nil for both.
     var deleted: Bool? = false
     var uuids: [String]?
+    var tags = ServerTagFilter()
     /// The server after which the list goes on.
     var marker: Server?
     var limit: Int
@@ -138,6 +139,7 @@ struct ServerFilter: Sendable {
         if let changedSince { conditions.append("updated_at >= \(changedSince)") }
         if let changedBefore { conditions.append("updated_at <= \(changedBefore)") }
         if let uuids { conditions.append("id IN \(in: uuids)") }
+        conditions += tags.conditions
         let keyset = KeysetOrder(order.map { .init($0.key.column, isAscending: $0.isAscending) })
         if let marker { conditions.append(keyset.behind(order.map { $0.key.value(of: marker) })) }
         let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"
