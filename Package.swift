@@ -73,7 +73,7 @@ let package = Package(
         module("ComputeAgent", [
             "ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudCrypto", "CloudTelemetry", "CLibvirt", "CLinux",
             "HostCommands", logging,
-        ]),
+        ] + nio),
         module("NetworkAgent", [
             "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -83,6 +83,12 @@ let package = Package(
             "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", logging,
             .product(name: "NIOSSL", package: "swift-nio-ssl"),
             .product(name: "NIOHTTP1", package: "swift-nio"),
+        ] + nio),
+
+        module("ConsoleProxy", [
+            "CloudCore", logging,
+            .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOWebSocket", package: "swift-nio"),
         ] + nio),
 
         // Services: none imports another.
@@ -99,7 +105,7 @@ let package = Package(
         // The composition root and the command line.
         module("Cloud", service + [
             "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
-            "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ImageInspection", "ImageStores",
+            "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ConsoleProxy", "ImageInspection", "ImageStores",
             "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute", logging,
         ]),
         .executableTarget(
@@ -122,6 +128,7 @@ let package = Package(
         tests("CloudAPI", ["CloudPolicy"]),
         tests("ComputeAgent", ["HostCommands", "CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
+        tests("ConsoleProxy", ["CloudCore"] + nio),
         tests("ImageInspection"),
         tests("ImageStores", [
             "CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio"),

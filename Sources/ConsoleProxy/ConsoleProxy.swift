@@ -1,0 +1,168 @@
+import CloudCore
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+import Synchronization
+
+/// Where a guest's console speaks.
+public enum ConsoleTarget: Sendable, Hashable {
+    /// At a TCP port.
+    case tcp(host: String, port: Int)
+    /// At a Unix socket of this machine.
+    case unix(path: String)
+}
+
+/// Brings browsers to guests' consoles: serves noVNC's pages, and carries the bytes of a console over WebSockets (RFC 6455) for
+/// whoever holds a token that compute gave out (what nova-novncproxy and nova-serialproxy do).
+public final class ConsoleProxy: Sendable {
+    /// What the proxy listens at and serves.
+    public struct Options: Sendable {
+        /// The address to listen at.
+        public var host: String
+        /// The port to listen at; zero for a free one.
+        public var port: Int
+        /// The folder of noVNC's pages.
+        public var pages: String
+        /// How many connections there may be at once; further ones are closed.
+        public var maximumConnections = 512
+        /// How long a connection may take to say what it wants.
+        public var patience: Duration = .seconds(15)
+        /// How long the connection to a guest's console may take.
+        public var connectTimeout: Duration = .seconds(10)
+
+        /// What the proxy listens at and serves.
+        public init(host: String, port: Int, pages: String) { (self.host, self.port, self.pages) = (host, port, pages) }
+    }
+
+    /// Tells where the console is that a token opens; nil when the token opens none.
+    public typealias Resolver = @Sendable (Secret<String>) async throws -> ConsoleTarget?
+
+    let options: Options
+    let resolve: Resolver
+    let pages: PageFolder
+    let logger = Logger(label: "console-proxy")
+    private let count = Mutex(0)
+    private let listener = Mutex<Listener?>(nil)
+
+    /// A proxy.
+    public init(options: Options, resolve: @escaping Resolver) {
+        (self.options, self.resolve) = (options, resolve)
+        pages = PageFolder(root: options.pages)
+    }
+
+    /// What a connection turned out to be.
+    enum Negotiated: Sendable {
+        case console(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, ConsoleTarget)
+        case page(NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>)
+    }
+
+    typealias Listener = NIOAsyncChannel<EventLoopFuture<Negotiated>, Never>
+
+    /// Takes the port, or a free one when another program has it.
+    /// - Returns: the port.
+    /// - Throws: when the proxy cannot listen at its address at all.
+    public func listen() async throws -> Int {
+        let server: Listener
+        do {
+            server = try await bind(port: options.port)
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            server = try await bind(port: 0)
+            logger.notice(
+                "another program has the consoles' port, a free one serves",
+                metadata: ["port": "\(options.port)", "free": "\(server.channel.localAddress?.port ?? 0)"])
+        }
+        listener.withLock { $0 = server }
+        return server.channel.localAddress?.port ?? options.port
+    }
+
+    private func bind(port: Int) async throws -> Listener {
+        try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: options.host, port: port) { channel in self.negotiate(channel) }
+    }
+
+    /// Serves what `listen` took until the task is cancelled.
+    public func run() async throws {
+        guard let server = listener.withLock({ $0 }) else { return }
+        try await server.executeThenClose { connections in
+            try await withThrowingDiscardingTaskGroup { group in
+                for try await connection in connections {
+                    group.addTask { await self.serve(connection) }
+                }
+            }
+        }
+    }
+
+    private func negotiate(_ channel: any Channel) -> EventLoopFuture<EventLoopFuture<Negotiated>> {
+        let admission = Admission()
+        let patience = channel.eventLoop.scheduleTask(in: TimeAmount(options.patience)) { channel.close(promise: nil) }
+        return channel.eventLoop.makeCompletedFuture {
+            let upgrader = NIOTypedWebSocketServerUpgrader<Negotiated>(
+                maxFrameSize: 1 << 20,
+                shouldUpgrade: { channel, head in
+                    channel.eventLoop.makeFutureWithTask { await self.admit(head, admission) }
+                },
+                upgradePipelineHandler: { channel, _ in
+                    patience.cancel()
+                    return channel.eventLoop.makeCompletedFuture {
+                        guard let target = admission.target else { throw ChannelError.inappropriateOperationForState }
+                        return .console(try NIOAsyncChannel(wrappingChannelSynchronously: channel), target)
+                    }
+                })
+            let pages = NIOTypedHTTPServerUpgradeConfiguration(upgraders: [upgrader]) { channel in
+                patience.cancel()
+                return channel.eventLoop.makeCompletedFuture {
+                    .page(try NIOAsyncChannel(wrappingChannelSynchronously: channel))
+                }
+            }
+            return try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: NIOUpgradableHTTPServerPipelineConfiguration(upgradeConfiguration: pages))
+        }
+    }
+
+    /// Decides whether a WebSocket may be opened; the answer's further fields when it may.
+    private func admit(_ head: HTTPRequestHead, _ admission: Admission) async -> HTTPHeaders? {
+        guard ConsoleRequest.comesFromItsOwnPage(head), let token = ConsoleRequest.token(of: head) else { return nil }
+        do {
+            guard let target = try await resolve(token) else { return nil }
+            admission.grant(target)
+        } catch {
+            logger.warning("a console's token cannot be checked", metadata: ["error": "\(error)"])
+            return nil
+        }
+        let offered = head.headers[canonicalForm: "sec-websocket-protocol"]
+        return offered.contains("binary") ? ["Sec-WebSocket-Protocol": "binary"] : [:]
+    }
+
+    private func serve(_ connection: EventLoopFuture<Negotiated>) async {
+        let isAdmitted = count.withLock { count in
+            guard count < options.maximumConnections else { return false }
+            count += 1
+            return true
+        }
+        defer { if isAdmitted { count.withLock { $0 -= 1 } } }
+        do {
+            switch try await connection.get() {
+            case .console(let channel, _) where !isAdmitted: try await channel.channel.close()
+            case .page(let channel) where !isAdmitted: try await channel.channel.close()
+            case .console(let channel, let target): try await carry(channel, to: target)
+            case .page(let channel): try await answer(channel)
+            }
+        } catch {
+            // Clients hang up as they like; what they were told is in what they got.
+            logger.debug("a console's connection ended", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// What was found for a connection while its upgrade was decided.
+private final class Admission: Sendable {
+    private let found = Mutex<ConsoleTarget?>(nil)
+
+    var target: ConsoleTarget? { found.withLock { $0 } }
+
+    func grant(_ target: ConsoleTarget) { found.withLock { $0 = target } }
+}
