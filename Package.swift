@@ -100,7 +100,7 @@ let package = Package(
         module("MetadataDefinitions", service),
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", "CloudCrypto", logging]),
-        module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", logging]),
+        module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", "COpenSSL", logging]),
 
         // The composition root and the command line.
         module("Cloud", service + [

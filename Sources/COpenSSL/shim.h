@@ -1,3 +1,4 @@
+#include <openssl/pkcs12.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>

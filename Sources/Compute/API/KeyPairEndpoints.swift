@@ -1,55 +1,63 @@
 import CloudAPI
 import CloudCore
-import CloudCrypto
+import CloudPolicy
 import CloudStore
-import Foundation
 
 /// Key pairs of a user.
 struct KeyPairEndpoints: Sendable {
     let compute: Compute.Parts
 
     private static func createSchema(from minor: Int) -> (from: Microversion, schema: Schema) {
+        let characters = minor >= 92 ? #"[a-zA-Z0-9@._ -]"# : #"[a-zA-Z0-9_ -]"#
         var members: [(name: String, schema: Schema)] = [
-            ("name", .string(length: 1...255, pattern: minor >= 92 ? #"(?! )[a-zA-Z0-9@._ -]+(?<! )"# : #"(?! )[a-zA-Z0-9_ -]+(?<! )"#)),
-            ("public_key", .string(length: 1...16384)),
+            ("name", .string(length: 1...255, pattern: "(?! )\(characters)+(?<! )")), ("public_key", .string(length: 0...65535)),
         ]
         if minor >= 2 { members.append(("type", .oneOf(["ssh", "x509"]))) }
-        if minor >= 10 { members.append(("user_id", .string(length: 1...255))) }
+        if minor >= 10 { members.append(("user_id", .string(length: 0...255))) }
         let required = minor >= 92 ? ["name", "public_key"] : ["name"]
         return (Microversion(2, minor), .object([("keypair", .object(members, required: required))], required: ["keypair"]))
     }
 
     var table: [Endpoint] {
-        [
-            Endpoint(.get, "/v2.1/os-keypairs", "List key pairs", access: .ruleOnResource("os_compute_api:os-keypairs:index"), handler: list),
+        func rule(_ name: String) -> Access { .ruleOnResource("os_compute_api:os-keypairs:\(name)") }
+        return [
+            Endpoint(.get, "/v2.1/os-keypairs", "List key pairs", access: rule("index"), handler: list),
             Endpoint(
-                .post, "/v2.1/os-keypairs", "Import a key pair", access: .ruleOnResource("os_compute_api:os-keypairs:create"),
+                .post, "/v2.1/os-keypairs", "Import or make a key pair", access: rule("create"),
                 body: .versioned([1, 2, 10, 92].map(Self.createSchema)), handler: create),
+            Endpoint(.get, "/v2.1/os-keypairs/{name}", "Show a key pair", access: rule("show"), handler: show),
             Endpoint(
-                .get, "/v2.1/os-keypairs/{name}", "Show a key pair", access: .ruleOnResource("os_compute_api:os-keypairs:show"),
-                handler: show),
-            Endpoint(
-                .delete, "/v2.1/os-keypairs/{name}", "Delete a key pair",
-                access: .ruleOnResource("os_compute_api:os-keypairs:delete"), success: .accepted, handler: delete),
+                .delete, "/v2.1/os-keypairs/{name}", "Delete a key pair", access: rule("delete"), success: .accepted,
+                handler: delete),
         ]
     }
 
     /// The user whose key pairs are meant, after asking the rule about that user.
     private func user(_ request: APIRequest, _ named: String?) throws -> String {
         let own = request.token?.userID ?? ""
+        let named = named.flatMap { $0.isEmpty ? nil : $0 }
         let userID = request.microversion >= Microversion(2, 10) ? named ?? own : own
         try request.authorize(["user_id": .string(userID)])
         return userID
     }
 
+    /// The user that the query names; the first counts.
+    private func user(_ request: APIRequest) throws -> String { try user(request, request.query.all("user_id").first) }
+
+    private static func check(_ request: APIRequest, _ others: [(name: String, schema: Schema)] = []) throws {
+        try QueryRules([("user_id", .string())] + others, strictFrom: 75).check(request)
+    }
+
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let userID = try user(request, request.query["user_id"])
-        let page = try request.page(
-            PageRules(.nova, maximumLimit: compute.options.maximumListLength, defaultSort: [SortKey("name")]))
+        let isPaged = request.microversion >= Microversion(2, 35)
+        try Self.check(request, isPaged ? QueryRules.paging : [])
+        let userID = try user(request)
+        let rules = PageRules(.nova, maximumLimit: isPaged ? compute.options.maximumListLength : .max)
+        let page = try PageRequest(isPaged ? request.query : .empty, rules)
         let marker = page.marker
         let found = try await compute.database.read { reader in
             if let marker, try KeyPairRecords.find(userID: userID, name: marker, in: reader) == nil {
-                throw ComputeError.badRequest("marker [\(marker)] not found")
+                throw ComputeError.badRequest("Marker \(marker) could not be found.")
             }
             return try KeyPairRecords.list(userID: userID, after: marker, limit: page.fetchCount, in: reader)
         }
@@ -64,7 +72,7 @@ struct KeyPairEndpoints: Sendable {
                         }
                     }
                 }
-                if request.microversion >= Microversion(2, 35) { links.writeNext("keypairs_links", to: &$0) }
+                if isPaged { links.writeNext("keypairs_links", to: &$0) }
             }
         }
     }
@@ -78,47 +86,50 @@ struct KeyPairEndpoints: Sendable {
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
         let body = request.body["keypair"] ?? .null
-        let userID = try user(request, body["user_id"]?.string)
-        guard let name = body["name"]?.string, let publicKey = body["public_key"]?.string else {
-            throw Fault(
-                .notImplemented,
-                "Key pairs are not generated here: make one with ssh-keygen and import its public half, as from microversion 2.92 on.")
+        let (userID, name) = (try user(request, body["user_id"]?.string), body["name"]?.string ?? "")
+        let kind = body["type"]?.string.flatMap(KeyPair.Kind.init) ?? .ssh
+        let allowance = try await compute.limits(project: request.token?.projectID ?? "", user: request.token?.userID)
+        // What can't be kept is not worth the making; the transaction that keeps it looks again.
+        try await compute.database.read { try Self.check(name, of: userID, allowance, in: $0) }
+        let material: KeyMaterial
+        if let publicKey = body["public_key"]?.string {
+            material = try KeyMaterial(importing: publicKey, kind: kind)
+        } else {
+            material = try await KeyFactory.shared.make(kind, userID: userID)
         }
-        guard body["type"]?.string ?? "ssh" == "ssh" else {
-            throw Fault(.notImplemented, "x509 key pairs are not supported yet.")
-        }
-        guard let fingerprint = SSHPublicKey.fingerprint(publicKey) else {
-            throw ComputeError.badRequest("Keypair data is invalid: failed to generate fingerprint")
-        }
-        let quota = compute.options.quota
         let pair = try await compute.database.write { transaction -> KeyPair in
-            guard try KeyPairRecords.find(userID: userID, name: name, in: transaction) == nil else {
-                throw ComputeError.conflict("Key pair '\(name)' already exists.")
-            }
-            guard try quota.keyPairs < 0 || KeyPairRecords.count(userID: userID, in: transaction) < quota.keyPairs else {
-                throw ComputeError.forbidden("Quota exceeded, too many key pairs.")
-            }
+            try Self.check(name, of: userID, allowance, in: transaction)
             let pair = KeyPair(
-                id: try KeyPairRecords.nextID(in: transaction), userID: userID, name: name, kind: .ssh,
-                publicKey: publicKey, fingerprint: fingerprint, createdAt: .now)
+                id: try KeyPairRecords.nextID(in: transaction), userID: userID, name: name, kind: kind,
+                publicKey: material.publicKey, fingerprint: material.fingerprint, createdAt: .now)
             try KeyPairRecords.insert(pair, in: transaction)
             return pair
         }
-        let status: HTTPResponse.Status = request.microversion >= Microversion(2, 2) ? .created : .ok
-        return .json(status: status) {
+        return .json(status: request.microversion >= Microversion(2, 2) ? .created : .ok) {
             $0.object {
                 $0.member("keypair") {
                     $0.object {
                         writeCore(pair, request, to: &$0)
                         $0.member("user_id", pair.userID)
+                        if let privateKey = material.privateKey { $0.member("private_key", privateKey) }
                     }
                 }
             }
         }
     }
 
+    private static func check(
+        _ name: String, of userID: String, _ allowance: ComputeAllowance, in reader: any Reader
+    ) throws {
+        try allowance.checkKeyPairs(of: userID, in: reader)
+        guard try KeyPairRecords.find(userID: userID, name: name, in: reader) == nil else {
+            throw ComputeError.conflict("Key pair '\(name)' already exists.")
+        }
+    }
+
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
-        let (userID, name) = (try user(request, request.query["user_id"]), request["name"])
+        try Self.check(request)
+        let (userID, name) = (try user(request), request["name"])
         guard let pair = try await compute.database.read({ try KeyPairRecords.find(userID: userID, name: name, in: $0) })
         else { throw missing(name, userID) }
         return .json {
@@ -143,22 +154,10 @@ struct KeyPairEndpoints: Sendable {
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
-        let (userID, name) = (try user(request, request.query["user_id"]), request["name"])
+        try Self.check(request)
+        let (userID, name) = (try user(request), request["name"])
         let found = try await compute.database.write { try KeyPairRecords.delete(userID: userID, name: name, in: $0) }
         guard found else { throw missing(name, userID) }
         return .empty(status: request.microversion >= Microversion(2, 2) ? .noContent : .accepted)
-    }
-}
-
-/// Public keys in OpenSSH's one-line form (RFC 4253 section 6.6 within RFC 4716's base64).
-enum SSHPublicKey {
-    /// The MD5 of the key's bytes as colon-separated pairs; nil for text that is no such key.
-    static func fingerprint(_ text: String) -> String? {
-        let parts = text.split(whereSeparator: \.isWhitespace)
-        guard parts.count >= 2, let data = Data(base64Encoded: String(parts[1])), data.count > 8 else { return nil }
-        let length = data.prefix(4).reduce(0) { $0 << 8 | Int($1) }
-        guard data.count >= 4 + length, String(decoding: data.dropFirst(4).prefix(length), as: UTF8.self) == parts[0] else { return nil }
-        let digits = Array(Digest.of(Array(data), .md5).hexadecimal)
-        return stride(from: 0, to: digits.count, by: 2).map { String(digits[$0...$0 + 1]) }.joined(separator: ":")
     }
 }
