@@ -23,6 +23,12 @@ public final class Compute: Sendable {
         let options: ComputeOptions
         let logger: Logger
         let others: ComputeNeighbours
+        /// The hosts, aggregates and zones, kept in memory.
+        let hosts: HostDirectory
+        /// Hosts chosen a moment ago.
+        let pending = PendingPicks()
+        /// What hosts are busy with.
+        let activity = HostActivity()
     }
 
     let parts: Parts
@@ -36,7 +42,8 @@ public final class Compute: Sendable {
         parts = Parts(
             database: database, bus: bus, workflows: workflows, images: images, networking: networking,
             placement: placement, options: options, logger: Logger(label: "compute"),
-            others: others)
+            others: others,
+            hosts: HostDirectory(downTime: options.serviceDownTime))
     }
 
     /// The service's tables.

@@ -68,6 +68,61 @@ extension Placement {
         try Providers.setTraits(traits, of: provider, now: .now, in: transaction)
     }
 
+    /// A provider's traits; none for an unknown one.
+    public func traits(provider uuid: String, in reader: any Reader) throws -> Set<String> {
+        Set(try TraitRecords.list(provider: uuid, in: reader).map(\.name))
+    }
+
+    /// Those of the names that are no traits.
+    public func unknownTraits(_ names: Set<String>, in reader: any Reader) throws -> Set<String> {
+        Set(try TraitRecords.unknown(names, in: reader))
+    }
+
+    /// Puts a provider into an aggregate or takes it out; what others have put it into stays.
+    /// - Throws: `PlacementError` for an unknown provider.
+    public func setMembership(
+        _ isMember: Bool, of uuid: String, inAggregate aggregate: String, in transaction: any Transaction
+    ) throws {
+        _ = try Providers.get(uuid, in: transaction)
+        let present = try ProviderRecords.aggregates(of: uuid, in: transaction)
+        guard present.contains(aggregate) != isMember else { return }
+        let wanted = isMember ? present + [aggregate] : present.filter { $0 != aggregate }
+        try ProviderRecords.setAggregates(wanted, of: uuid, in: transaction)
+        try ProviderRecords.bumpGenerations(of: [uuid], now: .now, in: transaction)
+    }
+
+    /// Removes a provider of which nothing is given, with those below it. An unknown one is success.
+    /// - Throws: `PlacementError` when something of it is given.
+    public func removeProvider(_ uuid: String, in transaction: any Transaction) throws {
+        guard let provider = try ProviderRecords.find(uuid, in: transaction) else { return }
+        let children = Dictionary(
+            grouping: try ProviderRecords.parents(inTree: provider.rootUUID, in: transaction), by: \.parent)
+        for child in children[uuid] ?? [] { try removeProvider(child.uuid, in: transaction) }
+        try Providers.delete(uuid, in: transaction)
+    }
+
+    /// Hands all that a consumer has over to another, which may not have anything yet.
+    /// - Throws: `PlacementError` and `ClaimRefused` as `claim`; nothing may have been changed then.
+    public func move(
+        from source: String, to consumer: String, project: String, user: String, type: String, in transaction: any Transaction
+    ) throws {
+        let resources = try allocations(consumer: source, in: transaction)
+        guard !resources.isEmpty else { return }
+        let now = Timestamp.now
+        try Claims.write(
+            [
+                ConsumerClaim(consumer: source, projectID: project, userID: user, resources: [:]),
+                ConsumerClaim(consumer: consumer, projectID: project, userID: user, type: type, resources: resources),
+            ], now: now, in: transaction)
+    }
+
+    /// What providers have of each class and how much of it is given, by provider.
+    public func summaries(
+        _ providers: [String], in reader: any Reader
+    ) throws -> [String: [(resourceClass: String, capacity: Int, used: Int)]] {
+        try CandidateRecords.summaries(providers, in: reader).mapValues { $0.map { ($0.resourceClass, $0.capacity, $0.used) } }
+    }
+
     /// Providers that each have room for all the resources, and all and none of the traits; which ones, when there
     /// are more than the limit, is random.
     public func candidates(

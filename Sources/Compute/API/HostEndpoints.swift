@@ -36,8 +36,6 @@ struct HostEndpoints: Sendable {
         ]
     }
 
-    private var scheduler: Scheduler { Scheduler(placement: compute.placement, options: compute.options) }
-
     private func hosts() async throws -> [ComputeHost] {
         try await compute.database.read { try HostRecords.all(in: $0) }
     }
@@ -67,7 +65,7 @@ struct HostEndpoints: Sendable {
             $0.member("host", host.name)
             $0.member("zone", compute.options.defaultAvailabilityZone)
             $0.member("status", host.isDisabled ? "disabled" : "enabled")
-            $0.member("state", scheduler.isUp(host) ? "up" : "down")
+            $0.member("state", compute.isUp(host) ? "up" : "down")
             $0.member("updated_at", host.seenAt.iso8601Naive)
             $0.member("disabled_reason", host.disabledReason)
             if request.microversion >= Microversion(2, 11) { $0.member("forced_down", host.isForcedDown) }
@@ -110,7 +108,7 @@ struct HostEndpoints: Sendable {
     private func writeCore(_ host: ComputeHost, _ request: APIRequest, to json: inout JSONWriter) {
         if request.microversion >= Microversion(2, 53) { json.member("id", host.id) } else { json.member("id", host.number) }
         json.member("hypervisor_hostname", host.name)
-        json.member("state", scheduler.isUp(host) ? "up" : "down")
+        json.member("state", compute.isUp(host) ? "up" : "down")
         json.member("status", host.isDisabled ? "disabled" : "enabled")
     }
 
@@ -194,7 +192,7 @@ struct HostEndpoints: Sendable {
                         $0.member("nova-compute") {
                             $0.object {
                                 $0.member("active", !host.isDisabled)
-                                $0.member("available", scheduler.isUp(host))
+                                $0.member("available", compute.isUp(host))
                                 $0.member("updated_at", host.seenAt.iso8601Naive)
                             }
                         }

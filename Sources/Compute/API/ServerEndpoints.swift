@@ -223,8 +223,7 @@ extension ServerViewContext {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
         var upHosts: Set<String> = []
         if showsHost, request.microversion >= Microversion(2, 16) {
-            let scheduler = Scheduler(placement: compute.placement, options: compute.options)
-            upHosts = Set(try await compute.database.read { try HostRecords.all(in: $0) }.filter(scheduler.isUp).map(\.name))
+            upHosts = Set(try await compute.database.read { try HostRecords.all(in: $0) }.filter(compute.isUp).map(\.name))
         }
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),

@@ -24,6 +24,8 @@ public struct ComputeOptions: Sendable {
     public var maximumListLength = 1000
     /// How long deleted servers' rows are kept.
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
+    /// How hosts are chosen for servers.
+    public var scheduler = SchedulerOptions()
     /// The limits of a project that has none of its own.
     public var quota = ComputeQuota()
     /// Whether projects' limits are the unified ones that Identity keeps, instead of quota sets.

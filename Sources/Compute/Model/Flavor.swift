@@ -40,27 +40,3 @@ struct KeyPair: Sendable, Hashable {
     var fingerprint: String
     var createdAt: Timestamp
 }
-
-/// A host that runs servers.
-struct ComputeHost: Sendable, Hashable {
-    /// The service's UUID.
-    var serviceID: String
-    /// The hypervisor's UUID, which is also its resource provider's.
-    var id: String
-    var name: String
-    var hypervisorType: String
-    var hypervisorVersion: Int
-    var vcpus: Int
-    var memoryMiB: Int
-    var diskGiB: Int
-    var cpuInfo: String
-    var isDisabled: Bool
-    var disabledReason: String?
-    var isForcedDown: Bool
-    /// When its agent last reported.
-    var seenAt: Timestamp
-    var createdAt: Timestamp
-    /// What stands for its service and its hypervisor before microversion 2.53: its place in the order in which hosts
-    /// first reported.
-    var number = 0
-}

@@ -14,8 +14,7 @@ struct GuestReconciler: Reconciler {
 
     func reconcile() async throws {
         let hosts = try await compute.database.read { try HostRecords.all(in: $0) }
-        let scheduler = Scheduler(placement: compute.placement, options: compute.options)
-        for host in hosts where scheduler.isUp(host) {
+        for host in hosts where compute.isUp(host) {
             do {
                 try await reconcile(host.name)
             } catch let error as BusError {

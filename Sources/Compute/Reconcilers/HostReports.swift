@@ -25,10 +25,12 @@ struct HostReports: Sendable {
     func record(_ report: HostReport) async throws {
         let inventory = report.inventory
         try await compute.database.write { [compute] transaction in
-            let (host, changed) = try HostRecords.report(inventory, at: .now, in: transaction)
+            let (host, changed) = try HostRecords.report(
+                inventory, downTime: compute.options.serviceDownTime, at: .now, in: transaction)
             guard changed else { return }
             try compute.placement.report(
-                provider: host.id, name: host.name, inventories: compute.inventories(of: host), in: transaction)
+                provider: host.id, name: host.hypervisorHostName, inventories: compute.inventories(of: host),
+                traits: compute.traits(of: host), in: transaction)
         }
         try await observe(report.guests, host: inventory.host)
     }
@@ -54,6 +56,9 @@ struct HostReports: Sendable {
 }
 
 extension Compute.Parts {
+    /// What a host and its driver can do, as traits.
+    func traits(of host: ComputeHost) -> Set<String> { Set(host.details.traits).union(["COMPUTE_NODE"]) }
+
     /// What a host offers to placement.
     func inventories(of host: ComputeHost) -> [HostResource] {
         [

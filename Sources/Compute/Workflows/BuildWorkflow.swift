@@ -13,7 +13,9 @@ struct BuildState: Codable, Sendable, Hashable {
     var requestID: String?
     /// The ports it shall have.
     var plan: [PlannedPort]
-    /// The host it goes to, once chosen.
+    /// The hosts that were found for it, the best first.
+    var choices: [HostChoice]?
+    /// The host it goes to, once claimed.
     var host: String?
     /// Hosts on which it failed already.
     var failedHosts: [String] = []
@@ -31,6 +33,7 @@ struct BuildWorkflow: Sendable {
         Workflow(
             Self.name, deadline: compute.options.buildDeadline,
             steps: [
+                .action("schedule", attempts: 3, timeout: .seconds(60), perform: schedule),
                 .transaction("claim", perform: claim, undo: unclaim),
                 .transaction("ports", perform: makePorts, undo: removePorts),
                 .action("network", attempts: Self.networkAttempts, timeout: .seconds(60), perform: settleNetwork),
@@ -42,17 +45,31 @@ struct BuildWorkflow: Sendable {
 
     // MARK: Steps
 
+    private func request(for server: Server, _ state: BuildState) -> SchedulingRequest {
+        var request = SchedulingRequest(server: server)
+        request.excludedHosts = state.failedHosts
+        return request
+    }
+
+    @Sendable private func schedule(_ state: inout BuildState, _ context: StepContext) async throws {
+        let found = try await compute.database.read { [id = state.serverID] in try ServerRecords.find(id, in: $0) }
+        guard let server = found else { throw WorkflowStop("The server is gone.") }
+        let choices = try await Scheduler(compute: compute).choose(request(for: server, state))
+        guard !choices.isEmpty else { throw WorkflowStop(noValidHost(after: state.failedHosts)) }
+        state.choices = choices
+    }
+
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
         guard let server = try ServerRecords.find(state.serverID, in: transaction) else {
             throw WorkflowStop("The server is gone.")
         }
-        let scheduler = Scheduler(placement: compute.placement, options: compute.options)
-        guard let host = try scheduler.place(server, avoiding: state.failedHosts, in: transaction) else {
-            throw WorkflowStop(noValidHost(after: state.failedHosts))
+        let scheduler = Scheduler(compute: compute)
+        guard let choice = try scheduler.claim(state.choices ?? [], for: request(for: server, state), in: transaction) else {
+            throw WorkflowRewind(to: "schedule", noValidHost(after: state.failedHosts))
         }
-        state.host = host.name
+        state.host = choice.host
         try ServerRecords.change(server.id, in: transaction) { server in
-            (server.host, server.task) = (host.name, .networking)
+            (server.host, server.task) = (choice.host, .networking)
         }
     }
 
@@ -117,10 +134,11 @@ struct BuildWorkflow: Sendable {
                 throw WorkflowStop(message, cause: error)
             }
             state.failedHosts.append(host)
+            compute.activity.noteFailure(on: host)
             guard state.failedHosts.count < compute.options.maximumBuildAttempts else {
                 throw WorkflowStop("Build of instance \(state.serverID) failed on \(host): \(error.summary)", cause: error)
             }
-            throw WorkflowRewind(to: "claim", error.summary)
+            throw WorkflowRewind(to: "schedule", error.summary)
         }
     }
 

@@ -81,6 +81,19 @@ final class CandidatePlan {
         }
     }
 
+    /// The roots that can give a request alone, where that is all there is to find: one group, and no provider is below
+    /// another or shares. Spares the plan with its choices, in a cloud of thousands of hosts most of a search.
+    /// - Returns: nil when there are choices to make.
+    static func rootsAlone(_ request: CandidateRequest, over snapshot: ProviderSnapshot) -> ProviderSet? {
+        guard !snapshot.hasTrees, !snapshot.hasSharing, request.groups.count == 1, let group = request.groups.first else { return nil }
+        let none = ProviderSet(capacity: snapshot.count)
+        let traits = group.traits.required.map(snapshot.providers(withAnyTrait:))
+        guard let demands = demands(group, snapshot), let fitting = fitting(group, demands, traits, snapshot) else { return none }
+        var roots = roots(request.rootTraits, snapshot)
+        roots.formIntersection(fitting)
+        return roots
+    }
+
     private static func roots(_ traits: TraitFilter, _ snapshot: ProviderSnapshot) -> ProviderSet {
         var roots = ProviderSet(capacity: snapshot.count)
         for (provider, root) in snapshot.roots.enumerated() where provider == root { roots.insert(root) }
@@ -107,7 +120,7 @@ final class CandidatePlan {
     }
 
     /// The amounts by class number; nil when nobody has any of a class.
-    private func demands(_ group: RequestGroup) -> [ChoicePoint.Demand]? {
+    private static func demands(_ group: RequestGroup, _ snapshot: ProviderSnapshot) -> [ChoicePoint.Demand]? {
         var demands: [ChoicePoint.Demand] = []
         for (name, amount) in group.resources {
             guard let resourceClass = snapshot.number(ofClass: name) else { return nil }
@@ -129,7 +142,9 @@ final class CandidatePlan {
 extension CandidatePlan {
     /// - Returns: whether there may still be candidates.
     private func addWhole(_ group: RequestGroup, at place: Int) -> Bool {
-        guard let demands = demands(group), let fitting = fitting(group, demands, requiredTraits[place]) else { return false }
+        guard let demands = Self.demands(group, snapshot),
+            let fitting = Self.fitting(group, demands, requiredTraits[place], snapshot)
+        else { return false }
         let (snapshot, roots) = (snapshot, roots)
         let options = AnchoredProviders(count: snapshot.count) { visit in
             fitting.forEach { provider in
@@ -144,13 +159,13 @@ extension CandidatePlan {
     }
 
     /// Those who satisfy the group alone; aggregates are their own ones.
-    private func fitting(
-        _ group: RequestGroup, _ demands: [ChoicePoint.Demand], _ requiredTraits: [ProviderSet]
+    private static func fitting(
+        _ group: RequestGroup, _ demands: [ChoicePoint.Demand], _ requiredTraits: [ProviderSet], _ snapshot: ProviderSnapshot
     ) -> ProviderSet? {
         var fitting = ProviderSet.all(capacity: snapshot.count)
         for traits in requiredTraits { fitting.formIntersection(traits) }
         if !group.traits.forbidden.isEmpty { fitting.subtract(snapshot.providers(withAnyTrait: group.traits.forbidden)) }
-        if let members = Self.intersection(group.memberOf, snapshot) { fitting.formIntersection(members) }
+        if let members = intersection(group.memberOf, snapshot) { fitting.formIntersection(members) }
         if !group.forbiddenAggregates.isEmpty {
             fitting.subtract(snapshot.providers(inAnyAggregate: group.forbiddenAggregates))
         }
@@ -170,7 +185,7 @@ extension CandidatePlan {
 extension CandidatePlan {
     /// - Returns: whether there may still be candidates.
     private func addSpread(_ group: RequestGroup, at place: Int) -> Bool {
-        guard let demands = demands(group) else { return false }
+        guard let demands = Self.demands(group, snapshot) else { return false }
         let members = Self.intersection(group.memberOf, snapshot)
         let outcasts = group.forbiddenAggregates.isEmpty ? nil : snapshot.providers(inAnyAggregate: group.forbiddenAggregates)
         let tree = group.inTree.map { snapshot.tree(of: $0) ?? ProviderSet(capacity: snapshot.count) }

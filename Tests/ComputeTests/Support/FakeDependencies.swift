@@ -49,40 +49,65 @@ enum FakeSchema {
     ])
 }
 
-/// Placement in two tables.
+/// Placement in two tables. Hosts have processors and memory, and nothing of anything else; traits and aggregates are
+/// not asked for.
 struct FakePlacement: ComputePlacement {
     let orders: Orders
 
-    func candidates(_ resources: [String: Int], limit: Int, in reader: any Reader) throws -> [HostCandidate] {
-        try reader.all(
+    func candidates(
+        _ request: ResourceRequest, from place: Double, limit: Int, in reader: any Reader
+    ) throws -> HostCandidates {
+        let (vcpus, memory) = (request.main.resources["VCPU"] ?? 0, request.main.resources["MEMORY_MB"] ?? 0)
+        let found = try reader.all(
             """
             SELECT id, vcpus - (SELECT COALESCE(SUM(vcpus), 0) FROM fake_claims WHERE provider = p.id),
                 memory - (SELECT COALESCE(SUM(memory), 0) FROM fake_claims WHERE provider = p.id)
             FROM fake_providers p ORDER BY name
             """
-        ) { HostCandidate(provider: try $0[0], free: ["VCPU": try $0[1], "MEMORY_MB": try $0[2]]) }
-        .filter { candidate in
-            candidate.free.allSatisfy { $0.value >= resources[$0.key] ?? 0 }
-        }
+        ) { (try $0[0] as String, HostCandidates.Room(vcpus: try $0[1], memoryMiB: try $0[2], diskGiB: 1000)) }
+        .filter { id, room in room.vcpus >= vcpus && room.memoryMiB >= memory && (request.inTree ?? id) == id }
+        return HostCandidates(
+            hosts: found.map(\.0), rooms: found.map(\.1), isComplete: true, claims: { [found[$0].0: request.main.resources] })
     }
 
-    func claim(
-        server id: String, projectID: String, userID: String, provider: String, resources: [String: Int],
-        in transaction: any Transaction
-    ) throws {
+    func claim(_ resources: [String: [String: Int]], for consumer: ResourceConsumer, in transaction: any Transaction) throws {
         try orders.check("claim")
-        try transaction.execute(
-            """
-            INSERT INTO fake_claims (server_id, provider, vcpus, memory)
-            VALUES (\(id), \(provider), \(resources["VCPU"] ?? 0), \(resources["MEMORY_MB"] ?? 0))
-            """)
+        try release(server: consumer.id, in: transaction)
+        for (provider, amounts) in resources {
+            try transaction.execute(
+                """
+                INSERT INTO fake_claims (server_id, provider, vcpus, memory)
+                VALUES (\(consumer.id), \(provider), \(amounts["VCPU"] ?? 0), \(amounts["MEMORY_MB"] ?? 0))
+                """)
+        }
     }
 
     func release(server id: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM fake_claims WHERE server_id = \(id)")
     }
 
-    func report(provider: String, name: String, inventories: [HostResource], in transaction: any Transaction) throws {
+    func move(from consumer: String, to other: ResourceConsumer, in transaction: any Transaction) throws {
+        try release(server: other.id, in: transaction)
+        try transaction.execute("UPDATE fake_claims SET server_id = \(other.id) WHERE server_id = \(consumer)")
+    }
+
+    func claims(of consumer: String, in reader: any Reader) throws -> [String: [String: Int]] {
+        let rows = try reader.all("SELECT provider, vcpus, memory FROM fake_claims WHERE server_id = \(consumer)") {
+            (try $0[0] as String, ["VCPU": try $0[1] as Int, "MEMORY_MB": try $0[2] as Int])
+        }
+        return Dictionary(uniqueKeysWithValues: rows)
+    }
+
+    func usage(providers: [String], in reader: any Reader) throws -> [String: [String: Int]] {
+        let rows = try reader.all(
+            "SELECT provider, SUM(vcpus), SUM(memory) FROM fake_claims WHERE provider IN \(in: providers) GROUP BY provider"
+        ) { (try $0[0] as String, ["VCPU": try $0[1] as Int, "MEMORY_MB": try $0[2] as Int]) }
+        return Dictionary(uniqueKeysWithValues: rows)
+    }
+
+    func report(
+        provider: String, name: String, inventories: [HostResource], traits: Set<String>, in transaction: any Transaction
+    ) throws {
         func total(_ resourceClass: String) -> Int {
             inventories.first { $0.resourceClass == resourceClass }.map { Int(Double($0.total - $0.reserved) * $0.allocationRatio) } ?? 0
         }
@@ -92,6 +117,23 @@ struct FakePlacement: ComputePlacement {
             VALUES (\(provider), \(name), \(total("VCPU")), \(total("MEMORY_MB")))
             ON CONFLICT (id) DO UPDATE SET vcpus = excluded.vcpus, memory = excluded.memory
             """)
+    }
+
+    func setTrait(_ trait: String, _ isPresent: Bool, of provider: String, in transaction: any Transaction) throws {
+        try orders.check("trait")
+    }
+
+    func setMembership(
+        _ isMember: Bool, of provider: String, inAggregate aggregate: String, in transaction: any Transaction
+    ) throws {
+        try orders.check("membership")
+    }
+
+    func remove(provider: String, in transaction: any Transaction) throws {
+        guard try transaction.scalar("SELECT COUNT(*) FROM fake_claims WHERE provider = \(provider)", as: Int.self) == 0 else {
+            throw HostInUse()
+        }
+        try transaction.execute("DELETE FROM fake_providers WHERE id = \(provider)")
     }
 }
 
