@@ -5,23 +5,38 @@ extension Compute {
     /// The service's default policy.
     public static var rules: [PolicyRule] { ComputePolicies.rules }
 
-    /// The service's front: Nova's API under `/compute/v2.1`.
+    /// The service's front: Nova's API under `/compute/v2.1`, and its old form under `/compute/v2`.
     public var api: ServiceAPI {
-        ServiceAPI(
+        let endpoints = currentEndpoints
+        let all = endpoints + LegacyAPI.volumeBoot(endpoints)
+        return ServiceAPI(
             type: "compute", name: "nova", path: "/compute", envelope: .compute, microversions: ComputeVersions.policy,
-            endpoints: ComputeVersions.endpoints + FlavorEndpoints(compute: parts).table + KeyPairEndpoints(compute: parts).table
-                + ServerEndpoints(compute: parts).table + ServerActionEndpoints(compute: parts).table
-                + ServerDetailEndpoints(compute: parts).table + ServerMetadataEndpoints(compute: parts).table
-                + ServerAddressEndpoints(compute: parts).table + HostEndpoints(compute: parts).table
-                + QuotaEndpoints(compute: parts).table
-                + QuotaClassEndpoints(compute: parts).table
-                + LimitEndpoints(compute: parts).table
-                + UsageEndpoints(compute: parts).table
-                + UsageAuditEndpoints(compute: parts).table
-                + FlavorAccessEndpoints(compute: parts).table
-                + FlavorExtraSpecEndpoints(compute: parts).table
-                + ServerTagEndpoints(compute: parts).table
-                + ServerAccessEndpoints(compute: parts).table,
+            endpoints: ComputeVersions.endpoints + all + LegacyAPI.endpoints(all),
             rules: Self.rules, requestIDHeader: HTTPField.Name("x-compute-request-id"))
+    }
+
+    private var currentEndpoints: [Endpoint] {
+        let tables: [[Endpoint]] = [
+            FlavorEndpoints(compute: parts).table,
+            FlavorAccessEndpoints(compute: parts).table,
+            FlavorExtraSpecEndpoints(compute: parts).table,
+            KeyPairEndpoints(compute: parts).table,
+            ServerEndpoints(compute: parts).table,
+            ServerActionEndpoints(compute: parts).table,
+            ServerDetailEndpoints(compute: parts).table,
+            ServerMetadataEndpoints(compute: parts).table,
+            ServerAddressEndpoints(compute: parts).table,
+            ServerTagEndpoints(compute: parts).table,
+            ServerAccessEndpoints(compute: parts).table,
+            HostEndpoints(compute: parts).table,
+            QuotaEndpoints(compute: parts).table,
+            QuotaClassEndpoints(compute: parts).table,
+            LimitEndpoints(compute: parts).table,
+            UsageEndpoints(compute: parts).table,
+            UsageAuditEndpoints(compute: parts).table,
+            ExtensionEndpoints().table,
+            RemovedEndpoints.table,
+        ]
+        return tables.flatMap { $0 }
     }
 }

@@ -22,7 +22,6 @@ struct ServerDetailEndpoints: Sendable {
             Endpoint(
                 .get, "/v2.1/servers/{server_id}/os-security-groups", "List a server's security groups",
                 access: .ruleOnResource("os_compute_api:os-security-groups:list"), handler: securityGroups),
-            Endpoint(.get, "/v2.1/extensions", "List extensions", access: .rule("os_compute_api:extensions"), handler: extensions),
         ]
     }
 
@@ -127,10 +126,5 @@ struct ServerDetailEndpoints: Sendable {
                 }
             }
         }
-    }
-
-    /// Upstream keeps the list for old clients; what compute does stands in its microversions.
-    @Sendable private func extensions(_ request: APIRequest) async throws -> APIResponse {
-        .json { $0.object { $0.member("extensions") { $0.array { _ in } } } }
     }
 }
