@@ -6,6 +6,9 @@ import CloudSettings
 import CloudStore
 import CloudTelemetry
 import CloudWorkflow
+import Compute
+import ComputeMessages
+import ConsoleProxy
 import Dispatch
 import Foundation
 import Identity
@@ -44,8 +47,12 @@ public struct CloudLaunch: Sendable {
         let policies = try PolicyBook(directory: directory)
         let database = try StoreOpening.open(directory, settings)
         let bus = InProcessBus()
+        let consoles = ConsoleProxy(
+            options: .init(host: host, port: settings[ConsoleSettingKeys.port], pages: settings[ConsoleSettingKeys.pages]))
+        let consolePort = try await consoles.listen()
         let services = try await CloudServices(
-            database: database, bus: bus, directory: directory, settings: settings, simulate: simulate)
+            database: database, bus: bus, directory: directory, settings: settings, simulate: simulate,
+            consoleURL: settings[ConsoleSettingKeys.publicURL] ?? "http://\(bracketedHost):\(consolePort)")
         let options = serverOptions(metrics: metrics, database: database)
         let server = try CloudServer(
             services: services.apis, policies: policies.engines, authenticator: services.identity, options: options)
@@ -53,7 +60,7 @@ public struct CloudLaunch: Sendable {
         let hosts = try await makeHosts(services, bus)
         _ = try await services.listen()
         try await hosts.start()
-        try await serve(server, services, hosts, announce)
+        try await serve(server, services, hosts, consoles, announce)
         await bus.close(deadline: .seconds(1))
         await database.close()
         try FileManager.default.removeItem(atPath: directory.state)
@@ -68,7 +75,8 @@ public struct CloudLaunch: Sendable {
 
     // MARK: The first start
 
-    private var url: String { settings[CloudSettingKeys.publicURL] ?? "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    private var url: String { settings[CloudSettingKeys.publicURL] ?? "http://\(bracketedHost):\(port)" }
+    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
 
     private func bootstrap(_ identity: Identity) async throws {
         let password = adminPassword ?? Secret(Base64URL.encode(RandomBytes.make(18)))
@@ -109,7 +117,8 @@ public struct CloudLaunch: Sendable {
 
     /// Runs everything that runs until the first of it ends, which a signal makes the server do; then stops the rest.
     private func serve(
-        _ server: CloudServer, _ services: CloudServices, _ hosts: CloudHosts, _ announce: @escaping @Sendable (String) -> Void
+        _ server: CloudServer, _ services: CloudServices, _ hosts: CloudHosts, _ consoles: ConsoleProxy,
+        _ announce: @escaping @Sendable (String) -> Void
     ) async throws {
         let signals = TerminationSignals { server.stop() }
         defer { signals.end() }
@@ -117,6 +126,9 @@ public struct CloudLaunch: Sendable {
             group.addTask { await services.runner.run() }
             group.addTask { await services.reconcilers.run() }
             group.addTask { try await hosts.run() }
+            group.addTask {
+                try await consoles.run { try await services.compute.console(token: $0).map(ConsoleTarget.init) }
+            }
             group.addTask {
                 try await server.run { address in
                     announce("Altostack serves OpenStack's APIs at http://\(address.host):\(address.port)")
@@ -132,6 +144,15 @@ public struct CloudLaunch: Sendable {
             }
             defer { group.cancelAll() }
             try await group.next()
+        }
+    }
+}
+
+extension ConsoleTarget {
+    fileprivate init(_ address: GuestConsoleAddress) {
+        switch address {
+        case .tcp(let host, let port, _): self = .tcp(host: host, port: port)
+        case .unix(let path): self = .unix(path: path)
         }
     }
 }

@@ -31,13 +31,18 @@ final class CloudServices: Sendable {
     private let bus: any Bus
 
     /// Brings the tables up to date and builds the services.
-    init(database: any Database, bus: any Bus, directory: DataDirectory, settings: Settings, simulate: Bool) async throws {
+    /// - Parameter consoleURL: where the consoles' proxy is reached.
+    init(
+        database: any Database, bus: any Bus, directory: DataDirectory, settings: Settings, simulate: Bool, consoleURL: String
+    ) async throws {
         (self.database, self.bus) = (database, bus)
         for set in [
             WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
             Placement.migrations, Networking.migrations, Compute.migrations,
         ] { try await database.migrate(set) }
         let options = ServiceOptions(settings: settings, directory: directory, simulate: simulate)
+        var computeOptions = options.compute
+        computeOptions.consoleURL = consoleURL
         let bells = ReconcilerBells()
         runner = WorkflowRunner(database: database, owner: options.hostName)
         identity = try Identity(database: database, options: options.identity)
@@ -53,7 +58,7 @@ final class CloudServices: Sendable {
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
             networking: ComputeNetworkingAdapter(networking: networking),
-            placement: ComputePlacementAdapter(placement: placement), options: options.compute,
+            placement: ComputePlacementAdapter(placement: placement), options: computeOptions,
             others: ComputeNeighbours(
                 identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
                 names: PlacementNames()))

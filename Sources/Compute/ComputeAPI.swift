@@ -28,6 +28,7 @@ extension Compute {
             ServerAddressEndpoints(compute: parts).table,
             ServerTagEndpoints(compute: parts).table,
             ServerAccessEndpoints(compute: parts).table,
+            ConsoleEndpoints(compute: parts).table,
             HostEndpoints(compute: parts).table,
             QuotaEndpoints(compute: parts).table,
             QuotaClassEndpoints(compute: parts).table,

@@ -41,15 +41,15 @@ public final class ConsoleProxy: Sendable {
     public typealias Resolver = @Sendable (Secret<String>) async throws -> ConsoleTarget?
 
     let options: Options
-    let resolve: Resolver
     let pages: PageFolder
     let logger = Logger(label: "console-proxy")
     private let count = Mutex(0)
     private let listener = Mutex<Listener?>(nil)
+    private let resolver = Mutex<Resolver?>(nil)
 
     /// A proxy.
-    public init(options: Options, resolve: @escaping Resolver) {
-        (self.options, self.resolve) = (options, resolve)
+    public init(options: Options) {
+        self.options = options
         pages = PageFolder(root: options.pages)
     }
 
@@ -85,7 +85,9 @@ public final class ConsoleProxy: Sendable {
     }
 
     /// Serves what `listen` took until the task is cancelled.
-    public func run() async throws {
+    /// - Parameter resolve: tells where tokens lead.
+    public func run(resolve: @escaping Resolver) async throws {
+        resolver.withLock { $0 = resolve }
         guard let server = listener.withLock({ $0 }) else { return }
         try await server.executeThenClose { connections in
             try await withThrowingDiscardingTaskGroup { group in
@@ -127,7 +129,7 @@ public final class ConsoleProxy: Sendable {
     private func admit(_ head: HTTPRequestHead, _ admission: Admission) async -> HTTPHeaders? {
         guard ConsoleRequest.comesFromItsOwnPage(head), let token = ConsoleRequest.token(of: head) else { return nil }
         do {
-            guard let target = try await resolve(token) else { return nil }
+            guard let target = try await resolver.withLock({ $0 })?(token) else { return nil }
             admission.grant(target)
         } catch {
             logger.warning("a console's token cannot be checked", metadata: ["error": "\(error)"])

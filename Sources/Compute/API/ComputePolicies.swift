@@ -52,6 +52,7 @@ enum ComputePolicies {
         rule("servers:stop", .memberOrAdmin, "Stop a server."),
         rule("servers:reboot", .memberOrAdmin, "Reboot a server."),
         rule("os-console-output", .memberOrAdmin, "Read a server's console."),
+        rule("os-remote-consoles", .memberOrAdmin, "Make an address for a server's console."),
         rule("os-extended-server-attributes", .admin, "See a server's host and hypervisor."),
         rule("os-instance-actions:list", .readerOrAdmin, "List what was done to a server."),
         rule("os-instance-actions:show", .readerOrAdmin, "Show one thing done to a server."),

@@ -22,6 +22,8 @@ public struct ComputeOptions: Sendable {
     public var reservedHostMemoryMiB = 512
     /// How many items a list answers at most.
     public var maximumListLength = 1000
+    /// Where the proxy of consoles is reached, `http://host:port`; nil when none is served.
+    public var consoleURL: String?
     /// How long deleted servers' rows are kept.
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
     /// How hosts are chosen for servers.
