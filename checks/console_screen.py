@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Looks at a guest's screen as a person does: noVNC in Chromium, at the address that the openstack client prints. With --simulate the
+screen is the simulation's black one; without, it is a real guest's, and what is on it must be more than one colour. A token that
+opens nothing, and one that was used too long ago, bring nobody in. The picture is kept where --picture says."""
+
+import base64
+import os
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+import urllib.parse
+import zlib
+
+from cloud import Client, expect, run_check, wait_for
+
+NEW = ("--os-compute-api-version", "2.96")
+
+
+def browse(url, directory, *options):
+    """Opens a page in Chromium for some seconds; returns what it prints."""
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+               "--no-first-run", f"--user-data-dir={directory / 'browser'}", "--window-size=800,500", "--timeout=9000", *options, url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=dict(os.environ, HOME=str(directory)))
+    expect(done.returncode == 0, f"chromium: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def pixels(path):
+    """The rows of a PNG of 8 bits a channel (RFC 2083), without their filters' bytes undone: enough to tell colours apart where
+    every filter of a plain picture gives zeros."""
+    data = path.read_bytes()
+    expect(data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is no PNG")
+    place, packed, width, channels = 8, b"", 0, 0
+    while place < len(data):
+        length, kind = struct.unpack(">I4s", data[place:place + 8])
+        body = data[place + 8:place + 8 + length]
+        if kind == b"IHDR":
+            width, channels = struct.unpack(">I", body[:4])[0], {2: 3, 6: 4}[body[9]]
+        elif kind == b"IDAT":
+            packed += body
+        place += 12 + length
+    raw, step = zlib.decompress(packed), 1 + width * channels
+    return [raw[start + 1:start + step] for start in range(0, len(raw), step)]
+
+
+def upgrade(url, token):
+    """Asks the proxy for a WebSocket with a token; returns the first line of its answer."""
+    address = urllib.parse.urlparse(url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        key = base64.b64encode(os.urandom(16)).decode()
+        connection.sendall((f"GET /?token={token} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: binary\r\n\r\n").encode())
+        return connection.recv(4096).split(b"\r\n")[0].decode()
+
+
+class Screen:
+    def __init__(self, program, options):
+        self.program, self.options = program, options
+        self.client = Client(program, options.venv)
+
+    def run(self):
+        client = self.client
+        client.run("image", "create", "guest", "--disk-format", "qcow2", "--file", str(self.options.image), "--public")
+        client.run("flavor", "create", "tiny", "--ram", "256", "--disk", "1", "--vcpus", "1")
+        client.run("server", "create", "seen", "--image", "guest", "--flavor", "tiny", "--nic", "none", "--wait", *NEW)
+        if not self.program.simulate:
+            wait_for("the guest's boot",
+                     lambda: "altostack-guest: kernel" in client.run("console", "log", "show", "seen").stdout, 120, interval=2)
+        url = client.json("console", "url", "show", "seen", "--novnc", *NEW)["url"]
+        page = browse(url, self.program.directory, "--dump-dom")
+        expect("Connected to" in page, f"the page shows no connection:\n{page[-3000:]}")
+        picture = self.options.picture or self.program.directory / "screen.png"
+        browse(url, self.program.directory, f"--screenshot={picture}")
+        # The upper rows are noVNC's own bar; the guest's screen begins below.
+        rows = pixels(picture)[40:400]
+        if not self.program.simulate:
+            expect(len({bytes(row) for row in rows}) > 10, "the guest's screen is blank")
+        print(f"  a screen of {len(rows)} rows, {len({bytes(row) for row in rows})} of them different")
+        self.strangers(url)
+        client.run("server", "delete", "seen", "--wait")
+        token = urllib.parse.unquote(url).rsplit("token=", 1)[1]
+        expect("403" in upgrade(url, token), "a token outlives its server")
+
+    def strangers(self, url):
+        token = urllib.parse.unquote(url).rsplit("token=", 1)[1]
+        expect("101" in upgrade(url, token), "a good token is refused")
+        for wrong in ("bad" + token, "", "%00"):
+            answer = upgrade(url, wrong)
+            expect("403" in answer or "400" in answer, f"with the token {wrong!r} the proxy answers {answer}")
+
+
+def add_options(parser):
+    parser.add_argument("--image", type=pathlib.Path, required=True)
+    parser.add_argument("--picture", type=pathlib.Path, help="where to keep the picture")
+    parser.add_argument("--simulate", action="store_true")
+
+
+def check(program, options):
+    expect(shutil.which("chromium"), "Chromium is missing: apt-get install chromium novnc")
+    Screen(program, options).run()
+
+
+if __name__ == "__main__":
+    run_check(check, add_options=add_options)
