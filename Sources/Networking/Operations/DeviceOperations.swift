@@ -133,32 +133,7 @@ extension Operations {
 
     /// The devices' ports by device, in a constant number of queries.
     func ports(devices: [String], in reader: any Reader) throws -> [String: [DevicePort]] {
-        let ports = try PortRecords.all(devices: devices, in: reader)
-        let all = ports.values.joined()
-        let networks = try NetworkRecords.find(Set(all.map(\.networkID)), in: reader)
-        let subnets = try SubnetRecords.find(Set(all.flatMap(\.fixedIPs).map(\.subnetID)), in: reader)
-        let floating = try FloatingIPRecords.all(ports: all.map(\.id), in: reader)
-        let groups = try SecurityGroupRecords.find(Set(all.flatMap(\.securityGroupIDs)), in: reader)
-        return ports.mapValues { ports in
-            ports.map { port in
-                let network = networks[port.networkID]
-                return DevicePort(
-                    id: port.id, networkID: port.networkID, networkName: network?.name ?? "", mac: port.mac,
-                    mtu: network?.mtu ?? 0, isActive: port.status == .active, host: port.binding.host,
-                    addresses: port.fixedIPs.compactMap {
-                        Self.address($0, subnets[$0.subnetID], floating[port.id] ?? [])
-                    },
-                    securityGroups: port.securityGroupIDs.compactMap { groups[$0]?.name })
-            }
-        }
-    }
-
-    private static func address(_ fixed: FixedIP, _ subnet: Subnet?, _ floating: [FloatingIP]) -> DevicePort.Address? {
-        guard let subnet else { return nil }
-        return DevicePort.Address(
-            address: fixed.address, version: subnet.cidr.version.rawValue, subnetID: subnet.id,
-            cidr: subnet.cidr.description, gateway: subnet.gateway?.description, nameservers: subnet.nameservers,
-            floatingIPs: floating.filter { $0.fixedAddress == fixed.address }.map(\.address))
+        try DevicePortRecords.all(devices: devices, in: reader)
     }
 
     /// The ids of a project's security groups by id or name. A default group that is yet to be made needs no id: it is

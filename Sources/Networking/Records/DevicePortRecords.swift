@@ -1,0 +1,79 @@
+import CloudCore
+import CloudStore
+
+/// Devices' ports as their owners show them: only what those need, in three queries for any number of devices. Compute reads them
+/// with every server that it shows.
+enum DevicePortRecords {
+    /// The ports by device, in the order they were made.
+    static func all(devices: [String], in reader: any Reader) throws -> [String: [DevicePort]] {
+        var ports = try reader.grouped(
+            devices,
+            {
+                """
+                SELECT p.device_id, p.id, p.network_id, n.name, p.mac_address, n.mtu, p.status, p.host
+                FROM ports p JOIN networks n ON n.id = p.network_id WHERE p.device_id IN \(in: $0) ORDER BY p.created_at, p.id
+                """
+            }
+        ) { row in
+            let status: String = try row[6]
+            let port = DevicePort(
+                id: try row[1], networkID: try row[2], networkName: try row[3], mac: try row[4], mtu: try row[5],
+                isActive: status == PortStatus.active.rawValue, host: try row[7], addresses: [], securityGroups: [])
+            return (try row[0] as String, port)
+        }
+        let ids = ports.values.flatMap { $0.map(\.id) }
+        guard !ids.isEmpty else { return ports }
+        let (addresses, groups) = (try addresses(ids, in: reader), try groups(ids, in: reader))
+        for device in ports.keys {
+            for position in ports[device, default: []].indices {
+                let id = ports[device, default: []][position].id
+                ports[device]?[position].addresses = addresses[id] ?? []
+                ports[device]?[position].securityGroups = groups[id] ?? []
+            }
+        }
+        return ports
+    }
+
+    private static func addresses(_ ports: [String], in reader: any Reader) throws -> [String: [DevicePort.Address]] {
+        // A subnet's resolvers are read once, however many of its addresses are asked for.
+        var resolvers: [String: [String]] = [:]
+        var addresses: [String: [DevicePort.Address]] = [:]
+        for batch in batches(ports) {
+            try reader.forEach(
+                """
+                SELECT a.port_id, a.address, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, f.floating_ip_address
+                FROM ip_allocations a JOIN subnets s ON s.id = a.subnet_id
+                LEFT JOIN floating_ips f ON f.fixed_port_id = a.port_id AND f.fixed_ip_address = a.address
+                WHERE a.port_id IN \(in: batch) ORDER BY a.given_at, a.address_key, f.created_at, f.id
+                """
+            ) { row in
+                let (port, address, subnet): (String, String, String) = (try row[0], try row[1], try row[2])
+                let floating: String? = try row[6]
+                if let last = addresses[port]?.indices.last, addresses[port]?[last].address == address, let floating {
+                    addresses[port]?[last].floatingIPs.append(floating)
+                    return
+                }
+                let cidr: String = try row[3]
+                let nameservers = try resolvers[subnet] ?? (row[5] as StoredList<String>).elements
+                resolvers[subnet] = nameservers
+                addresses[port, default: []].append(
+                    DevicePort.Address(
+                        address: address, version: cidr.contains(":") ? 6 : 4, subnetID: subnet, cidr: cidr, gateway: try row[4],
+                        nameservers: nameservers, floatingIPs: floating.map { [$0] } ?? []))
+            }
+        }
+        return addresses
+    }
+
+    private static func groups(_ ports: [String], in reader: any Reader) throws -> [String: [String]] {
+        try reader.grouped(
+            ports,
+            {
+                """
+                SELECT m.port_id, g.name FROM port_security_groups m JOIN security_groups g ON g.id = m.security_group_id
+                WHERE m.port_id IN \(in: $0) ORDER BY m.port_id, m.security_group_id
+                """
+            }
+        ) { (try $0[0] as String, try $0[1] as String) }
+    }
+}
