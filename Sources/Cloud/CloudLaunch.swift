@@ -56,6 +56,7 @@ public struct CloudLaunch: Sendable {
         let options = serverOptions(metrics: metrics, database: database)
         let server = try CloudServer(
             services: services.apis, policies: policies.engines, authenticator: services.identity, options: options)
+        services.relay.connect(server)
         try await bootstrap(services.identity)
         let hosts = try await makeHosts(services, bus)
         _ = try await services.listen()

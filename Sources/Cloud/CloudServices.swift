@@ -29,6 +29,8 @@ final class CloudServices: Sendable {
     let reconcilers: ReconcilerLoop
     private let database: any Database
     private let bus: any Bus
+    /// What compute passes on to other services goes through here, once the server is connected.
+    let relay = ServiceRelay()
 
     /// Brings the tables up to date and builds the services.
     /// - Parameter consoleURL: where the consoles' proxy is reached.
@@ -61,7 +63,7 @@ final class CloudServices: Sendable {
             placement: ComputePlacementAdapter(placement: placement), options: computeOptions,
             others: ComputeNeighbours(
                 identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
-                names: PlacementNames()))
+                names: PlacementNames(), services: relay))
         runner.register(compute.workflows)
         runner.register(images.workflows)
         reconcilers = ReconcilerLoop(

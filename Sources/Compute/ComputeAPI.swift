@@ -12,7 +12,14 @@ extension Compute {
         return ServiceAPI(
             type: "compute", name: "nova", path: "/compute", envelope: .compute, microversions: ComputeVersions.policy,
             endpoints: ComputeVersions.endpoints + all + LegacyAPI.endpoints(all),
-            rules: Self.rules, requestIDHeader: HTTPField.Name("x-compute-request-id"))
+            rules: Self.rules, requestIDHeader: HTTPField.Name("x-compute-request-id"), conventions: conventions)
+    }
+
+    /// As upstream's routes have it, `/servers/` is a server without id, which there is none of, and not the list.
+    private var conventions: HTTPConventions {
+        var conventions = HTTPConventions.standard
+        conventions.readsEmptyEnds = true
+        return conventions
     }
 
     private var currentEndpoints: [Endpoint] {
@@ -36,6 +43,13 @@ extension Compute {
             UsageEndpoints(compute: parts).table,
             UsageAuditEndpoints(compute: parts).table,
             ExtensionEndpoints().table,
+            NetworkProxyEndpoints(compute: parts).table,
+            FloatingIPProxyEndpoints(compute: parts).table,
+            SecurityGroupProxyEndpoints(compute: parts).table,
+            SecurityGroupRuleProxyEndpoints(compute: parts).table,
+            ImageProxyEndpoints(compute: parts).table,
+            ImageMetadataProxyEndpoints(compute: parts).table,
+            AbsentServiceEndpoints.table,
             RemovedEndpoints.table,
         ]
         return tables.flatMap { $0 }

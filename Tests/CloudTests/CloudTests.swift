@@ -29,6 +29,7 @@ struct TestCloud {
         server = try CloudServer(
             services: services.apis, policies: try PolicyBook(directory: directory).engines,
             authenticator: services.identity)
+        services.relay.connect(server)
     }
 
     /// A token for the administrator, or for a user of the Default domain who has no role anywhere.

@@ -112,7 +112,10 @@ enum QuotaRecords {
             WHERE project_id = \(projectID) AND deleted_at IS NULL\(owner)
             """
         ) { QuotaUsage(instances: try $0[0], cores: try $0[1], ram: try $0[2]) }
-        return usage ?? QuotaUsage()
+        var all = usage ?? QuotaUsage()
+        all.serverGroups = try reader.scalar(
+            "SELECT COUNT(*) FROM compute_server_groups WHERE project_id = \(projectID)\(owner)") ?? 0
+        return all
     }
 
     /// What a project's servers have of each resource class, from their flavors.
