@@ -54,6 +54,8 @@ public final class Compute: Sendable {
         [
             BuildWorkflow(compute: parts).workflow.definition, DeleteWorkflow(compute: parts).workflow.definition,
             PowerWorkflow(compute: parts).workflow.definition,
+            AttachInterfaceWorkflow(compute: parts).workflow.definition,
+            DetachInterfaceWorkflow(compute: parts).workflow.definition,
         ]
     }
 

@@ -64,8 +64,43 @@ public protocol ComputeNetworking: Sendable {
     /// The server whose port has this address on this network; nil when none has.
     func server(network id: String, address: String, in reader: any Reader) throws -> String?
 
-    /// The names of the project's security groups by id, for those ids that exist.
+    /// The ids of the project's security groups, each named by id or name.
+    /// - Throws: `NetworkRefusal` for one that does not exist, or a name that several have.
     func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String]
+
+    /// Makes or takes over one more port for a server and binds it, whatever ports the server has.
+    /// - Throws: `NetworkRefusal`.
+    func attachOne(_ plan: PlannedPort, to owner: PortOwner, in transaction: any Transaction) throws -> ServerPort
+
+    /// Deletes or releases one port of a server; a port that is not the server's is left alone. Repeating it is harmless.
+    func detach(port id: String, server: String, in transaction: any Transaction) throws
+
+    /// Binds a server's ports to another host. Repeating it is harmless; the ports' state is down until that host has them.
+    func rebind(server id: String, host: String, in transaction: any Transaction) throws
+
+    /// Gives a server one more address on a network that it is on.
+    /// - Throws: `NetworkRefusal`.
+    func addAddress(network id: String, server: String, in transaction: any Transaction) throws
+
+    /// Takes an address from a server.
+    /// - Returns: whether it had it.
+    func removeAddress(_ address: String, server: String, in transaction: any Transaction) throws -> Bool
+
+    /// Puts a server's ports into a security group of its project, by name or id, or takes them out of it.
+    /// - Throws: `NetworkRefusal` for one that does not exist.
+    func setSecurityGroup(
+        _ nameOrID: String, isMember: Bool, server: String, projectID: String, in transaction: any Transaction) throws
+
+    /// Leads a floating IP of a project to an address of a server.
+    /// - Throws: `NetworkRefusal`.
+    func associate(
+        floatingIP address: String, projectID: String, server: String, fixedAddress: String, in transaction: any Transaction) throws
+
+    /// Leads a floating IP away from a server.
+    /// - Returns: whether it led there.
+    /// - Throws: `NetworkRefusal` when the project has no such floating IP.
+    func disassociate(
+        floatingIP address: String, projectID: String, server: String, in transaction: any Transaction) throws -> Bool
 }
 
 /// Why networking can't give what was asked for.
@@ -192,12 +227,20 @@ public struct ServerPort: Sendable, Codable, Hashable {
     public var addresses: [Address]
     /// The names of its security groups.
     public var securityGroups: [String]
+    /// Whether its host says that packets flow.
+    public var isActive: Bool
+    /// The host it is bound to; empty while it is unbound.
+    public var host: String
+    /// Whether security groups can hold for it.
+    public var hasPortSecurity: Bool
 
     /// A port.
     public init(
-        id: String, networkID: String, networkName: String, mac: String, mtu: Int, addresses: [Address], securityGroups: [String]
+        id: String, networkID: String, networkName: String, mac: String, mtu: Int, addresses: [Address], securityGroups: [String],
+        isActive: Bool = true, host: String = "", hasPortSecurity: Bool = true
     ) {
         (self.id, self.networkID, self.networkName, self.mac) = (id, networkID, networkName, mac)
         (self.mtu, self.addresses, self.securityGroups) = (mtu, addresses, securityGroups)
+        (self.isActive, self.host, self.hasPortSecurity) = (isActive, host, hasPortSecurity)
     }
 }

@@ -11,6 +11,8 @@ public struct ComputeNeighbours: Sendable {
     public var names: (any StandardNames)?
     /// The services whose APIs early microversions pass on.
     public var services: (any ServiceCalls)?
+    /// Block storage.
+    public var volumes: any ComputeVolumes = AbsentVolumes()
 
     /// The services that there are.
     public init(
@@ -23,6 +25,7 @@ public struct ComputeNeighbours: Sendable {
 extension Compute.Parts {
     var identity: (any ComputeIdentity)? { others.identity }
     var names: (any StandardNames)? { others.names }
+    var volumes: any ComputeVolumes { others.volumes }
 }
 
 /// What compute needs of Identity.

@@ -16,19 +16,79 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         case .explicit(let entries):
             .explicit(entries.map { .init(networkID: $0.networkID, portID: $0.portID, fixedIP: $0.fixedIP) })
         }
+        // There is a plan for each entry, in their order.
+        var tags: [String?] = []
+        if case .explicit(let entries) = request { tags = entries.map(\.tag) }
         return try refusing {
-            try networking.plan(wanted, projectID: projectID, isAdmin: isAdmin, in: reader).map {
-                PlannedPort(networkID: $0.networkID, portID: $0.portID, fixedIP: $0.fixedIP)
+            try networking.plan(wanted, projectID: projectID, isAdmin: isAdmin, in: reader).enumerated().map { index, plan in
+                PlannedPort(
+                    networkID: plan.networkID, portID: plan.portID, fixedIP: plan.fixedIP,
+                    tag: index < tags.count ? tags[index] : nil)
             }
         }
     }
 
     func attach(_ plan: [PlannedPort], to owner: PortOwner, in transaction: any Transaction) throws -> [ServerPort] {
-        let device = PortDevice(
-            id: owner.serverID, owner: "compute:\(owner.availabilityZone)", projectID: owner.projectID,
-            hostName: owner.hostName, securityGroupIDs: owner.securityGroupIDs, host: owner.host)
-        let plans = plan.map { PortPlan(networkID: $0.networkID, portID: $0.portID, fixedIP: $0.fixedIP) }
-        return try refusing { try networking.attach(plans, to: device, in: transaction).map(ServerPort.init) }
+        try refusing {
+            try networking.attach(plan.map(PortPlan.init), to: PortDevice(owner), in: transaction).map(ServerPort.init)
+        }
+    }
+
+    func attachOne(_ plan: PlannedPort, to owner: PortOwner, in transaction: any Transaction) throws -> ServerPort {
+        try refusing {
+            let id = try networking.attachOne(PortPlan(plan), to: PortDevice(owner), in: transaction)
+            let ports = try networking.ports(devices: [owner.serverID], in: transaction)[owner.serverID] ?? []
+            guard let port = ports.first(where: { $0.id == id }) else {
+                throw NetworkRefusal(.notFound, "Port id \(id) could not be found.")
+            }
+            return ServerPort(port)
+        }
+    }
+
+    func detach(port id: String, server: String, in transaction: any Transaction) throws {
+        try networking.detach(port: id, device: server, in: transaction)
+    }
+
+    func rebind(server id: String, host: String, in transaction: any Transaction) throws {
+        try refusing { try networking.rebind(device: id, host: host, in: transaction) }
+    }
+
+    func addAddress(network id: String, server: String, in transaction: any Transaction) throws {
+        try refusing { try networking.addAddress(network: id, device: server, in: transaction) }
+    }
+
+    func removeAddress(_ address: String, server: String, in transaction: any Transaction) throws -> Bool {
+        try refusing { try networking.removeAddress(address, device: server, in: transaction) }
+    }
+
+    func setSecurityGroup(
+        _ nameOrID: String, isMember: Bool, server: String, projectID: String, in transaction: any Transaction
+    ) throws {
+        try refusing {
+            for id in try networking.securityGroups([nameOrID], projectID: projectID, in: transaction) {
+                try networking.changeSecurityGroups(device: server, in: transaction) { groups in
+                    groups.removeAll { $0 == id }
+                    if isMember { groups.append(id) }
+                }
+            }
+        }
+    }
+
+    func associate(
+        floatingIP address: String, projectID: String, server: String, fixedAddress: String, in transaction: any Transaction
+    ) throws {
+        try refusing {
+            try networking.lead(
+                floatingIP: address, projectID: projectID, toDevice: server, fixedAddress: fixedAddress, in: transaction)
+        }
+    }
+
+    func disassociate(
+        floatingIP address: String, projectID: String, server: String, in transaction: any Transaction
+    ) throws -> Bool {
+        try refusing {
+            try networking.leadAway(floatingIP: address, projectID: projectID, fromDevice: server, in: transaction)
+        }
     }
 
     func detach(server id: String, in transaction: any Transaction) throws {
@@ -84,6 +144,20 @@ extension ServerPort {
                 Address(
                     address: $0.address, subnetID: $0.subnetID, version: $0.version, cidr: $0.cidr, gateway: $0.gateway,
                     nameservers: $0.nameservers, floatingIPs: $0.floatingIPs)
-            }, securityGroups: port.securityGroups)
+            }, securityGroups: port.securityGroups, isActive: port.isActive, host: port.host, hasPortSecurity: port.hasPortSecurity)
+    }
+}
+
+extension PortDevice {
+    fileprivate init(_ owner: PortOwner) {
+        self.init(
+            id: owner.serverID, owner: "compute:\(owner.availabilityZone)", projectID: owner.projectID,
+            hostName: owner.hostName, securityGroupIDs: owner.securityGroupIDs, host: owner.host)
+    }
+}
+
+extension PortPlan {
+    fileprivate init(_ plan: PlannedPort) {
+        self.init(networkID: plan.networkID, portID: plan.portID, fixedIP: plan.fixedIP)
     }
 }

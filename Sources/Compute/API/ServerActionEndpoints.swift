@@ -15,6 +15,7 @@ struct ServerActionEndpoints: Sendable {
         self.compute = compute
         let all =
             PowerActions.all
+            + AddressActions.all
             + ConsoleActions.all
         actions = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
     }

@@ -2,7 +2,7 @@ import CloudAPI
 import CloudCore
 import CloudStore
 
-/// A server's addresses by network, and its volumes.
+/// A server's addresses by network.
 struct ServerAddressEndpoints: Sendable {
     let compute: Compute.Parts
 
@@ -14,9 +14,6 @@ struct ServerAddressEndpoints: Sendable {
             Endpoint(
                 .get, "/v2.1/servers/{server_id}/ips/{label}", "List a server's addresses on one network",
                 access: .ruleOnResource("os_compute_api:ips:show"), handler: show),
-            Endpoint(
-                .get, "/v2.1/servers/{server_id}/os-volume_attachments", "List a server's volumes",
-                access: .ruleOnResource("os_compute_api:os-volumes-attachments:index"), handler: volumes),
         ]
     }
 
@@ -72,11 +69,5 @@ struct ServerAddressEndpoints: Sendable {
             throw ComputeError.notFound("Instance is not a member of specified network")
         }
         return .json { $0.object { $0.member(label) { write(network.addresses, to: &$0) } } }
-    }
-
-    /// Servers have no volumes before there is block storage, so the list is empty for each server that exists.
-    @Sendable private func volumes(_ request: APIRequest) async throws -> APIResponse {
-        _ = try await compute.server(request["server_id"], for: request)
-        return .json { $0.object { $0.member("volumeAttachments") { $0.array { _ in } } } }
     }
 }

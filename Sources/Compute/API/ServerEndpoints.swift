@@ -213,7 +213,7 @@ extension Compute.Parts {
             InstanceAction(
                 serverID: server.id, requestID: request.requestID, action: action.logName, projectID: server.projectID,
                 userID: request.token?.userID ?? server.userID, message: nil, startedAt: .now, finishedAt: nil),
-            in: transaction)
+            host: server.host, in: transaction)
     }
 }
 

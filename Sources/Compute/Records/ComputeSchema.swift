@@ -58,6 +58,7 @@ enum ComputeSchema {
         ]),
         catalog,
         hosts,
+        attachments,
         Migration(7, "servers' locks and details", [
             "ALTER TABLE compute_servers ADD COLUMN is_locked BIGINT NOT NULL DEFAULT 0",
             "ALTER TABLE compute_servers ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",

@@ -98,4 +98,6 @@ public struct DevicePort: Sendable, Hashable {
     public var addresses: [Address]
     /// The names of its security groups.
     public var securityGroups: [String]
+    /// Whether security groups can hold for it.
+    public var hasPortSecurity = true
 }

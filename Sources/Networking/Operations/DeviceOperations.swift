@@ -93,17 +93,21 @@ extension Operations {
         _ = try updatePort(port, PortChange(host: host), by: .service, in: transaction)
     }
 
-    private func take(_ id: String, for device: PortDevice, in transaction: any Transaction) throws {
+    /// Gives an existing port to a device.
+    @discardableResult
+    func take(_ id: String, for device: PortDevice, in transaction: any Transaction) throws -> Port {
         let port = try PortRecords.find(id, in: transaction).orThrow(.portNotFound(id))
         guard port.deviceID.isEmpty else {
             throw NetworkingError.portInUse(id, network: port.networkID, device: port.deviceID)
         }
         var change = PortChange(deviceID: device.id, deviceOwner: device.owner, host: device.host)
         if port.dnsName.isEmpty { change.dnsName = device.hostName }
-        _ = try updatePort(port, change, by: .service, in: transaction)
+        return try updatePort(port, change, by: .service, in: transaction)
     }
 
-    private func make(_ plan: PortPlan, for device: PortDevice, in transaction: any Transaction) throws {
+    /// Makes a port for a device.
+    @discardableResult
+    func make(_ plan: PortPlan, for device: PortDevice, in transaction: any Transaction) throws -> Port {
         let network = try NetworkRecords.find(plan.networkID, in: transaction).orThrow(.networkNotFound(plan.networkID))
         guard network.hasPortSecurity || device.securityGroupIDs.isEmpty else {
             throw NetworkingError(
@@ -116,18 +120,21 @@ extension Operations {
         draft.binding.host = device.host
         draft.dnsName = device.hostName
         draft.isMadeForDevice = true
-        _ = try createPort(draft, on: network, by: .service, in: transaction)
+        return try createPort(draft, on: network, by: .service, in: transaction)
     }
 
     /// Deletes the ports that were made for a device and releases those it was given.
     func detach(device id: String, in transaction: any Transaction) throws {
-        for port in try PortRecords.all(device: id, in: transaction) {
-            if port.isMadeForDevice {
-                try removePort(port, in: transaction)
-            } else {
-                let change = PortChange(deviceID: "", deviceOwner: "", host: "", profile: .object([:]), dnsName: "")
-                _ = try updatePort(port, change, by: .service, in: transaction)
-            }
+        for port in try PortRecords.all(device: id, in: transaction) { try letGo(of: port, in: transaction) }
+    }
+
+    /// Deletes a port that was made for its device, or releases it.
+    func letGo(of port: Port, in transaction: any Transaction) throws {
+        if port.isMadeForDevice {
+            try removePort(port, in: transaction)
+        } else {
+            let change = PortChange(deviceID: "", deviceOwner: "", host: "", profile: .object([:]), dnsName: "")
+            _ = try updatePort(port, change, by: .service, in: transaction)
         }
     }
 

@@ -10,7 +10,8 @@ enum DevicePortRecords {
             devices,
             {
                 """
-                SELECT p.device_id, p.id, p.network_id, n.name, p.mac_address, n.mtu, p.status, p.host
+                SELECT p.device_id, p.id, p.network_id, n.name, p.mac_address, n.mtu, p.status, p.host,
+                    p.port_security_enabled
                 FROM ports p JOIN networks n ON n.id = p.network_id WHERE p.device_id IN \(in: $0) ORDER BY p.created_at, p.id
                 """
             }
@@ -18,7 +19,8 @@ enum DevicePortRecords {
             let status: String = try row[6]
             let port = DevicePort(
                 id: try row[1], networkID: try row[2], networkName: try row[3], mac: try row[4], mtu: try row[5],
-                isActive: status == PortStatus.active.rawValue, host: try row[7], addresses: [], securityGroups: [])
+                isActive: status == PortStatus.active.rawValue, host: try row[7], addresses: [], securityGroups: [],
+                hasPortSecurity: try row[8])
             return (try row[0] as String, port)
         }
         let ids = ports.values.flatMap { $0.map(\.id) }

@@ -170,6 +170,12 @@ enum FloatingIPRecords {
         try reader.first("SELECT \(columns) FROM floating_ips WHERE id = \(id)", floatingIP)
     }
 
+    /// A project's floating IP by its address.
+    static func find(address: String, project: String, in reader: any Reader) throws -> FloatingIP? {
+        try reader.first(
+            "SELECT \(columns) FROM floating_ips WHERE floating_ip_address = \(address) AND project_id = \(project)", floatingIP)
+    }
+
     static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [FloatingIP] {
         try reader.page(columns, listing, request, visibility: visible(visibility), floatingIP)
     }

@@ -198,6 +198,43 @@ struct FakeNetworking: ComputeNetworking {
         guard let missing = namesOrIDs.first(where: { $0 != "default" }) else { return namesOrIDs }
         throw NetworkRefusal(.notFound, "Security group \(missing) not found for project \(projectID).")
     }
+
+    func attachOne(_ plan: PlannedPort, to owner: PortOwner, in transaction: any Transaction) throws -> ServerPort {
+        let before = Set(try ports(servers: [owner.serverID], in: transaction)[owner.serverID]?.map(\.id) ?? [])
+        let after = try attach([plan], to: owner, in: transaction)
+        guard let port = after.first(where: { !before.contains($0.id) }) else { throw Unlucky() }
+        return port
+    }
+
+    func detach(port id: String, server: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM fake_ports WHERE id = \(id) AND server_id = \(server)")
+    }
+
+    func rebind(server id: String, host: String, in transaction: any Transaction) throws {
+        try transaction.execute("UPDATE fake_ports SET host = \(host) WHERE server_id = \(id)")
+    }
+
+    func addAddress(network id: String, server: String, in transaction: any Transaction) throws { try orders.check("address") }
+
+    func removeAddress(_ address: String, server: String, in transaction: any Transaction) throws -> Bool {
+        try transaction.execute("DELETE FROM fake_ports WHERE server_id = \(server) AND address = \(address)") > 0
+    }
+
+    func setSecurityGroup(
+        _ nameOrID: String, isMember: Bool, server: String, projectID: String, in transaction: any Transaction
+    ) throws {
+        _ = try securityGroups([nameOrID], projectID: projectID, in: transaction)
+    }
+
+    func associate(
+        floatingIP address: String, projectID: String, server: String, fixedAddress: String, in transaction: any Transaction
+    ) throws {
+        try orders.check("associate")
+    }
+
+    func disassociate(
+        floatingIP address: String, projectID: String, server: String, in transaction: any Transaction
+    ) throws -> Bool { address == "203.0.113.7" }
 }
 
 /// Images that exist by their id.
