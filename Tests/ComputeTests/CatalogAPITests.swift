@@ -13,7 +13,8 @@ import Testing
             for path in ["/compute", "/compute/"] {
                 let answer = await site.server.respond(.get, path)
                 #expect(answer.status == .ok)
-                let version = answer.json["versions"]?[0]
+                #expect(answer.json["versions"]?[0]?["id"] == "v2.0")
+                let version = answer.json["versions"]?[1]
                 #expect(version?["id"] == "v2.1")
                 #expect(version?["version"] == "2.104")
                 #expect(version?["links"]?[0]?["href"]?.string?.hasSuffix("/compute/v2.1/") == true)
@@ -21,6 +22,9 @@ import Testing
             for path in ["/compute/v2.1", "/compute/v2.1/"] {
                 #expect(await site.server.respond(.get, path).json["version"]?["min_version"] == "2.1")
             }
+            #expect(await site.server.respond(.get, "/compute/v2/").json["version"]?["id"] == "v2.0")
+            let legacy = await site.server.respond(.get, "/compute/v2/flavors/detail", token: Site.member)
+            #expect(legacy.json["flavors"]?[0]?["description"] == nil)
             let answer = await site.send(.get, "/servers", at: "2.999")
             #expect(answer.status == .notAcceptable)
             #expect(await site.send(.get, "/servers", at: "latest").headers[.openStackAPIVersion] == "compute 2.104")

@@ -56,6 +56,9 @@ struct ServerPurge: Reconciler {
     func reconcile() async throws {
         let (seconds, _) = compute.options.deletedRetention.components
         let horizon = Timestamp(microseconds: Timestamp.now.microseconds - Int(seconds) * 1_000_000)
-        _ = try await compute.database.write { try ServerRecords.purge(deletedBefore: horizon, in: $0) }
+        try await compute.database.write { transaction in
+            _ = try ServerRecords.purge(deletedBefore: horizon, in: transaction)
+            try ConsoleTokenRecords.purge(expiredBy: .now, in: transaction)
+        }
     }
 }
