@@ -60,7 +60,13 @@ public final class Compute: Sendable {
     }
 
     /// What converges by itself; the composition root runs it.
-    public var reconcilers: [any Reconciler] { [GuestReconciler(compute: parts), ServerPurge(compute: parts)] }
+    public var reconcilers: [any Reconciler] {
+        [
+            GuestReconciler(compute: parts),
+            ServerPurge(compute: parts),
+            ControllerHeartbeat(compute: parts),
+        ]
+    }
 
     /// What the service hears from its agents, to be served at `BusAddress(topic: ComputeTopic.controller)`.
     public var reports: BusService { HostReports(compute: parts).service }

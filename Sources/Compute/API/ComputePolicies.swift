@@ -18,6 +18,7 @@ enum ComputePolicies {
         + moves
         + attachments
         + catalog
+        + hosts
 
     private static let base = [
         PolicyRule("context_is_admin", "role:admin", "Whether the caller is an administrator."),
@@ -95,13 +96,6 @@ enum ComputePolicies {
         rule("extensions", .anyone, "List extensions."),
         rule("limits", .anyone, "Show the limits of one's own project."),
         rule("limits:other_project", .admin, "Show the limits of another project."),
-        rule("os-availability-zone:list", .anyone, "List availability zones."),
-        rule("os-availability-zone:detail", .admin, "List availability zones with their hosts."),
-        rule("os-services:list", .admin, "List compute services."),
-        rule("os-services:update", .admin, "Enable, disable or force down a compute service."),
-        rule("os-hypervisors:list", .admin, "List hypervisors."),
-        rule("os-hypervisors:list-detail", .admin, "List hypervisors in detail."),
-        rule("os-hypervisors:show", .admin, "Show a hypervisor."),
         rule("os-quota-sets:show", .readerOrAdmin, "Show a project's quotas."),
         rule("os-quota-sets:detail", .readerOrAdmin, "Show a project's quotas and usage."),
         rule("os-quota-sets:defaults", .anyone, "Show the default quotas."),

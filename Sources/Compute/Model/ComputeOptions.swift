@@ -1,4 +1,5 @@
 import CloudCore
+import Foundation
 
 /// The operator's choices for compute.
 public struct ComputeOptions: Sendable {
@@ -26,6 +27,10 @@ public struct ComputeOptions: Sendable {
     public var consoleURL: String?
     /// How long deleted servers' rows are kept.
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
+    /// The name under which the controller's own services are listed.
+    public var controllerHostName = ProcessInfo.processInfo.hostName
+    /// The zone of those services.
+    public var internalAvailabilityZone = "internal"
     /// How hosts are chosen for servers.
     public var scheduler = SchedulerOptions()
     /// The limits of a project that has none of its own.

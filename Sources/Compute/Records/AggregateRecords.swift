@@ -136,4 +136,9 @@ enum HostLoadRecords {
         ) { hosts[try $0[0]] = try $0[1] }
         return hosts
     }
+
+    /// Those of some servers that are alive.
+    static func existing(_ servers: [String], in reader: any Reader) throws -> Set<String> {
+        Set(try reader.all("SELECT id FROM compute_servers WHERE id IN \(in: servers) AND deleted_at IS NULL") { try $0[0] as String })
+    }
 }

@@ -31,6 +31,11 @@ extension ComputeSchema {
         INSERT INTO compute_numbers (kind, last) SELECT 'host', COALESCE(MAX(number), 0) FROM compute_hosts
         """,
         """
+        CREATE TABLE compute_controllers (
+            id TEXT PRIMARY KEY, number BIGINT NOT NULL, host TEXT NOT NULL, binary_name TEXT NOT NULL,
+            seen_at BIGINT NOT NULL, created_at BIGINT NOT NULL, UNIQUE (host, binary_name))
+        """,
+        """
         CREATE TABLE compute_server_groups (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, project_id TEXT NOT NULL, user_id TEXT NOT NULL, policy TEXT NOT NULL,
             maximum_per_host BIGINT, created_at BIGINT NOT NULL)

@@ -129,7 +129,16 @@ extension ComputeHost {
 
 extension HostInventory {
     /// What the report tells beyond the host's size.
-    fileprivate var details: ComputeHost.Details { ComputeHost.Details() }
+    fileprivate var details: ComputeHost.Details {
+        var details = ComputeHost.Details()
+        details.hypervisorHostName = hypervisorHostName == host ? nil : hypervisorHostName
+        (details.address, details.uptime, details.traits) = (hostAddress, uptime, traits.sorted())
+        (details.supportedInstances, details.usedDiskGiB) = (supportedInstances, usedDiskGiB)
+        details.cells = cells.map { cell in
+            ComputeHost.Cell(id: cell.id, processors: cell.processors, memoryMiB: cell.memoryMiB, hugePages: cell.hugePages)
+        }
+        return details
+    }
 }
 
 /// Numbers that stand for things in old microversions. None is given twice.

@@ -35,9 +35,10 @@ enum ServerGroupRecords {
             """, group)
     }
 
-    /// How many groups a project has.
-    static func count(projectID: String, in reader: any Reader) throws -> Int {
-        try reader.scalar("SELECT COUNT(*) FROM compute_server_groups WHERE project_id = \(projectID)") ?? 0
+    /// How many groups a project has, or a user in it.
+    static func count(projectID: String, userID: String? = nil, in reader: any Reader) throws -> Int {
+        let user: SQL = userID.map { " AND user_id = \($0)" } ?? ""
+        return try reader.scalar("SELECT COUNT(*) FROM compute_server_groups WHERE project_id = \(projectID)\(user)") ?? 0
     }
 
     static func insert(_ group: ServerGroup, in transaction: any Transaction) throws {

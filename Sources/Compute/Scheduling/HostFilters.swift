@@ -69,7 +69,7 @@ extension HostFilter {
     private static let machine: [HostFilter] = [
         HostFilter("ComputeCapabilitiesFilter", capabilities), HostFilter("ImagePropertiesFilter", rebuild: true, imageProperties),
         HostFilter("NUMATopologyFilter", rebuild: true) { state, context in
-            GuestCells(context.request.flavor, context.request.image)?.fit(state.host.details.cells) ?? true
+            GuestTopology(context.request.flavor, context.request.image)?.fits(state.host.details.cells) ?? true
         },
         // No host offers devices to pass through.
         HostFilter("PciPassthroughFilter", rebuild: true) { _, context in

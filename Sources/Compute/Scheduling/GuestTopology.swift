@@ -1,0 +1,67 @@
+/// The NUMA cells that a guest is given (`hw:numa_nodes` and what implies it; nova.virt.hardware.numa_get_constraints).
+struct GuestTopology: Sendable {
+    /// A cell of the guest.
+    struct Cell: Sendable, Hashable {
+        var id: Int
+        var processors: [Int]
+        var memoryMiB: Int
+    }
+
+    let cells: [Cell]
+    /// The size of the pages in KiB that it wants; nil where none was named.
+    let pageKiB: Int?
+    /// Whether any large pages do.
+    let wantsLargePages: Bool
+    /// Whether its processors have host processors of their own.
+    let isPinned: Bool
+
+    /// Nil for a guest without a topology of its own.
+    init?(_ flavor: Flavor, _ image: ServerImage?) {
+        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? image?.properties["hw_\(name)"] }
+        let pages = property("mem_page_size")
+        isPinned = ["dedicated", "mixed"].contains(property("cpu_policy"))
+        guard property("numa_nodes") != nil || pages != nil || isPinned else { return nil }
+        let count = min(max(1, property("numa_nodes").flatMap { Int($0) } ?? 1), max(1, flavor.vcpus))
+        cells = (0..<count).map { number in
+            let each = flavor.vcpus / count
+            let mask = property("numa_cpus.\(number)").map { ProcessorMask.processors($0, count: flavor.vcpus).sorted() }
+            let memory = property("numa_mem.\(number)").flatMap { Int($0) }
+            return Cell(
+                id: number, processors: mask ?? Array(number * each..<(number + 1) * each), memoryMiB: memory ?? flavor.memoryMiB / count)
+        }
+        pageKiB = pages.flatMap(Self.kibibytes)
+        wantsLargePages = pages == "large"
+    }
+
+    /// `2048`, `2MB` or `1GB` in KiB; nil for `any`, `small` and `large`.
+    private static func kibibytes(_ text: String) -> Int? {
+        if let number = Int(text) { return number }
+        let digits = text.prefix { $0.isNumber }
+        guard let number = Int(digits), number < 1 << 20 else { return text == "small" ? 4 : nil }
+        switch text.dropFirst(digits.count).uppercased() {
+        case "KB", "KIB", "K": return number
+        case "MB", "MIB", "M": return number << 10
+        case "GB", "GIB", "G": return number << 20
+        default: return nil
+        }
+    }
+
+    /// Whether a host has as many cells that are large enough, each for one of the guest's.
+    func fits(_ host: [ComputeHost.Cell]) -> Bool {
+        var left = host
+        for cell in cells.sorted(by: { ($0.memoryMiB, $0.processors.count) > ($1.memoryMiB, $1.processors.count) }) {
+            guard let place = left.firstIndex(where: { holds($0, cell) }) else { return false }
+            left.remove(at: place)
+        }
+        return true
+    }
+
+    private func holds(_ host: ComputeHost.Cell, _ cell: Cell) -> Bool {
+        guard host.memoryMiB >= cell.memoryMiB, !isPinned || host.processors.count >= cell.processors.count else { return false }
+        // 4 KiB pages are not counted.
+        guard wantsLargePages || pageKiB.map({ $0 > 4 }) == true else { return true }
+        return host.hugePages.contains { size, count in
+            (wantsLargePages || size == pageKiB) && size > 4 && count * size / 1024 >= cell.memoryMiB
+        }
+    }
+}
