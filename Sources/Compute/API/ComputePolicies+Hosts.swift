@@ -26,6 +26,9 @@ extension ComputePolicies {
         rule("os-server-groups:create", .memberOrAdmin, "Create a server group."),
         rule("os-server-groups:delete", .memberOrAdmin, "Delete a server group."),
         PolicyRule(
+            "compute:servers:create:requested_destination", Persona.admin.rawValue, scopes: [.project],
+            "Create a server on a host that passes the filters."),
+        PolicyRule(
             "compute:server:topology:index", Persona.readerOrAdmin.rawValue, scopes: [.project], "Show a server's NUMA topology."),
         PolicyRule(
             "compute:server:topology:host:index", Persona.admin.rawValue, scopes: [.project],

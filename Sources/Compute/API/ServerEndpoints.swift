@@ -221,14 +221,16 @@ extension ServerViewContext {
     /// The context of a request's answer.
     init(_ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], isSingle: Bool) async throws {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
-        var upHosts: Set<String> = []
-        if showsHost, request.microversion >= Microversion(2, 16) {
-            upHosts = Set(try await compute.database.read { try HostRecords.all(in: $0) }.filter(compute.isUp).map(\.name))
+        let showsStatus = showsHost && request.isAtLeast(16)
+        let (zones, surroundings) = try await compute.database.read { reader in
+            let zones = try compute.zones(in: reader)
+            return (zones, try ServerSurroundings.read(servers, zones, groups: isSingle && request.isAtLeast(71), in: reader))
         }
+        let upHosts = showsStatus ? Set(zones.snapshot.hosts.lazy.filter(compute.isUp).map(\.name)) : []
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
             isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost,
             zone: compute.options.defaultAvailabilityZone, isSingle: isSingle, upHosts: upHosts,
-            surroundings: try await compute.database.read { try ServerSurroundings.read(servers, in: $0) })
+            surroundings: surroundings)
     }
 }

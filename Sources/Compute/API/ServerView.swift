@@ -170,7 +170,7 @@ struct ServerView: JSONWritable {
         if from(90), !context.showsHost { json.member("OS-EXT-SRV-ATTR:hostname", server.hostName) }
         guard context.showsHost else { return }
         json.member("OS-EXT-SRV-ATTR:host", server.host)
-        json.member("OS-EXT-SRV-ATTR:hypervisor_hostname", server.host)
+        json.member("OS-EXT-SRV-ATTR:hypervisor_hostname", around.hypervisorHostName ?? server.host)
         json.member("OS-EXT-SRV-ATTR:instance_name", server.domainName)
         guard from(3) else { return }
         json.member("OS-EXT-SRV-ATTR:reservation_id", server.reservationID)
@@ -192,9 +192,27 @@ struct ServerSurroundings: Sendable {
     /// Its host's availability zone; nil for the default.
     var zone: String?
 
+    /// Its hypervisor's name; nil where it is the host's.
+    var hypervisorHostName: String?
+
     /// Reads the surroundings of servers.
-    static func read(_ servers: [Server], in reader: any Reader) throws -> [String: ServerSurroundings] {
+    /// - Parameter groups: whether the servers' groups are read.
+    static func read(
+        _ servers: [Server], _ zones: AvailabilityZones, groups: Bool, in reader: any Reader
+    ) throws -> [String: ServerSurroundings] {
         var found: [String: ServerSurroundings] = [:]
+        for server in servers {
+            guard let host = server.host else { continue }
+            var around = ServerSurroundings()
+            around.zone = zones.zone(of: host)
+            around.hypervisorHostName = zones.snapshot.host(named: host)?.hypervisorHostName
+            found[server.id] = around
+        }
+        if groups {
+            for (id, group) in try ServerGroupRecords.groups(of: servers.map(\.id), in: reader) {
+                found[id, default: Self()].groups = [group]
+            }
+        }
         for (id, tags) in try ServerTagRecords.tags(servers: servers.map(\.id), in: reader) { found[id, default: Self()].tags = tags }
         return found
     }

@@ -70,13 +70,22 @@ enum ServerGroupRecords {
         return members
     }
 
+    /// The groups that servers are in, by server.
+    static func groups(of servers: [String], in reader: any Reader) throws -> [String: String] {
+        var groups: [String: String] = [:]
+        try reader.forEach(
+            "SELECT server_id, group_id FROM compute_server_group_members WHERE server_id IN \(in: servers)"
+        ) { groups[try $0[0]] = try $0[1] }
+        return groups
+    }
+
     /// Makes servers members of a group. Their rows must be there.
     /// - Throws: 403 when the group would have more members than the quota allows.
     static func join(
-        _ servers: [String], group id: String, maximum: Int, in transaction: any Transaction
+        _ servers: [String], group id: String, maximum: Int?, in transaction: any Transaction
     ) throws {
         let present = try members(of: [id], in: transaction)[id]?.count ?? 0
-        guard maximum < 0 || present + servers.count <= maximum else {
+        guard maximum.map({ present + servers.count <= $0 }) ?? true else {
             throw ComputeError.forbidden("Quota exceeded, too many servers in group")
         }
         for server in servers {

@@ -1,4 +1,5 @@
 import CloudCore
+import CloudStore
 
 /// What a host is wanted for: everything that decides where a server may go, and whose claim it becomes there
 /// (nova.objects.RequestSpec).
@@ -52,10 +53,13 @@ struct SchedulingRequest: Sendable, Hashable, Codable {
     /// The hosts it must not go to: those that failed, or the one it leaves.
     var excludedHosts: [String] = []
 
-    /// What a server as it is needs.
+    /// What a server as it is needs, with the wishes of its creation. A host named then holds for its building alone
+    /// (`ServerDetails.destination`): nothing that moves the server is bound to it.
     init(server: Server) {
         (serverID, projectID, userID) = (server.id, server.projectID, server.userID)
         (flavor, image, availabilityZone) = (server.flavor, server.image, server.availabilityZone)
+        bootsFromVolume = server.image == nil
+        if let text = server.details.schedulerHints, let json = JSON(sqlValue: .text(text)) { hints = SchedulerHints(json) }
     }
 
     /// What a server that does not exist yet needs.
@@ -115,6 +119,19 @@ struct HostChoice: Sendable, Hashable, Codable {
     var claims: [String: [String: Int]]
     /// The providers that serve each port's request, by the request's id.
     var portProviders: [String: [String]] = [:]
+}
+
+extension ServerDetails {
+    /// The host that the server's creation named.
+    var destination: SchedulingRequest.Destination? {
+        get {
+            requestedHost.flatMap { Stored<SchedulingRequest.Destination>(sqlValue: .text($0))?.value }
+        }
+        set {
+            guard let newValue, case .text(let text) = Stored(newValue).sqlValue else { return requestedHost = nil }
+            requestedHost = text
+        }
+    }
 }
 
 /// The forms of a create request's `availability_zone`: `zone`, `zone:host`, `zone:host:node` and `zone::node`.

@@ -47,7 +47,7 @@ struct BuildWorkflow: Sendable {
 
     private func request(for server: Server, _ state: BuildState) -> SchedulingRequest {
         var request = SchedulingRequest(server: server)
-        request.excludedHosts = state.failedHosts
+        (request.destination, request.excludedHosts) = (server.details.destination, state.failedHosts)
         return request
     }
 
