@@ -81,9 +81,14 @@ extension Compute.Parts {
     }
 
     /// Begins the delete workflow of a server whose subject is free.
-    func beginDelete(_ server: Server, requestID: String?, in transaction: any Transaction) throws {
+    /// - Parameter hosts: where else a part of it may be, besides its host and the one it came from.
+    func beginDelete(
+        _ server: Server, requestID: String?, leftAt hosts: [String] = [], in transaction: any Transaction
+    ) throws {
         let ports = try networking.ports(servers: [server.id], in: transaction)[server.id] ?? []
-        let state = DeleteState(serverID: server.id, requestID: requestID, host: server.host, portIDs: ports.map(\.id))
+        var state = DeleteState(serverID: server.id, requestID: requestID, host: server.host, portIDs: ports.map(\.id))
+        let others = Set(hosts + [server.details.sourceHost].compactMap(\.self)).subtracting([server.host].compactMap(\.self))
+        if !others.isEmpty { state.otherHosts = others.sorted() }
         try workflows.start(
             DeleteWorkflow(compute: self).workflow, state, subject: server.subject, requestID: requestID, in: transaction)
     }

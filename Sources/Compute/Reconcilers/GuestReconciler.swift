@@ -28,8 +28,11 @@ struct GuestReconciler: Reconciler {
         let address = BusAddress(topic: ComputeTopic.agent, host: host)
         let guests = try await compute.bus.call(ListGuests(), to: address, deadline: .seconds(30))
         // Read after the question: a server that was accepted in between has its row by now.
-        let servers = try await compute.database.read { try ServerRecords.onHost(host, in: $0) }
-        let wanted = Set(servers.map(\.id))
+        let (servers, moving) = try await compute.database.read { reader in
+            (try ServerRecords.onHost(host, in: reader), try MigrationRecords.servers(movingAt: host, in: reader))
+        }
+        // While a server moves, its guest may be on either host; that is for the move to settle.
+        let wanted = moving.union(servers.map(\.id))
         for guest in guests where !wanted.contains(guest.id) {
             compute.logger.notice("removing a guest without a server", metadata: ["server": "\(guest.id)", "host": "\(host)"])
             try await compute.destroyGuest(guest.id, ports: [], host: host, key: "orphan/\(guest.id)/\(Identifier.hex())")

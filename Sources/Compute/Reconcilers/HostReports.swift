@@ -48,7 +48,7 @@ struct HostReports: Sendable {
             for guest in changed {
                 try ServerRecords.change(guest.id, in: transaction) { server in
                     guard server.task == nil, server.host == host else { return }
-                    server.settle(power: guest.power)
+                    if server.state.followsPower { server.settle(power: guest.power) } else { server.power = guest.power }
                 }
             }
         }

@@ -58,6 +58,7 @@ enum ComputeSchema {
         ]),
         catalog,
         hosts,
+        moves,
         attachments,
         Migration(7, "servers' locks and details", [
             "ALTER TABLE compute_servers ADD COLUMN is_locked BIGINT NOT NULL DEFAULT 0",

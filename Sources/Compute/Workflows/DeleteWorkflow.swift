@@ -14,6 +14,8 @@ struct DeleteState: Codable, Sendable, Hashable {
     var host: String?
     /// Its ports as they were.
     var portIDs: [String]
+    /// Where else a part of it may be: the hosts of a move.
+    var otherHosts: [String]?
 }
 
 /// Takes a server away: its guest, then its ports, its claim and its row. A host that does not answer is not waited
@@ -33,19 +35,21 @@ struct DeleteWorkflow: Sendable {
     }
 
     @Sendable private func destroy(_ state: inout DeleteState, _ context: StepContext) async throws {
-        guard let host = state.host else { return }
-        do {
-            try await compute.destroyGuest(state.serverID, ports: state.portIDs, host: host, key: context.key)
-        } catch where context.attempt == 5 {
-            compute.logger.warning(
-                "host does not answer, deleting without it",
-                metadata: ["server": "\(state.serverID)", "host": "\(host)", "error": "\(error)"])
+        for host in [state.host].compactMap(\.self) + (state.otherHosts ?? []) {
+            do {
+                try await compute.destroyGuest(state.serverID, ports: state.portIDs, host: host, key: context.key)
+            } catch where context.attempt == 5 {
+                compute.logger.warning(
+                    "host does not answer, deleting without it",
+                    metadata: ["server": "\(state.serverID)", "host": "\(host)", "error": "\(error)"])
+            }
         }
     }
 
     @Sendable private func release(_ transaction: any Transaction, _ state: inout DeleteState, _ context: StepContext) throws {
         try compute.networking.detach(server: state.serverID, in: transaction)
         try compute.placement.release(server: state.serverID, in: transaction)
+        try compute.endMoves(of: state.serverID, in: transaction)
         try ServerRecords.change(state.serverID, in: transaction) { server in
             (server.state, server.task, server.power) = (.deleted, nil, .noState)
             server.deletedAt = .now

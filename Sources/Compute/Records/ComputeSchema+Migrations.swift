@@ -1,0 +1,19 @@
+import CloudStore
+
+extension ComputeSchema {
+    /// The moves of servers. They go with the server's row.
+    static let moves = Migration(4, "servers' migrations", [
+        """
+        CREATE TABLE compute_migrations (
+            id BIGINT PRIMARY KEY, uuid TEXT NOT NULL UNIQUE,
+            server_id TEXT NOT NULL REFERENCES compute_servers (id) ON DELETE CASCADE, kind TEXT NOT NULL,
+            status TEXT NOT NULL, source_host TEXT NOT NULL, target_host TEXT, old_flavor_id TEXT, new_flavor_id TEXT,
+            project_id TEXT NOT NULL, user_id TEXT NOT NULL, memory TEXT, disk TEXT, created_at BIGINT NOT NULL,
+            updated_at BIGINT NOT NULL)
+        """,
+        "CREATE INDEX compute_migrations_by_server ON compute_migrations (server_id)",
+        "CREATE INDEX compute_migrations_by_time ON compute_migrations (created_at, id)",
+        "CREATE TABLE compute_migration_numbers (last BIGINT NOT NULL)",
+        "INSERT INTO compute_migration_numbers (last) VALUES (0)",
+    ])
+}

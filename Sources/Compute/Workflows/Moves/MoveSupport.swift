@@ -1,0 +1,89 @@
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+import Logging
+
+extension Compute.Parts {
+    /// Asks a host's agent as part of a step, and again under the same key when the step is repeated.
+    func ask<Request: BusRequest>(_ host: String, _ request: Request, _ context: StepContext) async throws -> Request.Reply {
+        try await bus.call(
+            request, to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: context.deadline - Timestamp.now,
+            key: "\(context.key)/\(Request.method)")
+    }
+
+    /// Asks a host's agent for what is true now.
+    func look<Request: BusRequest>(at host: String, _ request: Request, _ context: StepContext) async throws -> Request.Reply {
+        try await bus.call(
+            request, to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: context.deadline - Timestamp.now)
+    }
+
+    /// A server and the guest that it is, as its row and its ports say now.
+    func guest(_ id: String, _ change: (@Sendable (inout Server) -> Void)? = nil) async throws -> GuestSpecification {
+        let found = try await database.read { [networking] reader -> GuestSpecification? in
+            guard var server = try ServerRecords.find(id, in: reader) else { return nil }
+            change?(&server)
+            return server.guest(ports: try networking.ports(servers: [id], in: reader)[id] ?? [])
+        }
+        guard let found else { throw WorkflowStop("The server is gone.") }
+        return found
+    }
+
+    /// The ids of a server's ports.
+    func portIDs(_ id: String) async throws -> [String] {
+        try await database.read { [networking] in (try networking.ports(servers: [id], in: $0)[id] ?? []).map(\.id) }
+    }
+
+    /// Ends a change of a server that failed or was cancelled: gives it back its states, or goes on to delete it when that
+    /// is why it was cancelled. To be called in the transaction that ends the workflow, so that its subject is free.
+    /// - Parameter hosts: where a part of it may be left when it is deleted.
+    func abandon(
+        _ id: String, requestID: String?, message: String, leftAt hosts: [String?] = [], in transaction: any Transaction,
+        _ restore: (inout Server) throws -> Void
+    ) throws {
+        try ActionRecords.finish(server: id, request: requestID, message: message, in: transaction)
+        guard var server = try ServerRecords.find(id, in: transaction) else { return }
+        let isDeleting = server.task == .deleting
+        try restore(&server)
+        server.task = isDeleting ? .deleting : nil
+        if !isDeleting { server.fault = Server.Fault(code: 500, message: message, details: nil, createdAt: .now) }
+        try ServerRecords.update(server, in: transaction)
+        if isDeleting { try beginDelete(server, requestID: nil, leftAt: hosts.compactMap(\.self), in: transaction) }
+    }
+
+    /// Sets what is being done to a server, unless it is to be deleted.
+    func advance(
+        _ id: String, _ task: Server.Task, in transaction: any Transaction, _ change: (inout Server) throws -> Void = { _ in }
+    ) throws {
+        try ServerRecords.change(id, in: transaction) { server in
+            if server.task != .deleting { server.task = task }
+            try change(&server)
+        }
+    }
+
+    /// Whether a server is to be deleted.
+    func isDeleting(_ id: String) async throws -> Bool {
+        try await database.read { try ServerRecords.find(id, in: $0)?.task == .deleting }
+    }
+
+    /// Ends what is left of a server's moves when it is deleted: what they hold on other hosts is given back.
+    func endMoves(of id: String, in transaction: any Transaction) throws {
+        for migration in try MigrationRecords.open(server: id, in: transaction) {
+            try placement.release(server: migration.uuid, in: transaction)
+            let isKept = [.finished, .confirming].contains(migration.status)
+            try MigrationRecords.set(isKept ? .confirmed : .error, migration.uuid, in: transaction)
+        }
+    }
+}
+
+/// The messages of moves that fail.
+enum MoveMessages {
+    static let noValidHost = "No valid host was found. There are not enough hosts available."
+
+    /// What an agent's failure means to the user.
+    static func text(_ error: any Error, _ what: String) -> String {
+        guard let error = error as? BusError else { return "\(what)." }
+        return "\(what): \(error.summary)"
+    }
+}
