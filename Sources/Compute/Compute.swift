@@ -56,7 +56,7 @@ public final class Compute: Sendable {
             PowerWorkflow(compute: parts).workflow.definition,
             AttachInterfaceWorkflow(compute: parts).workflow.definition,
             DetachInterfaceWorkflow(compute: parts).workflow.definition,
-        ]
+        ] + parts.moveWorkflows
     }
 
     /// What converges by itself; the composition root runs it.

@@ -63,6 +63,7 @@ struct ServiceOptions {
         options.quota.cores = settings[CloudSettingKeys.quotaCores]
         options.quota.ram = settings[CloudSettingKeys.quotaRAM]
         QuotaSettingKeys.apply(settings, to: &options)
+        MoveSettingKeys.apply(settings, to: &options)
         return options
     }
 }

@@ -16,6 +16,7 @@ struct ServerActionEndpoints: Sendable {
         let all =
             PowerActions.all
             + AddressActions.all
+            + MoveActions.everyAction
             + ConsoleActions.all
         actions = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
     }

@@ -25,6 +25,12 @@ public struct ComputeOptions: Sendable {
     public var maximumListLength = 1000
     /// Where the proxy of consoles is reached, `http://host:port`; nil when none is served.
     public var consoleURL: String?
+    /// Whether a server may be resized where it is (upstream's allow_resize_to_same_host; needed where there is one host).
+    public var allowsResizeToSameHost = false
+    /// After how long a resize that nobody confirmed is confirmed by itself; zero for never (resize_confirm_window).
+    public var resizeConfirmWindow: Duration = .zero
+    /// How long a shelved server stays on its host, in seconds; zero to leave at once, -1 for never (shelved_offload_time).
+    public var shelvedOffloadSeconds = 0
     /// How long deleted servers' rows are kept.
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
     /// The name under which the controller's own services are listed.

@@ -6,6 +6,21 @@ import ComputeMessages
 import Logging
 
 extension Compute.Parts {
+    /// The workflows that move servers.
+    var moveWorkflows: [WorkflowDefinition] {
+        [
+            MoveWorkflow(compute: self).workflow.definition,
+            ConfirmWorkflow(compute: self).workflow.definition,
+            RevertWorkflow(compute: self).workflow.definition,
+            LiveMigrationWorkflow(compute: self).workflow.definition,
+            EvacuationWorkflow(compute: self).workflow.definition,
+            ShelveWorkflow(compute: self).workflow.definition,
+            ShelveWorkflow(compute: self).offload.definition,
+            UnshelveWorkflow(compute: self).workflow.definition,
+            UnshelveWorkflow(compute: self).start.definition,
+        ]
+    }
+
     /// Asks a host's agent as part of a step, and again under the same key when the step is repeated.
     func ask<Request: BusRequest>(_ host: String, _ request: Request, _ context: StepContext) async throws -> Request.Reply {
         try await bus.call(
