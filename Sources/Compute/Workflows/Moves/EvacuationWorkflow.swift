@@ -65,7 +65,7 @@ struct EvacuationWorkflow: Sendable {
 
     @Sendable private func spawn(_ state: inout EvacuationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The evacuation lost its host.") }
-        let guest = try await compute.guest(state.move.serverID)
+        let guest = try await compute.definition(of: state.move.serverID)
         do {
             var power = try await compute.ask(target, SpawnGuest(guest: guest), context).power
             if state.endsStopped {

@@ -60,7 +60,7 @@ struct LiveMigrationWorkflow: Sendable {
     /// Another host is tried when this one can't take the guest and none was asked for.
     @Sendable private func prepare(_ state: inout LiveMigrationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The migration lost its host.") }
-        let guest = try await compute.guest(state.move.serverID)
+        let guest = try await compute.definition(of: state.move.serverID)
         do {
             state.arrival = try await compute.ask(
                 target, PrepareArrival(guest: guest, sourceHost: state.move.source, block: state.block), context)
@@ -97,7 +97,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     @Sendable private func migrate(_ state: inout LiveMigrationState, _ context: StepContext) async throws {
         guard let arrival = state.arrival else { throw WorkflowStop("The migration lost its host.") }
-        let guest = try await compute.guest(state.move.serverID)
+        let guest = try await compute.definition(of: state.move.serverID)
         do {
             var status = try await compute.ask(state.move.source, LiveMigrate(guest: guest, arrival: arrival), context)
             while status.state == .running {
@@ -167,7 +167,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     @Sendable private func arrive(_ state: inout LiveMigrationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { return }
-        let guest = try await compute.guest(state.move.serverID)
+        let guest = try await compute.definition(of: state.move.serverID)
         do {
             state.move.power = try await compute.ask(target, FinishArrival(guest: guest), context).power
         } catch let error as BusError {

@@ -14,10 +14,6 @@ extension Compute.Parts {
             RevertWorkflow(compute: self).workflow.definition,
             LiveMigrationWorkflow(compute: self).workflow.definition,
             EvacuationWorkflow(compute: self).workflow.definition,
-            ShelveWorkflow(compute: self).workflow.definition,
-            ShelveWorkflow(compute: self).offload.definition,
-            UnshelveWorkflow(compute: self).workflow.definition,
-            UnshelveWorkflow(compute: self).start.definition,
         ]
     }
 
@@ -35,7 +31,7 @@ extension Compute.Parts {
     }
 
     /// A server and the guest that it is, as its row and its ports say now.
-    func guest(_ id: String, _ change: (@Sendable (inout Server) -> Void)? = nil) async throws -> GuestSpecification {
+    func definition(of id: String, _ change: (@Sendable (inout Server) -> Void)? = nil) async throws -> GuestSpecification {
         let found = try await database.read { [networking] reader -> GuestSpecification? in
             guard var server = try ServerRecords.find(id, in: reader) else { return nil }
             change?(&server)

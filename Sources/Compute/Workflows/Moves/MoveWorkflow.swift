@@ -94,7 +94,7 @@ struct MoveWorkflow: Sendable {
     /// Brings the guest back where it was. A server that is being deleted is left as it is: its deletion goes to both hosts.
     @Sendable private func takeBack(_ state: inout MoveState, _ context: StepContext) async throws {
         guard try await !compute.isDeleting(state.serverID) else { return }
-        let guest = try await compute.guest(state.serverID)
+        let guest = try await compute.definition(of: state.serverID)
         do {
             _ = try await compute.ask(state.source, RevertMove(guest: guest, start: state.before == .active), context)
         } catch let error where error.isGuestMissing {
@@ -126,7 +126,7 @@ struct MoveWorkflow: Sendable {
     @Sendable private func receive(_ state: inout MoveState, _ context: StepContext) async throws {
         guard let target = state.target, let released = state.released else { throw WorkflowStop("The move lost its disks.") }
         let flavor = state.wish.flavor
-        let guest = try await compute.guest(state.serverID) { server in if let flavor { server.flavor = flavor } }
+        let guest = try await compute.definition(of: state.serverID) { server in if let flavor { server.flavor = flavor } }
         do {
             state.power = try await compute.ask(
                 target, ReceiveGuest(guest: guest, released: released, start: state.before == .active), context

@@ -32,7 +32,7 @@ struct RevertWorkflow: Sendable {
     @Sendable private func halt(_ state: inout MoveState, _ context: StepContext) async throws {
         guard let target = state.target, moves(state) else { return }
         do {
-            let guest = try await compute.guest(state.serverID)
+            let guest = try await compute.definition(of: state.serverID)
             _ = try await compute.ask(target, PowerGuest(guest: guest, action: .stop(graceSeconds: 0)), context)
         } catch let error where error.isGuestMissing {
             compute.logger.notice("there is nothing to turn off", metadata: ["server": "\(state.serverID)"])
@@ -45,7 +45,7 @@ struct RevertWorkflow: Sendable {
         guard let target = state.target, moves(state), !state.isDone, state.before == .active,
             try await !compute.isDeleting(state.serverID)
         else { return }
-        let guest = try await compute.guest(state.serverID)
+        let guest = try await compute.definition(of: state.serverID)
         do {
             state.power = try await compute.ask(target, PowerGuest(guest: guest, action: .start), context).power
         } catch where context.attempt >= 3 {
@@ -79,7 +79,7 @@ struct RevertWorkflow: Sendable {
 
     @Sendable private func restore(_ state: inout MoveState, _ context: StepContext) async throws {
         let flavor = state.wish.flavor
-        let guest = try await compute.guest(state.serverID) { server in if let flavor { server.flavor = flavor } }
+        let guest = try await compute.definition(of: state.serverID) { server in if let flavor { server.flavor = flavor } }
         do {
             state.power = try await compute.ask(state.source, RevertMove(guest: guest, start: state.before == .active), context).power
         } catch {
