@@ -43,18 +43,40 @@ extension ComputeAgent {
             case .start: return try await relaunch(guest)
             case .stop(let grace):
                 try await bringDown(guest.id, grace: .seconds(max(0, grace)))
+                try await disks.remember(GuestRecord(guest: guest, runs: false))
                 return try await status(guest.id)
             case .softReboot(let grace):
-                guard let status = try await driver.guest(guest.id) else { throw GuestFailure.notFound(guest.id) }
-                if status.power.isOn { try await bringDown(guest.id, grace: .seconds(max(0, grace))) }
+                if try await existing(guest.id).power.isOn { try await bringDown(guest.id, grace: .seconds(max(0, grace))) }
                 return try await relaunch(guest)
             case .hardReboot:
                 if try await driver.guest(guest.id) != nil { try await driver.powerOff(guest.id) }
                 return try await relaunch(guest)
-            case .pause, .unpause, .suspend, .resume, .injectCrashDump:
-                throw GuestFailure(.unsupported, "This host can't do that to guests yet.")
+            case .pause, .unpause, .suspend, .resume, .injectCrashDump: return try await hold(guest, action)
             }
         }
+    }
+
+    /// What keeps a guest's memory: pausing, suspending and back.
+    private func hold(_ guest: GuestSpecification, _ action: PowerGuest.Action) async throws -> GuestStatus {
+        let power = try await existing(guest.id).power
+        switch (action, power) {
+        case (.pause, .paused), (.unpause, .running), (.suspend, .suspended), (.resume, .running): break
+        case (.pause, .running): try await driver.pause(guest.id)
+        case (.unpause, .paused): try await driver.unpause(guest.id)
+        case (.suspend, .running), (.suspend, .paused):
+            try await driver.suspend(guest.id)
+            try await disks.remember(GuestRecord(guest: guest, runs: false))
+        case (.resume, .suspended):
+            // What comes back is the machine that was suspended; its taps may be gone with a reboot of the host.
+            _ = try await plug(guest.interfaces)
+            try await driver.resume(guest.id)
+            try await disks.remember(GuestRecord(guest: guest, runs: true))
+        case (.resume, .paused): try await driver.unpause(guest.id)
+        case (.resume, _): return try await relaunch(guest)
+        case (.injectCrashDump, .running), (.injectCrashDump, .paused): try await driver.injectInterrupt(guest.id)
+        default: throw GuestFailure(.wrongState, "The guest is \(power); that can't be done to it now.")
+        }
+        return try await status(guest.id)
     }
 
     /// The end of a guest's console.
@@ -68,35 +90,46 @@ extension ComputeAgent {
 
     // MARK: Parts
 
-    private func status(_ id: String) async throws -> GuestStatus {
+    /// The guest, which has to be there.
+    func existing(_ id: String) async throws -> GuestStatus {
         guard let status = try await driver.guest(id) else { throw GuestFailure.notFound(id) }
+        return status
+    }
+
+    /// The guest as it is now; what is answered counts as told.
+    func status(_ id: String) async throws -> GuestStatus {
+        let status = try await existing(id)
         tell(status)
         return status
     }
 
     /// Starts a guest whose disks exist; without them there is no such guest, and making them anew would lose data
     /// in silence.
-    private func relaunch(_ guest: GuestSpecification) async throws -> GuestStatus {
-        try await launch(guest) {
+    func relaunch(_ guest: GuestSpecification, start: Bool = true) async throws -> GuestStatus {
+        try await launch(guest, start: start) {
             guard let disks = try await self.disks.locate(guest) else { throw GuestFailure.notFound(guest.id) }
             return disks
         }
     }
 
-    /// Plugs interfaces while the disks are being made, then lets the guest run.
-    private func launch(
-        _ guest: GuestSpecification, disks: @escaping @Sendable () async throws -> GuestDisks
+    /// Plugs interfaces while the disks are being made, then defines the guest and lets it run.
+    func launch(
+        _ guest: GuestSpecification, start: Bool = true, disks: @escaping @Sendable () async throws -> GuestDisks
     ) async throws -> GuestStatus {
         async let devices = plug(guest.interfaces)
-        let files = try await disks()
+        var files = try await disks()
+        // Kept before there is a tap, so that no start of this agent takes the tap for nobody's.
+        try await self.disks.remember(GuestRecord(guest: guest, runs: start))
+        files = try await self.disks.complete(files, of: guest)
         let definition = GuestDefinition(guest: guest, disks: files, interfaces: try await devices)
         try Task.checkCancellation()
-        let status = try await driver.spawn(definition)
+        let status = start ? try await driver.spawn(definition) : try await driver.define(definition)
         tell(status)
         return status
     }
 
-    private func plug(_ wanted: [GuestInterface]) async throws -> [GuestDevice] {
+    /// Plugs interfaces in order.
+    func plug(_ wanted: [GuestInterface]) async throws -> [GuestDevice] {
         var devices: [GuestDevice] = []
         for interface in wanted {
             let plugged = try await interfaces.plug(interface)
@@ -106,7 +139,7 @@ extension ComputeAgent {
     }
 
     /// Asks the guest to shut down, waits, and turns it off when it hasn't.
-    private func bringDown(_ id: String, grace: Duration) async throws {
+    func bringDown(_ id: String, grace: Duration) async throws {
         guard let status = try await driver.guest(id) else { throw GuestFailure.notFound(id) }
         guard status.power.isOn else { return }
         let end = ContinuousClock.now + grace
@@ -146,6 +179,12 @@ extension GuestSpecification {
         }
         guard isPlain, (1...64).contains(domainName.utf8.count) else {
             throw GuestFailure(.hypervisorError, "The domain name must be 1 to 64 letters, digits, '-', '_' and '.'.")
+        }
+        guard root != nil || volumes.contains(where: { $0.bootIndex == 0 }) else {
+            throw GuestFailure(.hypervisorError, "The guest has neither a root disk nor a volume to boot from.")
+        }
+        guard Set(volumes.map(\.id)).count == volumes.count, volumes.allSatisfy({ Identifier.isUUID($0.id) }) else {
+            throw GuestFailure(.volumeUnavailable, "A volume of the guest has no UUID, or one that another has.")
         }
         guard vcpus > 0, memoryMiB > 0, root?.sizeGiB ?? 0 >= 0, ephemeralGiB >= 0, swapMiB >= 0 else {
             throw GuestFailure(.hypervisorError, "The guest's size is not possible.")

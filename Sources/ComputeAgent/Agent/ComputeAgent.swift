@@ -26,6 +26,7 @@ public final class ComputeAgent: Sendable {
     let bus: any Bus
     let interfaces: any InterfacePlugger
     let options: ComputeAgentOptions
+    let imageSink: (any ImageSink)?
     let turns = GuestTurns()
     let builds: Gate
     let logger: Logger
@@ -38,11 +39,14 @@ public final class ComputeAgent: Sendable {
     ///   - disks: what keeps their disks.
     ///   - bus: the way to the controllers and to the host's network agent.
     ///   - interfaces: what plugs interfaces; nil for the network agent of this host.
+    ///   - imageSink: what takes images made of guests' disks; nil where none are made.
     ///   - options: how it behaves.
     public init(
         host: String, driver: any HypervisorDriver, disks: any GuestDiskStore, bus: any Bus,
-        interfaces: (any InterfacePlugger)? = nil, options: ComputeAgentOptions = ComputeAgentOptions()
+        interfaces: (any InterfacePlugger)? = nil, imageSink: (any ImageSink)? = nil,
+        options: ComputeAgentOptions = ComputeAgentOptions()
     ) {
+        self.imageSink = imageSink
         (self.host, self.driver, self.disks, self.bus, self.options) = (host, driver, disks, bus, options)
         self.interfaces = interfaces ?? NetworkAgentInterfaces(bus: bus, host: host, deadline: options.networkDeadline)
         builds = Gate(limit: options.concurrentBuilds)
@@ -57,6 +61,7 @@ public final class ComputeAgent: Sendable {
         guard state.withLock({ $0.subscription == nil }) else { return }
         try await disks.start()
         try await driver.start()
+        await removeOrphans()
         let subscription = try await bus.serve(
             service(), at: BusAddress(topic: ComputeTopic.agent, host: host),
             concurrency: options.concurrentMessages, queueLimit: options.queueLimit)
@@ -70,6 +75,7 @@ public final class ComputeAgent: Sendable {
     public func run() async throws {
         try await start()
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.bringBack() }
             group.addTask { await self.reportRegularly() }
             group.addTask { await self.tidyRegularly() }
             group.addTask { await self.forwardEvents() }
@@ -103,7 +109,11 @@ public final class ComputeAgent: Sendable {
         let hypervisor = try await driver.inventory()
         return HostInventory(
             host: host, hypervisorType: hypervisor.type, hypervisorVersion: hypervisor.version, vcpus: hypervisor.vcpus,
-            memoryMiB: hypervisor.memoryMiB, diskGiB: try await disks.capacityGiB(), cpuInfo: hypervisor.cpuInfo)
+            memoryMiB: hypervisor.memoryMiB, diskGiB: try await disks.capacityGiB(), cpuInfo: hypervisor.cpuInfo,
+            hypervisorHostName: hypervisor.hostName, hostAddress: options.hostAddress, uptime: hypervisor.uptime,
+            usedMemoryMiB: hypervisor.usedMemoryMiB, usedDiskGiB: try await disks.usedGiB(), usedVCPUs: hypervisor.usedVCPUs,
+            cells: hypervisor.cells, traits: hypervisor.traits, machineTypes: hypervisor.machineTypes,
+            supportedInstances: hypervisor.supportedInstances, bootID: hypervisor.bootID)
     }
 
     private func reportRegularly() async {

@@ -16,6 +16,12 @@ public struct ComputeAgentOptions: Sendable {
     public var shutdownPoll: Duration = .milliseconds(200)
     /// How long the network agent may take to plug or unplug an interface.
     public var networkDeadline: Duration = .seconds(30)
+    /// How long another host's agent may take to read a piece of a disk.
+    public var transferDeadline: Duration = .seconds(60)
+    /// The host's address for other hosts and for consoles.
+    public var hostAddress = "127.0.0.1"
+    /// Whether guests that ran when the host went down are started when it is up again.
+    public var resumesGuests = true
     /// The most bytes of a console that are handed out (Nova's MAX_CONSOLE_BYTES).
     public var consoleBytes = 100 * 1024
 

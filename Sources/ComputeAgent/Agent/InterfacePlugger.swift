@@ -8,6 +8,8 @@ public protocol InterfacePlugger: Sendable {
     func plug(_ interface: GuestInterface) async throws -> PluggedInterface
     /// Takes the interface away. Repeating it is harmless.
     func unplug(_ portID: String) async throws
+    /// The ports that are plugged.
+    func plugged() async throws -> [String]
 }
 
 /// Interfaces made by the network agent of this host.
@@ -31,6 +33,10 @@ struct NetworkAgentInterfaces: InterfacePlugger {
         _ = try await mapping("unplug", portID) {
             try await bus.call(UnplugInterface(portID: portID), to: address, deadline: deadline)
         }
+    }
+
+    func plugged() async throws -> [String] {
+        try await mapping("look at", "*") { try await bus.call(ListInterfaces(), to: address, deadline: deadline) }
     }
 
     private func mapping<Reply>(_ verb: String, _ portID: String, _ call: () async throws -> Reply) async throws -> Reply {

@@ -18,6 +18,8 @@ public final class FileDisks: GuestDiskStore {
         public var imageLifetime: Duration = .seconds(86400)
         /// The longest that a tool may take over a disk.
         public var toolDeadline: Duration = .seconds(60)
+        /// The longest that copying a disk into an image, or from another place, may take.
+        public var copyDeadline: Duration = .seconds(3600)
         /// The longest that a file operation may take.
         public var ioDeadline: Duration = .seconds(120)
         /// The size above which a console's log is cut down to its end.
@@ -29,11 +31,11 @@ public final class FileDisks: GuestDiskStore {
         public init() {}
     }
 
-    private let directory: String
-    private let options: Options
-    private let images: ImageCache
-    private let threads: BlockingThreads
-    private let logger = Logger(label: "altostack.disks")
+    let directory: String
+    let options: Options
+    let images: ImageCache
+    let threads: BlockingThreads
+    let logger = Logger(label: "altostack.disks")
 
     /// Disks in a folder, of images from a source.
     public init(directory: String, images source: any ImageSource, options: Options = Options()) {
@@ -52,7 +54,15 @@ public final class FileDisks: GuestDiskStore {
         }
         do {
             try await images.start()
-            try await threads.run(deadline: options.ioDeadline) { [instances] in try FileSystem.makeDirectory(instances) }
+            try await threads.run(deadline: options.ioDeadline) { [instances] in
+                try FileSystem.makeDirectory(instances)
+                // What a killed program left of snapshots under way.
+                for id in try FileSystem.names(in: instances) {
+                    for name in try FileSystem.names(in: instances + "/" + id) where name.hasPrefix(Self.capturePrefix) {
+                        try FileSystem.removeFile(instances + "/" + id + "/" + name)
+                    }
+                }
+            }
         } catch let error as FileError {
             throw GuestFailure(.hypervisorError, "The folder for guests' disks can't be used: \(error)", cause: error)
         }
@@ -63,20 +73,14 @@ public final class FileDisks: GuestDiskStore {
     public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
         try guest.check()
         if let disks = try await locate(guest) { return disks }
-        guard let root = guest.root else {
-            throw GuestFailure(.unsupported, "Guests that boot from volumes can't run on this host yet.")
-        }
-        let image = try await images.image(for: root)
-        let size = try rootSize(of: root, on: image)
-        let folder = instances + "/" + guest.id
+        let image = try await image(of: guest)
+        let size = try guest.root.flatMap { root in try image.map { try rootSize(of: root, on: $0) } } ?? 0
+        let folder = folder(of: guest.id)
         do {
             try await threads.run(deadline: options.ioDeadline) { try FileSystem.makeDirectory(folder, mode: 0o711) }
-            if guest.ephemeralGiB > 0 {
-                try await create(folder + "/disk.eph0", over: nil, bytes: guest.ephemeralGiB << 30)
-            }
-            if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
-            // The root disk last: where it is, everything is.
-            try await create(folder + "/disk", over: image, bytes: size)
+            try await makeSecondDisks(of: guest)
+            // The root disk last, or its absence: where it is, everything is.
+            try await makeRoot(of: guest, over: image, bytes: size)
         } catch let error as FileError where error.isFull {
             throw GuestFailure(.diskFull, "The host has no room for the guest's disks.", cause: error)
         }
@@ -86,21 +90,33 @@ public final class FileDisks: GuestDiskStore {
     /// The guest's disks if its root disk exists.
     public func locate(_ guest: GuestSpecification) async throws -> GuestDisks? {
         try guest.check()
-        let disks = files(of: guest)
-        let isThere = try await threads.run(deadline: options.ioDeadline) { FileSystem.exists(disks.root.path) }
-        return isThere ? disks : nil
+        let mark = folder(of: guest.id) + "/" + (guest.root == nil ? Self.rootless : "disk")
+        let isThere = try await threads.run(deadline: options.ioDeadline) { FileSystem.exists(mark) }
+        return isThere ? files(of: guest) : nil
     }
 
-    /// Deletes the guest's folder.
+    /// Deletes the guest's folder, and the one that was put aside.
     public func remove(_ id: String) async throws {
         guard Identifier.isUUID(id) else { return }
-        let folder = instances + "/" + id
-        try await threads.run(deadline: options.ioDeadline) { try FileSystem.removeDirectory(folder) }
+        let folders = [folder(of: id), aside(id)]
+        try await threads.run(deadline: options.ioDeadline) { for folder in folders { try FileSystem.removeDirectory(folder) } }
     }
 
     /// The size of the file system that the folder lies on.
     public func capacityGiB() async throws -> Int {
         try await threads.run(deadline: options.ioDeadline) { [directory] in try FileSystem.capacity(at: directory) >> 30 }
+    }
+
+    /// What is taken of the file system that the folder lies on.
+    public func usedGiB() async throws -> Int {
+        try await threads.run(deadline: options.ioDeadline) { [directory] in try FileSystem.used(at: directory) >> 30 }
+    }
+
+    /// Brings an image to the cache.
+    public func cache(_ image: RootDisk) async throws -> CacheImages.Outcome {
+        if try await images.holds(image) { return .existing }
+        _ = try await images.image(for: image)
+        return .cached
     }
 
     /// Cuts long console logs and deletes images that nothing has used for their lifetime.
@@ -115,18 +131,43 @@ public final class FileDisks: GuestDiskStore {
 
     // MARK: Parts
 
-    private var instances: String { directory + "/instances" }
+    /// What the names of files of snapshots under way begin with.
+    static let capturePrefix = "snapshot."
+    /// The mark of a guest that boots from a volume: everything else that it needs is there.
+    static let rootless = "disk.none"
 
-    private func files(of guest: GuestSpecification) -> GuestDisks {
-        let folder = instances + "/" + guest.id
+    var instances: String { directory + "/instances" }
+    func folder(of id: String) -> String { instances + "/" + id.lowercased() }
+    /// Where the files of a guest on a cold move are until it is confirmed.
+    func aside(_ id: String) -> String { folder(of: id) + "_resize" }
+
+    func image(of guest: GuestSpecification) async throws -> CachedImage? {
+        guard let root = guest.root else { return nil }
+        return try await images.image(for: root)
+    }
+
+    func makeSecondDisks(of guest: GuestSpecification) async throws {
+        let folder = folder(of: guest.id)
+        if guest.ephemeralGiB > 0 { try await create(folder + "/disk.eph0", over: nil, bytes: guest.ephemeralGiB << 30) }
+        if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
+    }
+
+    func makeRoot(of guest: GuestSpecification, over image: CachedImage?, bytes: Int) async throws {
+        let folder = folder(of: guest.id)
+        if guest.root != nil { return try await create(folder + "/disk", over: image, bytes: bytes) }
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.write("", to: folder + "/" + Self.rootless) }
+    }
+
+    func files(of guest: GuestSpecification) -> GuestDisks {
+        let folder = folder(of: guest.id)
         return GuestDisks(
-            root: .init(path: folder + "/disk", format: "qcow2"),
+            root: guest.root == nil ? nil : .init(path: folder + "/disk", format: "qcow2"),
             ephemeral: guest.ephemeralGiB > 0 ? .init(path: folder + "/disk.eph0", format: "qcow2") : nil,
             swap: guest.swapMiB > 0 ? .init(path: folder + "/disk.swap", format: "raw") : nil,
             console: folder + "/console.log")
     }
 
-    private func rootSize(of root: RootDisk, on image: CachedImage) throws -> Int {
+    func rootSize(of root: RootDisk, on image: CachedImage) throws -> Int {
         let wanted = root.sizeGiB << 30
         guard wanted == 0 || wanted >= image.virtualSize else {
             let needed = (image.virtualSize + (1 << 30) - 1) >> 30
@@ -136,25 +177,40 @@ public final class FileDisks: GuestDiskStore {
     }
 
     /// Makes a qcow2 file under another name first, so that a disk is either there as it must be or not at all.
-    private func create(_ path: String, over image: CachedImage?, bytes: Int) async throws {
+    func create(_ path: String, over image: CachedImage?, bytes: Int) async throws {
         let part = path + ".part"
         let backing = image.map { ["-b", $0.path, "-F", $0.format] } ?? []
-        let command = Command(
-            program: "qemu-img", arguments: ["create", "-q", "-f", "qcow2"] + backing + [part, String(bytes)],
-            deadline: options.toolDeadline)
+        try await tool("qemu-img", ["create", "-q", "-f", "qcow2"] + backing + [part, String(bytes)], options.toolDeadline)
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.rename(part, to: path) }
+    }
+
+    /// Runs a tool on a guest's files.
+    /// - Throws: `GuestFailure` with `diskFull` or `hypervisorError`; `CancellationError`.
+    func tool(_ program: String, _ arguments: [String], _ deadline: Duration) async throws {
         do {
-            try await command.runSuccessfully()
+            try await Command(program: program, arguments: arguments, deadline: deadline).runSuccessfully()
         } catch let error as CommandError {
             if case .failed(_, _, let text) = error, text.contains("No space left") || text.contains("quota exceeded") {
                 throw GuestFailure(.diskFull, "The host has no room for the guest's disk.", cause: error)
             }
             throw GuestFailure(.hypervisorError, "The guest's disk could not be made: \(error.summary)", cause: error)
         }
-        try await threads.run(deadline: options.ioDeadline) { try FileSystem.rename(part, to: path) }
+    }
+
+    /// Copies a file without its holes, sharing blocks where the file system can; it is there whole or not at all.
+    func copy(_ path: String, to target: String) async throws {
+        let part = target + ".part"
+        do {
+            try await tool("cp", ["--reflink=auto", "--sparse=always", "--", path, part], options.copyDeadline)
+            try await threads.run(deadline: options.ioDeadline) { try FileSystem.rename(part, to: target) }
+        } catch {
+            unlink(part)
+            throw error
+        }
     }
 
     /// A sparse file with the header that mkswap would write (Linux's union swap_header, version 1).
-    private func makeSwap(_ path: String, megabytes: Int) async throws {
+    func makeSwap(_ path: String, megabytes: Int) async throws {
         try await threads.run(deadline: options.ioDeadline) {
             let part = path + ".part"
             try FileSystem.removeFile(part)
@@ -195,10 +251,11 @@ public final class FileDisks: GuestDiskStore {
         try await threads.run(deadline: options.ioDeadline) { [instances] in
             var used: Set<String> = []
             for id in try FileSystem.names(in: instances) {
-                let path = instances + "/" + id + "/disk"
-                guard FileSystem.exists(path) else { continue }
-                let header = QCOW2Header(try FileSystem.prefix(of: path, count: QCOW2Header.prefixLength))
-                if let image = header?.backingFile { used.insert(image) }
+                let folder = instances + "/" + id
+                for name in try FileSystem.names(in: folder) where name.hasPrefix("disk") || name.hasPrefix(Self.capturePrefix) {
+                    let header = QCOW2Header(try FileSystem.prefix(of: folder + "/" + name, count: QCOW2Header.prefixLength))
+                    if let image = header?.backingFile { used.insert(image) }
+                }
             }
             return used
         }

@@ -70,7 +70,8 @@ enum FileSystem {
         try bytes(of: path, from: max(0, try size(of: path) - count), count: count)
     }
 
-    private static func bytes(of path: String, from offset: Int, count: Int) throws -> [UInt8] {
+    /// Bytes of a file from a place on, as many as there are.
+    static func bytes(of path: String, from offset: Int, count: Int) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(operation: "open \(path)", code: errno) }
         defer { close(descriptor) }
@@ -121,16 +122,44 @@ enum FileSystem {
 
     /// Writes a small file in one step: readers see the old content or the new.
     static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws {
+        try write(Array(text.utf8), to: path, mode: mode)
+    }
+
+    /// Writes a file in one step: readers see the old content or the new.
+    static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
         let part = path + ".\(UUID().uuidString).part"
         do {
             let file = try NewFile(part, mode: mode)
             defer { file.close() }
-            try file.write(ArraySlice(text.utf8))
+            try file.write(bytes[...])
             try rename(part, to: path)
         } catch {
             unlink(part)
             throw error
         }
+    }
+
+    /// What is taken of the file system that holds a path, in bytes.
+    static func used(at path: String) throws -> Int {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw FileError(operation: "statvfs \(path)", code: errno) }
+        return Int(status.f_blocks - status.f_bfree) * Int(status.f_frsize)
+    }
+
+    /// A piece of a file that has data: from `offset` on or, when a hole begins there, from the hole's end on.
+    /// - Returns: where the bytes begin; no bytes at the file's end.
+    static func data(of path: String, from offset: Int, count: Int) throws -> (offset: Int, bytes: [UInt8]) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(operation: "open \(path)", code: errno) }
+        defer { close(descriptor) }
+        let seekData: Int32 = 3
+        let start = lseek(descriptor, off_t(offset), seekData)
+        if start < 0 {
+            // Nothing but a hole up to the end, or the end itself.
+            guard errno == ENXIO else { throw FileError(operation: "seek \(path)", code: errno) }
+            return (offset, [])
+        }
+        return (Int(start), try bytes(of: path, from: Int(start), count: count))
     }
 
     /// The size of the file system that holds a path, in bytes.
@@ -171,6 +200,29 @@ final class NewFile: Sendable {
             }
         }
         if let failure { throw FileError(operation: "write \(path)", code: failure) }
+    }
+
+    /// Writes bytes at a place, which may lie beyond the end.
+    func write(_ bytes: [UInt8], at offset: Int) throws {
+        let failure = descriptor.withLock { descriptor -> Int32? in
+            bytes.withUnsafeBytes { buffer in
+                var written = 0
+                while written < buffer.count {
+                    let result = pwrite(
+                        descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written, off_t(offset + written))
+                    if result < 0, errno == EINTR { continue }
+                    if result < 0 { return errno }
+                    written += result
+                }
+                return nil
+            }
+        }
+        if let failure { throw FileError(operation: "write \(path)", code: failure) }
+    }
+
+    /// Gives it this size; what was not written is a hole.
+    func resize(_ size: Int) throws {
+        guard descriptor.withLock({ ftruncate($0, off_t(size)) }) == 0 else { throw FileError(operation: "truncate \(path)", code: errno) }
     }
 
     /// Closes it; what is closed already stays closed.

@@ -59,6 +59,12 @@ final class ImageCache: Sendable {
         return try await fetch(root, key: key, path: path, format: format)
     }
 
+    /// Whether the image is here.
+    func holds(_ root: RootDisk) async throws -> Bool {
+        let format = try Self.format(of: root)
+        return try await lookUp(directory + "/" + (try Self.key(of: root)) + "." + format, format) != nil
+    }
+
     /// The formats that hypervisors run from; an ISO image is a raw disk to them.
     private static func format(of root: RootDisk) throws -> String {
         switch root.format {

@@ -23,11 +23,15 @@ public protocol HypervisorDriver: Sendable {
     /// - Throws: `GuestFailure`.
     func spawn(_ definition: GuestDefinition) async throws -> GuestStatus
 
+    /// Defines the guest without letting it run. One that runs already stays as it is.
+    /// - Throws: `GuestFailure`.
+    func define(_ definition: GuestDefinition) async throws -> GuestStatus
+
     /// Asks the guest to shut down by itself, as its power button would.
     /// - Throws: `GuestFailure` with `guestNotFound`.
     func requestShutdown(_ id: String) async throws
 
-    /// Turns the guest off at once; its definition stays.
+    /// Turns the guest off at once, and forgets memory that `suspend` wrote; its definition stays.
     /// - Throws: `GuestFailure` with `guestNotFound`.
     func powerOff(_ id: String) async throws
 
@@ -40,82 +44,85 @@ public protocol HypervisorDriver: Sendable {
     /// The ids of guests whose power changes from now on, by whatever cause. One consumer at a time: a new stream
     /// ends the one before.
     func events() -> AsyncStream<String>
-}
 
-/// Everything a driver needs to run a guest on this host.
-public struct GuestDefinition: Sendable, Hashable {
-    /// What was asked for.
-    public var guest: GuestSpecification
-    /// Its disks on this host.
-    public var disks: GuestDisks
-    /// Its interfaces on this host, in order.
-    public var interfaces: [GuestDevice]
+    // MARK: Power
 
-    /// A definition.
-    public init(guest: GuestSpecification, disks: GuestDisks, interfaces: [GuestDevice]) {
-        (self.guest, self.disks, self.interfaces) = (guest, disks, interfaces)
-    }
-}
+    /// Holds the guest's processors.
+    /// - Throws: `GuestFailure` with `guestNotFound`, or `wrongState` when it is off; so do the next four.
+    func pause(_ id: String) async throws
 
-/// A guest's files on a host.
-public struct GuestDisks: Sendable, Hashable {
-    /// A disk.
-    public struct Disk: Sendable, Hashable {
-        /// Its file.
-        public var path: String
-        /// Its format: qcow2 or raw.
-        public var format: String
+    /// Lets the guest's processors run again.
+    func unpause(_ id: String) async throws
 
-        /// A disk.
-        public init(path: String, format: String) { (self.path, self.format) = (path, format) }
-    }
+    /// Writes the guest's memory to the disk and turns it off.
+    func suspend(_ id: String) async throws
 
-    /// The root disk.
-    public var root: Disk
-    /// The ephemeral disk, if the flavor has one.
-    public var ephemeral: Disk?
-    /// The swap disk, if the flavor has one.
-    public var swap: Disk?
-    /// The file that keeps what the serial console prints.
-    public var console: String
+    /// Lets a suspended guest go on from the memory that was written.
+    func resume(_ id: String) async throws
 
-    /// A guest's files.
-    public init(root: Disk, ephemeral: Disk? = nil, swap: Disk? = nil, console: String) {
-        (self.root, self.ephemeral, self.swap, self.console) = (root, ephemeral, swap, console)
-    }
-}
+    /// Sends the guest a non-maskable interrupt.
+    func injectInterrupt(_ id: String) async throws
 
-/// A guest's interface as it is plugged on a host.
-public struct GuestDevice: Sendable, Hashable {
-    /// What was asked for.
-    public var interface: GuestInterface
-    /// The tap device that the hypervisor opens.
-    public var device: String
-    /// Whether the guest may leave checksums and segmentation to the host.
-    public var offload: Bool
+    // MARK: Devices
 
-    /// A plugged interface.
-    public init(interface: GuestInterface, device: String, offload: Bool) {
-        (self.interface, self.device, self.offload) = (interface, device, offload)
-    }
-}
+    /// Plugs an interface into a guest that runs. One that is off gets it when it is defined anew.
+    func attach(_ device: GuestDevice, to guest: GuestSpecification) async throws
 
-/// What a hypervisor says about itself and its host.
-public struct HypervisorInventory: Sendable, Hashable {
-    /// The kind as Nova names it: QEMU, KVM, fake.
-    public var type: String
-    /// The version as a number, such as 7002022.
-    public var version: Int
-    /// Processors.
-    public var vcpus: Int
-    /// Memory in MiB.
-    public var memoryMiB: Int
-    /// The processor's description as JSON text (Nova's cpu_info).
-    public var cpuInfo: String
+    /// Takes the interface with this MAC address out of a guest that runs, and waits until the guest lets go of it.
+    /// - Throws: `GuestFailure` with `guestUnresponsive` when it doesn't.
+    func detachInterface(mac: String, from guest: GuestSpecification) async throws
 
-    /// An inventory.
-    public init(type: String, version: Int, vcpus: Int, memoryMiB: Int, cpuInfo: String) {
-        (self.type, self.version, self.vcpus) = (type, version, vcpus)
-        (self.memoryMiB, self.cpuInfo) = (memoryMiB, cpuInfo)
-    }
+    /// Plugs a volume into a guest.
+    /// - Returns: the device's name, such as "vdb".
+    /// - Throws: `GuestFailure` with `volumeUnavailable`.
+    func attach(_ volume: GuestVolume, to guest: GuestSpecification) async throws -> String
+
+    /// Takes a volume out of a guest, and waits until the guest lets go of it.
+    /// - Throws: `GuestFailure` with `guestUnresponsive` when it doesn't.
+    func detachVolume(_ volumeID: String, from guest: GuestSpecification) async throws
+
+    /// Tells a guest that its volume has so many bytes now.
+    func extendVolume(_ volumeID: String, of id: String, bytes: Int) async throws
+
+    /// Copies a volume of a running guest onto another and puts that in its place.
+    func swapVolume(_ oldID: String, for volume: GuestVolume, in guest: GuestSpecification) async throws
+
+    // MARK: What a guest says and shows
+
+    /// What the guest has used since it was started.
+    /// - Throws: `GuestFailure` with `wrongState` when it is off.
+    func diagnostics(_ id: String) async throws -> GuestDiagnostics
+
+    /// Where the guest's screen or serial port can be reached from this host.
+    /// - Throws: `GuestFailure` with `unsupported` when it has no such console, `wrongState` when it is off.
+    func consoleAddress(_ id: String, _ kind: OpenGuestConsole.Kind) async throws -> GuestConsoleAddress
+
+    /// Sets a user's password by the guest's agent; nil for the guest's administrator.
+    /// - Throws: `GuestFailure` with `unsupported` when the guest has no agent.
+    func setPassword(_ id: String, user: String?, password: String) async throws
+
+    /// Freezes or thaws the guest's file systems by its agent.
+    /// - Throws: `GuestFailure` with `unsupported` when the guest has no agent.
+    func quiesce(_ id: String, freeze: Bool) async throws
+
+    // MARK: Live migration
+
+    /// Where a source can send this guest.
+    /// - Throws: `GuestFailure` with `unsupported` when the host takes none.
+    func prepareArrival(_ guest: GuestSpecification) async throws -> String
+
+    /// Begins to send a running guest; one that is on its way or has got there is success.
+    func migrate(_ guest: GuestSpecification, to plan: ArrivalPlan) async throws
+
+    /// How the migration of a guest from here goes.
+    func migration(_ id: String) async -> MigrationStatus
+
+    /// Aborts it.
+    func abortMigration(_ id: String) async throws
+
+    /// Makes it come to its end.
+    func forceCompleteMigration(_ id: String) async throws
+
+    /// Makes the definition of a guest that has come here last.
+    func finishArrival(_ definition: GuestDefinition) async throws -> GuestStatus
 }

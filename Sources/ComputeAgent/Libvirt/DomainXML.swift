@@ -11,18 +11,64 @@ struct DomainXML {
         var hasKVM: Bool
         /// Whether disks can be opened past the page cache.
         var hasDirectIO: Bool
+        /// UEFI, where it is installed.
+        var firmware: Firmware?
+        /// UEFI that checks signatures, where it is installed.
+        var secureFirmware: Firmware?
+        /// Whether there is software that stands in for a TPM.
+        var hasTPM = false
+        /// The sizes in KiB of the huge pages that are set aside.
+        var hugePages: Set<Int> = []
+        /// The host's processors that may be given to one guest alone, free ones first; nil where none may.
+        var dedicated: [Int]?
     }
 
-    private let definition: GuestDefinition
-    private let machine: MachineProperties
-    private let host: Host
-    private var guest: GuestSpecification { definition.guest }
+    let definition: GuestDefinition
+    let machine: MachineProperties
+    let host: Host
+    let layout: DiskLayout
+    private let firmware: Firmware?
+    private let cells: [MachineLayout.Cell]
+    var guest: GuestSpecification { definition.guest }
 
     /// A definition for a host.
-    /// - Throws: `GuestFailure` when a property asks for what no machine has.
+    /// - Throws: `GuestFailure` when a property asks for what no machine has, or not on this host.
     init(_ definition: GuestDefinition, host: Host) throws {
         (self.definition, self.host) = (definition, host)
         machine = try MachineProperties(definition.guest.properties)
+        layout = try DiskLayout(definition, machine)
+        firmware = try Self.firmware(machine, host)
+        cells = try machine.layout.cells(vcpus: definition.guest.vcpus, memoryMiB: definition.guest.memoryMiB)
+        try Self.check(machine, definition.guest, host)
+    }
+
+    private static func firmware(_ machine: MachineProperties, _ host: Host) throws -> Firmware? {
+        guard machine.hasUEFI else { return nil }
+        guard machine.requiresSecureBoot else {
+            guard let firmware = host.firmware else {
+                throw GuestFailure(.hypervisorError, "The property hw_firmware_type=uefi needs UEFI firmware, which this host lacks (package ovmf).")
+            }
+            return firmware
+        }
+        guard let firmware = host.secureFirmware, machine.type.contains("q35") else {
+            throw GuestFailure(.unsupported, "Secure boot takes the machine type q35 and firmware that checks signatures on the host.")
+        }
+        return firmware
+    }
+
+    private static func check(_ machine: MachineProperties, _ guest: GuestSpecification, _ host: Host) throws {
+        guard machine.tpm == nil || host.hasTPM else {
+            throw GuestFailure(.unsupported, "A virtual TPM takes the program swtpm, which this host lacks.")
+        }
+        switch machine.layout.pages {
+        case .usual: break
+        case .large where !host.hugePages.isEmpty: break
+        case .size(let size) where host.hugePages.contains(size): break
+        default: throw GuestFailure(.unsupported, "This host has no huge pages of the size that hw:mem_page_size asks for.")
+        }
+        guard !machine.layout.isDedicated || (host.dedicated?.count ?? 0) >= guest.vcpus else {
+            throw GuestFailure(.unsupported, "This host has no \(guest.vcpus) processors free for one guest alone (hw:cpu_policy=dedicated).")
+        }
     }
 
     /// The XML text.
@@ -32,14 +78,15 @@ struct DomainXML {
             Markup("uuid", text: guest.id),
             Markup("metadata", [:], [metadata]),
             Markup("memory", ["unit": "MiB"], text: "\(guest.memoryMiB)"),
+            memoryBacking,
             Markup("vcpu", text: "\(guest.vcpus)"),
+            pinning,
             systemInformation,
-            Markup("os", [:], [
-                Markup("type", ["arch": "x86_64", "machine": machine.type], text: "hvm"),
-                Markup("boot", ["dev": "hd"]),
-                Markup("smbios", ["mode": "sysinfo"]),
+            system,
+            Markup("features", [:], [
+                Markup("acpi"), Markup("apic"), Markup("vmcoreinfo", ["state": "on"]),
+                machine.requiresSecureBoot ? Markup("smm", ["state": "on"]) : nil,
             ]),
-            Markup("features", [:], [Markup("acpi"), Markup("apic"), Markup("vmcoreinfo", ["state": "on"])]),
             cpu,
             clock,
             // A guest that reboots keeps its process; one that powers off or crashes is off.
@@ -53,8 +100,22 @@ struct DomainXML {
     private var metadata: Markup {
         Markup("altostack:guest", [
             "xmlns:altostack": Self.namespace, "name": guest.name, "project": guest.projectID,
-            "console": definition.disks.console,
+            "console": definition.disks.console, "administrator": guest.properties["os_admin_user"] ?? "root",
         ])
+    }
+
+    /// What the machine is booted by; what it is booted from stands with the devices.
+    private var system: Markup {
+        var children: [Markup?] = [Markup("type", ["arch": "x86_64", "machine": machine.type], text: "hvm")]
+        if let firmware {
+            let attributes: KeyValuePairs<StaticString, String> = machine.requiresSecureBoot
+                ? ["readonly": "yes", "secure": "yes", "type": "pflash"] : ["readonly": "yes", "type": "pflash"]
+            children.append(Markup("loader", attributes, text: firmware.code))
+            children.append(Markup("nvram", ["template": firmware.variables]))
+        }
+        if machine.hasBootMenu { children.append(Markup("bootmenu", ["enable": "yes"])) }
+        children.append(Markup("smbios", ["mode": "sysinfo"]))
+        return Markup("os", [:], children)
     }
 
     /// Guests such as cloud-init know by the product's name that metadata is to be had.
@@ -70,80 +131,46 @@ struct DomainXML {
         ])
     }
 
+    // MARK: Processors and memory
+
+    private var memoryBacking: Markup? {
+        switch machine.layout.pages {
+        case .usual: nil
+        case .large: Markup("memoryBacking", [:], [Markup("hugepages")])
+        case .size(let size): Markup("memoryBacking", [:], [Markup("hugepages", [:], [Markup("page", ["size": "\(size)", "unit": "KiB"])])])
+        }
+    }
+
+    private var pinning: Markup? {
+        guard machine.layout.isDedicated, let dedicated = host.dedicated else { return nil }
+        return Markup("cputune", [:], (0..<guest.vcpus).map { Markup("vcpupin", ["vcpu": "\($0)", "cpuset": "\(dedicated[$0])"]) })
+    }
+
     private var cpu: Markup? {
-        let topology = machine.topology(vcpus: guest.vcpus)
-        let element = Markup("topology", [
-            "sockets": "\(topology.sockets)", "dies": "1", "cores": "\(topology.cores)", "threads": "\(topology.threads)",
-        ])
+        let topology = machine.layout.topology(vcpus: guest.vcpus)
+        var children = [
+            Markup("topology", [
+                "sockets": "\(topology.sockets)", "dies": "1", "cores": "\(topology.cores)", "threads": "\(topology.threads)",
+            ])
+        ]
+        if !cells.isEmpty {
+            children.append(Markup("numa", [:], cells.enumerated().map { number, cell in
+                Markup("cell", [
+                    "id": "\(number)", "cpus": cell.processors.map(String.init).joined(separator: ","),
+                    "memory": "\(cell.memoryMiB)", "unit": "MiB",
+                ])
+            }))
+        }
         return host.hasKVM
-            ? Markup("cpu", ["mode": "host-model", "check": "partial"], [element])
-            : Markup("cpu", [:], [element])
+            ? Markup("cpu", ["mode": "host-model", "check": "partial"], children)
+            : Markup("cpu", [:], children)
     }
 
     private var clock: Markup {
         Markup("clock", ["offset": "utc"], [
             Markup("timer", ["name": "rtc", "tickpolicy": "catchup"]),
             Markup("timer", ["name": "pit", "tickpolicy": "delay"]),
-            Markup("timer", ["name": "hpet", "present": "no"]),
-        ])
-    }
-
-    // MARK: Devices
-
-    private var devices: Markup {
-        var devices = disks
-        if machine.diskBus == .scsi { devices.append(Markup("controller", ["type": "scsi", "model": "virtio-scsi"])) }
-        devices += definition.interfaces.map(interface)
-        devices += [
-            serial,
-            Markup("console", ["type": "pty"], [Markup("target", ["type": "serial", "port": "0"])]),
-            Markup("rng", ["model": "virtio"], [
-                Markup("backend", ["model": "random"], text: "/dev/urandom"),
-            ]),
-            Markup("memballoon", ["model": "virtio", "autodeflate": "on"], [Markup("stats", ["period": "10"])]),
-        ]
-        if machine.videoModel != "none" {
-            devices.append(Markup("graphics", ["type": "vnc", "autoport": "yes", "listen": "127.0.0.1"]))
-        }
-        devices.append(Markup("video", [:], [Markup("model", ["type": machine.videoModel])]))
-        return Markup("devices", [:], devices)
-    }
-
-    private var disks: [Markup?] {
-        let all = [definition.disks.root, definition.disks.ephemeral, definition.disks.swap].compactMap { $0 }
-        return zip(all, "abc").map { disk, letter in
-            Markup("disk", ["type": "file", "device": "disk"], [
-                Markup("driver", [
-                    "name": "qemu", "type": disk.format, "cache": host.hasDirectIO ? "none" : "writeback", "discard": "unmap",
-                ]),
-                Markup("source", ["file": disk.path]),
-                Markup("target", ["dev": machine.diskBus.devicePrefix + String(letter), "bus": machine.diskBus.rawValue]),
-            ])
-        }
-    }
-
-    private func interface(_ device: GuestDevice) -> Markup {
-        Markup("interface", ["type": "ethernet"], [
-            Markup("mac", ["address": device.interface.mac]),
-            Markup("target", ["dev": device.device, "managed": "no"]),
-            Markup("model", ["type": machine.interfaceModel]),
-            machine.interfaceModel == "virtio" && !device.offload ? Self.withoutOffload : nil,
-            Markup("mtu", ["size": "\(device.interface.mtu)"]),
-        ])
-    }
-
-    /// A userspace data path leaves checksums as the guest sent them, which with offload is: not at all.
-    private static let withoutOffload = Markup("driver", ["name": "qemu"], [
-        Markup("host", ["csum": "off", "gso": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off", "mrg_rxbuf": "off"]),
-        Markup("guest", ["csum": "off", "tso4": "off", "tso6": "off", "ecn": "off", "ufo": "off"]),
-    ])
-
-    /// A terminal for whoever connects, and a file of all that was ever printed: QEMU appends to it, so that the log
-    /// outlives a restart and can be cut under it.
-    private var serial: Markup {
-        Markup("serial", ["type": "pty"], [
-            Markup("log", ["file": definition.disks.console, "append": "on"]),
-            Markup("target", ["type": "isa-serial", "port": "0"], [Markup("model", ["name": "isa-serial"])]),
+            Markup("timer", ["name": "hpet", "present": machine.hasHPET ? "yes" : "no"]),
         ])
     }
 }

@@ -28,6 +28,15 @@ struct LibvirtError: Error, Sendable, CustomStringConvertible {
         [VIR_ERR_INTERNAL_ERROR, VIR_ERR_SYSTEM_ERROR, VIR_ERR_RPC, VIR_ERR_NO_CONNECT, VIR_ERR_INVALID_CONN].map(\.rawValue).contains(code)
     }
 
+    /// Whether the domain, its hypervisor or this libvirt has no such thing.
+    var isUnsupported: Bool {
+        [VIR_ERR_NO_SUPPORT, VIR_ERR_OPERATION_UNSUPPORTED, VIR_ERR_ARGUMENT_UNSUPPORTED, VIR_ERR_CONFIG_UNSUPPORTED].map(\.rawValue).contains(code)
+    }
+    /// Whether the guest's agent isn't there or doesn't answer.
+    var isAgentSilent: Bool { code == VIR_ERR_AGENT_UNRESPONSIVE.rawValue || code == VIR_ERR_AGENT_UNSYNCED.rawValue }
+    /// Whether the device isn't there.
+    var isNoDevice: Bool { code == VIR_ERR_DEVICE_MISSING.rawValue || code == VIR_ERR_INVALID_ARG.rawValue }
+
     var description: String { "libvirt error \(code): \(message)" }
 }
 
@@ -72,29 +81,55 @@ final class LibvirtConnection: Sendable {
             throw LibvirtError.last
         }
         let type = virConnectGetType(connection).map { String(cString: $0) } ?? "QEMU"
-        return HypervisorInventory(
+        var inventory = HypervisorInventory(
             type: type, version: Int(version), vcpus: Int(node.cpus), memoryMiB: Int(node.memory / 1024),
             cpuInfo: ProcessorDescription(
                 cells: Int(node.nodes), sockets: Int(node.sockets), cores: Int(node.cores), threads: Int(node.threads)
             ).json)
+        try describe(&inventory)
+        return inventory
+    }
+
+    /// What libvirt's capabilities say: cells with their processors and pages, machine types, kinds of guests.
+    private func describe(_ inventory: inout HypervisorInventory) throws {
+        guard let text = virConnectGetCapabilities(connection) else { throw LibvirtError.last }
+        defer { free(text) }
+        guard let capabilities = MarkupNode(String(cString: text)) else { return }
+        let cells = capabilities.nodes("host", "topology", "cells", "cell")
+        inventory.cells = cells.enumerated().map { position, cell in
+            let pages = cell.nodes("pages").compactMap { node -> (Int, Int)? in
+                guard let size = node.attributes["size"].flatMap({ Int($0) }), let count = Int(node.text), size > 4, count > 0 else { return nil }
+                return (size, count)
+            }
+            return HostInventory.Cell(
+                id: cell.attributes["id"].flatMap { Int($0) } ?? position,
+                processors: cell.nodes("cpus", "cpu").compactMap { $0.attributes["id"].flatMap { Int($0) } },
+                memoryMiB: (cell.nodes("memory").first.flatMap { Int($0.text) } ?? 0) / 1024,
+                hugePages: Dictionary(pages) { first, _ in first })
+        }
+        let guests = capabilities.nodes("guest").filter { $0.nodes("arch").first?.attributes["name"] == "x86_64" }
+        inventory.machineTypes = Set(guests.flatMap { $0.nodes("arch", "machine").map(\.text) }).sorted()
+        inventory.supportedInstances = guests.flatMap { guest in
+            guest.nodes("arch", "domain").compactMap { $0.attributes["type"] }.map { ["x86_64", $0, guest.nodes("os_type").first?.text ?? "hvm"] }
+        }
+        inventory.usedVCPUs = (try? domains().reduce(0) { $0 + ((try? $1.processors) ?? 0) }) ?? 0
     }
 
     // MARK: Guests
 
     /// All guests of ours.
     func guests() throws -> [GuestStatus] {
+        // A domain that vanishes between the list and the look is no error.
+        try domains().compactMap { domain in (try? domain.power).map { GuestStatus(id: domain.id, power: $0) } }.sorted { $0.id < $1.id }
+    }
+
+    /// All guests of ours.
+    func domains() throws -> [LibvirtDomain] {
         var list: UnsafeMutablePointer<virDomainPtr?>?
         let count = virConnectListAllDomains(connection, &list, 0)
         guard count >= 0 else { throw LibvirtError.last }
         defer { free(list) }
-        var guests: [GuestStatus] = []
-        for index in 0..<Int(count) {
-            guard let pointer = list?[index] else { continue }
-            let domain = LibvirtDomain(pointer)
-            // A domain that vanishes between the list and the look is no error.
-            if (try? domain.isOurs) == true, let power = try? domain.power { guests.append(GuestStatus(id: domain.id, power: power)) }
-        }
-        return guests.sorted { $0.id < $1.id }
+        return (0..<Int(count)).compactMap { list?[$0].map(LibvirtDomain.init) }.filter { (try? $0.isOurs) == true }
     }
 
     /// A guest of ours.
@@ -112,101 +147,5 @@ final class LibvirtConnection: Sendable {
     func define(_ xml: String) throws -> LibvirtDomain {
         guard let pointer = virDomainDefineXML(connection, xml) else { throw LibvirtError.last }
         return LibvirtDomain(pointer)
-    }
-}
-
-/// A guest in libvirt's hands.
-final class LibvirtDomain {
-    private let pointer: virDomainPtr
-
-    /// Takes over a reference.
-    init(_ pointer: virDomainPtr) { self.pointer = pointer }
-
-    deinit { virDomainFree(pointer) }
-
-    /// The server's UUID.
-    var id: String { Self.id(of: pointer) }
-
-    static func id(of pointer: virDomainPtr) -> String {
-        var buffer = [CChar](repeating: 0, count: Int(VIR_UUID_STRING_BUFLEN))
-        guard virDomainGetUUIDString(pointer, &buffer) == 0 else { return "" }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    /// Our element in its metadata; nil when it isn't ours.
-    private var metadata: String? {
-        get throws {
-            let type = Int32(VIR_DOMAIN_METADATA_ELEMENT.rawValue)
-            guard let text = virDomainGetMetadata(pointer, type, DomainXML.namespace, 0) else {
-                let error = LibvirtError.last
-                if error.isNoMetadata || error.isNoDomain { return nil }
-                throw error
-            }
-            defer { free(text) }
-            return String(cString: text)
-        }
-    }
-
-    /// Whether it was made by us.
-    var isOurs: Bool { get throws { try metadata != nil } }
-
-    /// The file with what its console printed.
-    var consolePath: String? { get throws { try metadata.flatMap { Markup.attribute("console", in: $0) } } }
-
-    /// Its power.
-    var power: PowerState {
-        get throws {
-            var (state, reason): (Int32, Int32) = (0, 0)
-            guard virDomainGetState(pointer, &state, &reason, 0) == 0 else { throw LibvirtError.last }
-            switch virDomainState(rawValue: UInt32(bitPattern: state)) {
-            case VIR_DOMAIN_RUNNING, VIR_DOMAIN_BLOCKED, VIR_DOMAIN_SHUTDOWN: return .running
-            case VIR_DOMAIN_PAUSED: return .paused
-            case VIR_DOMAIN_SHUTOFF:
-                return UInt32(bitPattern: reason) == VIR_DOMAIN_SHUTOFF_CRASHED.rawValue ? .crashed : .shutdown
-            case VIR_DOMAIN_CRASHED: return .crashed
-            case VIR_DOMAIN_PMSUSPENDED: return .suspended
-            default: return .noState
-            }
-        }
-    }
-
-    /// Starts it; one that runs is left alone.
-    func start() throws {
-        guard virDomainCreate(pointer) == 0 else {
-            let error = LibvirtError.last
-            if error.isWrongState, try power.isOn { return }
-            throw error
-        }
-    }
-
-    /// Presses its power button. One that is off doesn't mind.
-    func pressPowerButton() throws {
-        guard virDomainShutdownFlags(pointer, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN.rawValue) == 0 else {
-            let error = LibvirtError.last
-            if error.isWrongState { return }
-            throw error
-        }
-    }
-
-    /// Turns it off; one that is off already is success.
-    func turnOff() throws {
-        guard virDomainDestroyFlags(pointer, 0) == 0 else {
-            let error = LibvirtError.last
-            if error.isWrongState || error.isNoDomain { return }
-            throw error
-        }
-    }
-
-    /// Forgets it, with all that libvirt keeps of it.
-    func undefine() throws {
-        let flags = [
-            VIR_DOMAIN_UNDEFINE_MANAGED_SAVE, VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA, VIR_DOMAIN_UNDEFINE_NVRAM,
-            VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA,
-        ].reduce(0) { $0 | $1.rawValue }
-        guard virDomainUndefineFlags(pointer, flags) == 0 else {
-            let error = LibvirtError.last
-            if error.isNoDomain { return }
-            throw error
-        }
     }
 }

@@ -21,6 +21,10 @@ public final class LibvirtHypervisor: HypervisorDriver {
         public var callDeadline: Duration = .seconds(30)
         /// How long starting or ending a guest may take.
         public var changeDeadline: Duration = .seconds(60)
+        /// How long writing a guest's memory to the disk, or copying a volume, may take.
+        public var saveDeadline: Duration = .seconds(600)
+        /// How long a guest may take to let go of a device.
+        public var detachDeadline: Duration = .seconds(60)
 
         /// The usual way, in a folder.
         public init(directory: String) { self.directory = directory }
@@ -32,8 +36,8 @@ public final class LibvirtHypervisor: HypervisorDriver {
         var isStopped = false
     }
 
-    private let options: Options
-    private let daemon: LibvirtDaemon?
+    let options: Options
+    let daemon: LibvirtDaemon?
     private let threads = BlockingThreads(name: "libvirt", threads: 4)
     private let bell = GuestBell()
     private let state = Mutex(State())
@@ -79,7 +83,15 @@ public final class LibvirtHypervisor: HypervisorDriver {
 
     /// What libvirt says of the hypervisor and the host.
     public func inventory() async throws -> HypervisorInventory {
-        try await call { try $0.inventory() }
+        let hasSecureBoot = Firmware.find(checksSignatures: true) != nil
+        var inventory = try await call { try $0.inventory() }
+        let flags = ProcessorDescription.fields(of: (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "")["flags"] ?? ""
+        inventory.traits = DriverTraits.libvirt(
+            flags: Set(flags.split(separator: " ").map(String.init)), hasSecureBoot: hasSecureBoot, hasTPM: Self.hasTPM)
+        inventory.uptime = HostFacts.uptime()
+        inventory.usedMemoryMiB = HostFacts.usedMemoryMiB() ?? 0
+        inventory.bootID = HostFacts.bootID()
+        return inventory
     }
 
     /// The domains that carry our metadata.
@@ -96,21 +108,51 @@ public final class LibvirtHypervisor: HypervisorDriver {
 
     /// Defines the domain and starts it, unless it runs.
     /// - Throws: `GuestFailure` with libvirt's words.
-    public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
+    public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus { try await define(definition, start: true) }
+
+    /// Defines the domain, unless it runs.
+    /// - Throws: `GuestFailure` with libvirt's words.
+    public func define(_ definition: GuestDefinition) async throws -> GuestStatus { try await define(definition, start: false) }
+
+    private func define(_ definition: GuestDefinition, start: Bool) async throws -> GuestStatus {
         let id = definition.guest.id
-        let host = DomainXML.Host(
-            hasKVM: state.withLock { $0.hasKVM }, hasDirectIO: Self.hasDirectIO(for: definition.disks.root.path))
-        let xml = try DomainXML(definition, host: host).text
+        for volume in definition.guest.volumes { try checkFile(of: volume) }
+        let xml = try DomainXML(definition, host: try await host(for: definition)).text
         return try await call(deadline: options.changeDeadline) { connection in
             if let domain = try connection.domain(id) {
                 let power = try domain.power
                 if power.isOn { return GuestStatus(id: id, power: power) }
+                // A start of a domain with memory on the disk would go on from there, with the old definition.
+                try domain.forgetSaved()
             }
             let domain = try connection.define(xml)
-            try domain.start()
+            if start { try domain.start() }
             return GuestStatus(id: id, power: try domain.power)
         }
     }
+
+    /// What this host can give to a guest now.
+    private func host(for definition: GuestDefinition) async throws -> DomainXML.Host {
+        var host = DomainXML.Host(
+            hasKVM: hasKVM, hasDirectIO: Self.hasDirectIO(for: definition.disks.root?.path ?? options.directory),
+            firmware: Firmware.find(checksSignatures: false), secureFirmware: Firmware.find(checksSignatures: true), hasTPM: Self.hasTPM)
+        let layout = try MachineProperties(definition.guest.properties).layout
+        guard layout.isDedicated || layout.pages != .usual else { return host }
+        let id = definition.guest.id
+        let (cells, pinned) = try await call { connection in
+            let others = try connection.domains().filter { $0.id != id }
+            let pins = try others.flatMap { try $0.description.nodes("cputune", "vcpupin").compactMap { $0.attributes["cpuset"].flatMap { Int($0) } } }
+            return (try connection.inventory().cells, Set(pins))
+        }
+        host.hugePages = Set(cells.flatMap(\.hugePages.keys))
+        // The first processor stays the host's own.
+        host.dedicated = cells.flatMap(\.processors).sorted().dropFirst().filter { !pinned.contains($0) }
+        return host
+    }
+
+    var hasKVM: Bool { state.withLock { $0.hasKVM } }
+
+    private static var hasTPM: Bool { ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].contains(where: FileSystem.exists) }
 
     /// Presses the ACPI power button.
     public func requestShutdown(_ id: String) async throws {
@@ -119,7 +161,11 @@ public final class LibvirtHypervisor: HypervisorDriver {
 
     /// Ends the emulator's process; the domain stays defined.
     public func powerOff(_ id: String) async throws {
-        try await call(deadline: options.changeDeadline) { try Self.existing(id, on: $0).turnOff() }
+        try await call(deadline: options.changeDeadline) { connection in
+            let domain = try Self.existing(id, on: connection)
+            try domain.turnOff()
+            try domain.forgetSaved()
+        }
     }
 
     /// Ends the emulator's process and undefines the domain.
@@ -140,14 +186,14 @@ public final class LibvirtHypervisor: HypervisorDriver {
         }
     }
 
-    private static func existing(_ id: String, on connection: LibvirtConnection) throws -> LibvirtDomain {
+    static func existing(_ id: String, on connection: LibvirtConnection) throws -> LibvirtDomain {
         guard let domain = try connection.domain(id) else { throw GuestFailure.notFound(id) }
         return domain
     }
 
     // MARK: The connection
 
-    private func call<Value: Sendable>(
+    func call<Value: Sendable>(
         deadline: Duration? = nil, _ body: @escaping @Sendable (LibvirtConnection) throws -> Value
     ) async throws -> Value {
         let connection = try await connection()
@@ -155,7 +201,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
             return try await threads.run(deadline: deadline ?? options.callDeadline) { try body(connection) }
         } catch let error as LibvirtError {
             if error.isConnectionLost, !connection.isAlive { forget(connection) }
-            throw GuestFailure(.hypervisorError, "The hypervisor failed: \(error.message)", cause: error)
+            throw error.failure
         } catch let error as BlockingError {
             throw GuestFailure(.hypervisorError, "The hypervisor did not answer in time.", cause: error)
         } catch let error as FileError {
@@ -238,7 +284,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
     }
 
     /// Not every file system takes O_DIRECT (tmpfs doesn't).
-    private static func hasDirectIO(for path: String) -> Bool {
+    static func hasDirectIO(for path: String) -> Bool {
         let directIO: Int32 = 0x4000
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | directIO)
         guard descriptor >= 0 else { return false }

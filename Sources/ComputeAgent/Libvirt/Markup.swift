@@ -73,7 +73,8 @@ struct Markup: Sendable {
         return unescape(rest[..<end])
     }
 
-    private static func unescape(_ text: Substring) -> String {
+    /// Text without XML's escapes.
+    static func unescape(_ text: Substring) -> String {
         let names = ["amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'"]
         var output = ""
         var rest = text

@@ -13,11 +13,24 @@ struct SimulatedGuest: Codable, Sendable {
     var boots = 0
     /// When it was started last.
     var bootedAt: Timestamp?
+    /// Whether it shall run, as was remembered last.
+    var runs: Bool?
+    /// The last rebuild's token.
+    var rebuildToken: String?
+    /// What came to it from outside, in the order that it came, as its kernel and agent would print it.
+    var journal: [String]?
+
+    /// Writes a line to the console, of which the last few are kept.
+    mutating func note(_ line: String) { journal = Array(((journal ?? []) + [line]).suffix(40)) }
+
+    /// Whether its image says that it runs QEMU's guest agent.
+    var hasAgent: Bool { ["yes", "true", "1"].contains(specification.properties["hw_qemu_guest_agent"]?.lowercased() ?? "") }
 
     /// What its serial console shows: the last few boots, each as a small Linux would print it.
     var console: String {
         guard boots > 0 else { return "" }
-        return (max(1, boots - 3)...boots).map { bootLog($0) }.joined()
+        let lines = (journal ?? []).map { "[   31.400221] \($0)\r\n" }
+        return ((max(1, boots - 3)...boots).map { bootLog($0) } + lines).joined()
     }
 
     /// The host name a guest would take from the server's name.
@@ -38,6 +51,8 @@ struct SimulatedGuest: Codable, Sendable {
             "[    0.083122] smp: Brought up 1 node, \(specification.vcpus) CPU\(specification.vcpus == 1 ? "" : "s")",
             "[    0.412931] virtio_blk virtio1: [vda] root disk \(specification.root.map { "from image \($0.imageID)" } ?? "on a volume")",
         ]
+        if let rescue = specification.rescue { lines[5] = "[    0.412931] virtio_blk virtio1: [vda] rescue disk from image \(rescue.imageID)" }
+        if specification.configDrive != nil { lines.append("[    0.440210] config drive found: label config-2") }
         for (index, interface) in specification.interfaces.enumerated() {
             lines.append("[    0.5\(index)1044] virtio_net virtio\(index + 2): eth\(index) mac \(interface.mac) mtu \(interface.mtu)")
         }
@@ -46,5 +61,15 @@ struct SimulatedGuest: Codable, Sendable {
         if !isLast || power == .shutdown { lines.append("[   62.018270] reboot: Power down") }
         if isLast, power == .crashed { lines.append("[   62.018270] Kernel panic - not syncing: simulated crash") }
         return lines.joined(separator: "\r\n") + "\r\n"
+    }
+}
+
+extension SimulatedGuest {
+    /// Starts it.
+    mutating func boot() {
+        power = .running
+        boots += 1
+        bootedAt = .now
+        journal = nil
     }
 }

@@ -18,6 +18,8 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         public var latencies: [SimulatedHostOperation: ClosedRange<Duration>] = [:]
         /// What the latencies are drawn by: equal seeds give equal draws.
         public var seed: UInt64 = 1
+        /// How long a guest's memory takes to move to another host.
+        public var migrationDuration: Duration = .milliseconds(50)
         /// A folder in which guests outlive the program, as real ones do; nil to forget them with it.
         public var directory: String?
 
@@ -27,12 +29,25 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
 
     /// The faults ordered for this host.
     public let faults = SimulatedHostFaults()
-    private let options: Options
-    private let guests = Mutex<[String: SimulatedGuest]>([:])
+    let options: Options
+    let guests = Mutex<[String: SimulatedGuest]>([:])
+    let migrations = Mutex<[String: SimulatedMigration]>([:])
+    let captures = Mutex<[String: SimulatedGuest]>([:])
+    let images = Mutex<Set<String>>([])
+    /// How often the host was booted, and what the agent noted of it.
+    let boot = Mutex<(number: Int, noted: String?)>((1, nil))
     private let bell = GuestBell()
+    /// Where other simulated hosts send guests. Hosts with a folder are found again after a restart.
+    let address: String
+    /// How long the host has been up.
+    let startedAt = ContinuousClock.now
 
     /// A host.
-    public init(options: Options = Options()) { self.options = options }
+    public init(options: Options = Options()) {
+        self.options = options
+        address = "simulated:" + (options.directory ?? Identifier.uuid())
+        SimulatedHosts.register(self)
+    }
 
     /// The ids of guests whose power changes from now on.
     public func events() -> AsyncStream<String> { bell.stream() }
@@ -44,24 +59,41 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".json") }
             let found = try names.map { name in
-                try JSONDecoder().decode(SimulatedGuest.self, from: try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name)))
+                let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
+                return (String(name.dropLast(5)), try JSONDecoder().decode(SimulatedGuest.self, from: data))
             }
-            guests.withLock { $0 = Dictionary(found.map { ($0.specification.id, $0) }) { _, last in last } }
+            guests.withLock { $0 = Dictionary(found) { _, last in last } }
         } catch {
             throw GuestFailure(.hypervisorError, "The simulated host's folder \(directory) cannot be read.", cause: error)
         }
     }
 
-    /// Nothing to let go of.
-    public func stop() async {}
+    /// Breaks off migrations; guests stay where they are.
+    public func stop() async {
+        let running = migrations.withLock { migrations in
+            defer { migrations = [:] }
+            return Array(migrations.values)
+        }
+        for migration in running { migration.task?.cancel() }
+    }
 
     /// What the options say.
     public func inventory() async throws -> HypervisorInventory {
         try await perform(.inventory, on: "") {
-            HypervisorInventory(
+            var inventory = HypervisorInventory(
                 type: "fake", version: 1_000, vcpus: options.vcpus, memoryMiB: options.memoryMiB,
                 cpuInfo: #"{"arch":"x86_64","model":"simulated","vendor":"Altostack","features":[],"#
                     + #""topology":{"cells":1,"sockets":1,"cores":\#(options.vcpus),"threads":1}}"#)
+            let here = guests.withLock { $0.values.filter(\.isDefined).map(\.specification) }
+            inventory.usedMemoryMiB = here.reduce(0) { $0 + $1.memoryMiB }
+            inventory.usedVCPUs = here.reduce(0) { $0 + $1.vcpus }
+            inventory.uptime = HostFacts.uptime(seconds: Int((ContinuousClock.now - startedAt).components.seconds), load: "0.00, 0.00, 0.00")
+            inventory.cells = [.init(id: 0, processors: Array(0..<options.vcpus), memoryMiB: options.memoryMiB)]
+            inventory.traits = DriverTraits.simulated
+            inventory.machineTypes = ["pc", "q35"]
+            inventory.supportedInstances = [["x86_64", "fake", "hvm"]]
+            inventory.bootID = "\(boot.withLock { $0.number })"
+            return inventory
         }
     }
 
@@ -85,13 +117,25 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         try await perform(.spawn, on: definition.guest.id) {
             try change(definition.guest.id, creating: definition.guest) { guest in
                 guard !guest.power.isOn else { return }
-                (guest.specification, guest.isDefined, guest.power) = (definition.guest, true, .running)
-                guest.boots += 1
-                guest.bootedAt = .now
+                (guest.specification, guest.isDefined) = (definition.guest, true)
+                guest.boot()
             }
-            return GuestStatus(id: definition.guest.id, power: .running)
+            return try current(definition.guest.id)
         }
     }
+
+    /// Defines a guest that is off.
+    public func define(_ definition: GuestDefinition) async throws -> GuestStatus {
+        try await perform(.spawn, on: definition.guest.id) {
+            try change(definition.guest.id, creating: definition.guest) { guest in
+                guard !guest.power.isOn else { return }
+                (guest.specification, guest.isDefined, guest.power) = (definition.guest, true, .shutdown)
+            }
+            return try current(definition.guest.id)
+        }
+    }
+
+    private func current(_ id: String) throws -> GuestStatus { GuestStatus(id: id, power: try existing(id).power) }
 
     /// Shuts a guest down at once.
     public func requestShutdown(_ id: String) async throws {
@@ -100,7 +144,11 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
 
     /// Turns a guest off.
     public func powerOff(_ id: String) async throws {
-        try await perform(.powerOff, on: id) { try turnOff(id, into: .shutdown) }
+        try await perform(.powerOff, on: id) {
+            try turnOff(id, into: .shutdown)
+            // Memory that was written is lost with the power.
+            try change(id) { guest in if guest.power == .suspended { guest.power = .shutdown } }
+        }
     }
 
     /// Forgets a guest but for its disks.
@@ -123,58 +171,27 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// Lets a guest crash.
     public func crash(_ id: String) throws { try turnOff(id, into: .crashed) }
 
-    /// Turns every guest off at once, as when the host loses power.
+    /// Turns every guest off at once, as when the host loses power and is booted anew.
     public func losePower() throws {
+        boot.withLock { $0.number += 1 }
         for id in guests.withLock({ $0.values.filter { $0.power.isOn }.map(\.specification.id) }) { try turnOff(id, into: .shutdown) }
-    }
-
-    // MARK: Disks
-
-    /// Remembers that the guest has disks.
-    public func prepare(_ guest: GuestSpecification) async throws -> GuestDisks {
-        try await perform(.prepareDisks, on: guest.id) {
-            if guests.withLock({ $0[guest.id] }) == nil { try change(guest.id, creating: guest) { _ in } }
-            return disks(of: guest)
-        }
-    }
-
-    /// The disks that the guest was given.
-    public func locate(_ guest: GuestSpecification) async throws -> GuestDisks? {
-        guests.withLock { $0[guest.id] } == nil ? nil : disks(of: guest)
-    }
-
-    /// Forgets a guest with its disks.
-    public func remove(_ id: String) async throws {
-        guests.withLock { _ = $0.removeValue(forKey: id) }
-        guard let path = path(of: id), FileManager.default.fileExists(atPath: path) else { return }
-        try FileManager.default.removeItem(atPath: path)
-    }
-
-    /// What the options say.
-    public func capacityGiB() async throws -> Int { options.diskGiB }
-
-    /// Nothing to tidy.
-    public func maintain() async {}
-
-    /// The ids of guests of which there are disks, defined or not.
-    public var diskIDs: [String] { guests.withLock { $0.keys.sorted() } }
-
-    private func disks(of guest: GuestSpecification) -> GuestDisks {
-        func disk(_ name: String) -> GuestDisks.Disk { .init(path: "/simulated/\(guest.id)/\(name)", format: "qcow2") }
-        return GuestDisks(
-            root: disk("disk"), ephemeral: guest.ephemeralGiB > 0 ? disk("disk.eph0") : nil,
-            swap: guest.swapMiB > 0 ? disk("disk.swap") : nil, console: "/simulated/\(guest.id)/console.log")
     }
 
     // MARK: Parts
 
-    private func turnOff(_ id: String, into power: PowerState) throws {
+    /// A guest that was spawned.
+    func existing(_ id: String) throws -> SimulatedGuest {
         guard let guest = guests.withLock({ $0[id] }), guest.isDefined else { throw GuestFailure.notFound(id) }
+        return guest
+    }
+
+    private func turnOff(_ id: String, into power: PowerState) throws {
+        _ = try existing(id)
         try change(id) { guest in if guest.power.isOn { guest.power = power } }
     }
 
     /// Changes a guest, on disk too, and rings the bell when its power is another.
-    private func change(
+    func change(
         _ id: String, creating specification: GuestSpecification? = nil, _ body: (inout SimulatedGuest) -> Void
     ) throws {
         let (before, after) = guests.withLock { guests -> (SimulatedGuest?, SimulatedGuest?) in
@@ -191,9 +208,9 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         if before?.power != after.power, before != nil || after.power.isOn { bell.ring(id) }
     }
 
-    private func path(of id: String) -> String? { options.directory.map { "\($0)/\(id).json" } }
+    func path(of id: String) -> String? { options.directory.map { "\($0)/\(id).json" } }
 
-    private func perform<Value>(
+    func perform<Value>(
         _ operation: SimulatedHostOperation, on id: String, _ body: () throws -> Value
     ) async throws -> Value {
         let effect = faults.strike(operation)
