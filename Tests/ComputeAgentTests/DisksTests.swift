@@ -55,7 +55,7 @@ import Testing
         let root = image(format == "raw" ? mebibyte : try await qcow2(size: "1M"), format: format, sizeGiB: 2)
         let guest = specification(root: root, ephemeralGiB: 1, swapMiB: 8)
         let files = try await disks.prepare(guest)
-        let info = try JSON(parsing: try await qemuImage("info", "--output=json", files.root.path))
+        let info = try JSON(parsing: try await qemuImage("info", "--output=json", try #require(files.root).path))
         #expect(info["virtual-size"]?.int == 2 << 30)
         #expect(info["backing-filename"]?.string == folder.path + "/images/_base/\(root.checksum ?? "").\(format)")
         #expect(info["backing-filename-format"]?.string == format)
@@ -76,7 +76,7 @@ import Testing
     @Test func withoutASizeTheImageKeepsItsOwn() async throws {
         let disks = try await disks()
         let files = try await disks.prepare(specification(root: image(mebibyte, format: "raw")))
-        let info = try JSON(parsing: try await qemuImage("info", "--output=json", files.root.path))
+        let info = try JSON(parsing: try await qemuImage("info", "--output=json", try #require(files.root).path))
         #expect(info["virtual-size"]?.int == 1 << 20)
     }
 
@@ -107,7 +107,7 @@ import Testing
         let bytes = try await qcow2("-b", base, "-F", "raw")
         let files = try await disks.prepare(specification(root: image(bytes, format: "raw")))
         let output = folder.path + "/seen.raw"
-        _ = try await qemuImage("convert", "-O", "raw", files.root.path, output)
+        _ = try await qemuImage("convert", "-O", "raw", try #require(files.root).path, output)
         #expect(try FileSystem.prefix(of: output, count: bytes.count) == bytes)
     }
 

@@ -93,7 +93,7 @@ import Testing
         (3, ["hw_cpu_sockets": "2"], [3, 1, 1]),
     ])
     func processorsAreArranged(vcpus: Int, properties: [String: String], expected: [Int]) throws {
-        let topology = try MachineProperties(properties).topology(vcpus: vcpus)
+        let topology = try MachineProperties(properties).layout.topology(vcpus: vcpus)
         #expect([topology.sockets, topology.cores, topology.threads] == expected)
     }
 }

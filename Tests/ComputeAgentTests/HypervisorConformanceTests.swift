@@ -17,6 +17,10 @@ protocol HypervisorArm: AnyObject, Sendable {
     var bootMark: String { get }
     /// How long a guest may take to come up.
     var bootDeadline: Duration { get }
+    /// What takes the images of snapshots.
+    var images: ImageSinkStub { get }
+    /// Makes a file that can be attached as a volume.
+    func makeVolume() async throws -> String
     /// Makes a guest crash without our doing.
     func crash(_ id: String) async throws
     /// Whether nothing of any guest is left on the host.
@@ -47,7 +51,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
 
 /// What every driver has to do, in the words of the messages that reach the agent.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct HypervisorConformanceTests {
-    private func with(_ kind: ArmKind, _ body: (any HypervisorArm) async throws -> Void) async throws {
+    func with(_ kind: ArmKind, _ body: (any HypervisorArm) async throws -> Void) async throws {
         let arm = try await kind.open()
         do {
             try await body(arm)
@@ -164,38 +168,4 @@ extension HypervisorArm {
             throw error
         }
     }
-}
-
-/// The arm that needs nothing.
-final class SimulatedArm: HypervisorArm {
-    private let driver: SimulatedHypervisor
-    private let running = TaskBox()
-    let agent: ComputeAgent
-    let bus: any Bus = InProcessBus()
-    let controller = ControllerStub()
-    let network = NetworkAgentStub(makesTaps: false)
-    let root = RootDisk(imageID: Identifier.uuid(), format: "qcow2", checksum: nil, sizeGiB: 1)
-    let bootMark = "hostname set to"
-    let bootDeadline = Duration.seconds(5)
-
-    init() async throws {
-        driver = SimulatedHypervisor()
-        agent = ComputeAgent(host: "node-1", driver: driver, disks: driver, bus: bus)
-        try await controller.listen(on: bus)
-        try await network.listen(on: bus, host: "node-1")
-        try await running.run(agent)
-    }
-
-    func crash(_ id: String) async throws { try driver.crash(id) }
-
-    func isClean() async throws -> Bool {
-        try await driver.guests().isEmpty && driver.diskIDs.isEmpty && network.plugged.isEmpty
-    }
-
-    func restartAgent() async throws {
-        await running.end()
-        try await running.run(agent)
-    }
-
-    func close() async { await running.end() }
 }

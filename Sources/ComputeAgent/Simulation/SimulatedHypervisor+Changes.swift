@@ -1,5 +1,6 @@
 import CloudCore
 import ComputeMessages
+import Synchronization
 
 /// What a simulated guest bears while it runs.
 extension SimulatedHypervisor {
@@ -121,12 +122,22 @@ extension SimulatedHypervisor {
         }
     }
 
-    /// Simulated guests have no screens.
+    /// Turns the guest's screen on. It has no other console.
     public func consoleAddress(_ id: String, _ kind: OpenGuestConsole.Kind) async throws -> GuestConsoleAddress {
         try await perform(.openConsole, on: id) {
             guard try existing(id).power.isOn else { throw Self.wrongState }
-            throw GuestFailure(.unsupported, "Simulated guests have no \(kind.rawValue) console.")
+            guard kind == .vnc else { throw GuestFailure(.unsupported, "Simulated guests have no \(kind.rawValue) console.") }
         }
+        if let screen = screens.withLock({ $0[id] }) { return .tcp(host: "127.0.0.1", port: screen.port, tlsPort: nil) }
+        let screen = try await SimulatedScreen.open(name: try existing(id).specification.domainName)
+        // Another question may have opened one meanwhile.
+        let kept = screens.withLock { screens in
+            let kept = screens[id] ?? screen
+            screens[id] = kept
+            return kept
+        }
+        if kept.port != screen.port { screen.close() }
+        return .tcp(host: "127.0.0.1", port: kept.port, tlsPort: nil)
     }
 
     /// Prints that the password was changed.

@@ -34,6 +34,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     let migrations = Mutex<[String: SimulatedMigration]>([:])
     let captures = Mutex<[String: SimulatedGuest]>([:])
     let images = Mutex<Set<String>>([])
+    let screens = Mutex<[String: SimulatedScreen]>([:])
     /// How often the host was booted, and what the agent noted of it.
     let boot = Mutex<(number: Int, noted: String?)>((1, nil))
     private let bell = GuestBell()
@@ -75,6 +76,11 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             return Array(migrations.values)
         }
         for migration in running { migration.task?.cancel() }
+        let open = screens.withLock { screens in
+            defer { screens = [:] }
+            return Array(screens.values)
+        }
+        for screen in open { screen.close() }
     }
 
     /// What the options say.
@@ -202,6 +208,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             return (before, guest)
         }
         guard let after else { return }
+        if !after.power.isOn { screens.withLock { $0.removeValue(forKey: id) }?.close() }
         if let path = path(of: id) {
             try JSONEncoder().encode(after).write(to: URL(fileURLWithPath: path), options: .atomic)
         }

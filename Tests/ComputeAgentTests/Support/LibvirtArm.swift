@@ -21,6 +21,7 @@ final class LibvirtArm: HypervisorArm {
     let bus: any Bus = InProcessBus()
     let controller = ControllerStub()
     let network = NetworkAgentStub(makesTaps: true)
+    let images = ImageSinkStub()
     let root: RootDisk
     let bootMark = "altostack-guest: disk vda"
     let bootDeadline = Duration.seconds(300)
@@ -31,10 +32,16 @@ final class LibvirtArm: HypervisorArm {
         root = RootDisk(imageID: Identifier.uuid(), format: "qcow2", checksum: image.checksum, sizeGiB: 1)
         driver = LibvirtHypervisor(options: .init(directory: folder.path + "/libvirt"))
         let disks = FileDisks(directory: folder.path, images: ImageSourceStub([root.imageID: image.bytes]))
-        agent = ComputeAgent(host: "node-1", driver: driver, disks: disks, bus: bus)
+        agent = ComputeAgent(host: "node-1", driver: driver, disks: disks, bus: bus, imageSink: images)
         try await controller.listen(on: bus)
         try await network.listen(on: bus, host: "node-1")
         try await running.run(agent)
+    }
+
+    func makeVolume() async throws -> String {
+        let path = folder.path + "/volume-\(UUID().uuidString.prefix(8))"
+        try await Command(program: "qemu-img", arguments: ["create", "-q", "-f", "raw", path, "64M"], deadline: .seconds(30)).runSuccessfully()
+        return path
     }
 
     func crash(_ id: String) async throws {

@@ -12,6 +12,7 @@ final class SimulatedHost: Sendable {
     let agent: ComputeAgent
     let controller = ControllerStub()
     let network = NetworkAgentStub(makesTaps: false)
+    let images = ImageSinkStub()
     private let running: Task<Void, any Error>
 
     init(
@@ -20,7 +21,7 @@ final class SimulatedHost: Sendable {
     ) async throws {
         (self.name, self.bus) = (name, bus)
         driver = SimulatedHypervisor(options: options)
-        agent = ComputeAgent(host: name, driver: driver, disks: driver, bus: bus, options: agentOptions)
+        agent = ComputeAgent(host: name, driver: driver, disks: driver, bus: bus, imageSink: images, options: agentOptions)
         try await controller.listen(on: bus)
         try await network.listen(on: bus, host: name)
         let agent = agent

@@ -118,6 +118,10 @@ final class NetworkAgentStub: Sendable {
                 return BusNothing()
             }
         }
+        service.on(ListInterfaces.self) { [self] _, _ in
+            try check()
+            return plugged.sorted()
+        }
         _ = try await bus.serve(service, at: BusAddress(topic: NetworkTopic.agent, host: host), concurrency: 8, queueLimit: 100)
     }
 
@@ -178,6 +182,21 @@ final class ImageSourceStub: ImageSource {
             try await write(bytes[start..<min(start + chunk, bytes.count)])
             if isHanging { try await Task.sleep(for: .seconds(3600)) }
         }
+    }
+}
+
+/// Takes images into memory.
+final class ImageSinkStub: ImageSink {
+    private let images = Mutex<[String: [UInt8]]>([:])
+
+    func image(_ id: String) -> [UInt8]? { images.withLock { $0[id] } }
+
+    func store(
+        _ imageID: String, format: String, size: Int, read: @escaping @Sendable () async throws -> ArraySlice<UInt8>?
+    ) async throws {
+        var bytes: [UInt8] = []
+        while let chunk = try await read() { bytes += chunk }
+        images.withLock { $0[imageID] = bytes }
     }
 }
 
