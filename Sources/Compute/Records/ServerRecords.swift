@@ -70,26 +70,38 @@ enum ServerRecords {
     static func update(_ server: Server, in transaction: any Transaction) throws {
         try transaction.execute(
             """
-            UPDATE compute_servers SET name = \(server.name), flavor = \(Stored(server.flavor)), flavor_id = \(server.flavor.id),
+            UPDATE compute_servers SET flavor = \(Stored(server.flavor)), flavor_id = \(server.flavor.id),
                 vcpus = \(server.flavor.vcpus), memory_mib = \(server.flavor.memoryMiB), image = \(Stored(server.image)),
                 image_id = \(server.image?.id ?? ""), key_name = \(server.keyName), public_key = \(server.publicKey),
-                key_type = \(server.keyType), user_data = \(server.userData), is_locked = \(server.isLocked),
-                details = \(Stored(server.details)), description = \(server.description),
-                host_name = \(server.hostName), metadata = \(JSON(server.metadata)), availability_zone = \(server.availabilityZone),
-                state = \(server.state), task = \(server.task), power = \(server.power.rawValue),
-                host = \(server.host), fault = \(server.fault.map(Stored.init)), updated_at = \(Timestamp.now),
-                launched_at = \(server.launchedAt), deleted_at = \(server.deletedAt)
+                key_type = \(server.keyType), user_data = \(server.userData), details = \(Stored(server.details)),
+                \(progress(of: server))
             WHERE id = \(server.id)
             """)
+    }
+
+    /// What changes with every step of a server's life.
+    private static func progress(of server: Server) -> SQL {
+        """
+        name = \(server.name), description = \(server.description), host_name = \(server.hostName),
+            metadata = \(JSON(server.metadata)), availability_zone = \(server.availabilityZone), is_locked = \(server.isLocked),
+            state = \(server.state), task = \(server.task), power = \(server.power.rawValue), host = \(server.host),
+            fault = \(server.fault.map(Stored.init)), updated_at = \(Timestamp.now), launched_at = \(server.launchedAt),
+            deleted_at = \(server.deletedAt)
+        """
     }
 
     /// Reads a live server, changes it and saves it.
     /// - Returns: the server as saved, or nil when there is none.
     @discardableResult
     static func change(_ id: String, in transaction: any Transaction, _ change: (inout Server) throws -> Void) throws -> Server? {
-        guard var server = try find(id, in: transaction) else { return nil }
+        guard let before = try find(id, in: transaction) else { return nil }
+        var server = before
         try change(&server)
-        try update(server, in: transaction)
+        if server.isMade(as: before) {
+            try transaction.execute("UPDATE compute_servers SET \(progress(of: server)) WHERE id = \(id)")
+        } else {
+            try update(server, in: transaction)
+        }
         return server
     }
 
@@ -97,6 +109,14 @@ enum ServerRecords {
     /// - Returns: how many there were.
     static func purge(deletedBefore moment: Timestamp, in transaction: any Transaction) throws -> Int {
         try transaction.execute("DELETE FROM compute_servers WHERE deleted_at < \(moment)")
+    }
+}
+
+extension Server {
+    /// Whether what it is made of is the same: that is costly to write, and most changes leave it alone.
+    fileprivate func isMade(as other: Server) -> Bool {
+        flavor == other.flavor && image == other.image && details == other.details && userData == other.userData
+            && keyName == other.keyName && publicKey == other.publicKey && keyType == other.keyType
     }
 }
 
