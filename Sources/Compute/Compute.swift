@@ -29,6 +29,8 @@ public final class Compute: Sendable {
         let pending = PendingPicks()
         /// What hosts are busy with.
         let activity = HostActivity()
+        /// The passwords of guests that are being built.
+        let passwords = PassingPasswords()
     }
 
     let parts: Parts

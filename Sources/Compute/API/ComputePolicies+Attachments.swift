@@ -7,9 +7,6 @@ extension ComputePolicies {
         rule("servers:create:trusted_certs", .memberOrAdmin, "Create a server whose image's signature is checked."),
         rule("servers:create:zero_disk_flavor", .admin, "Create a server from an image with a flavor without a disk."),
         PolicyRule(
-            "compute:servers:create:requested_destination", Persona.admin.rawValue, scopes: [.project],
-            "Name a server's host or hypervisor."),
-        PolicyRule(
             "network:attach_external_network", Persona.admin.rawValue, scopes: [.project], "Create a server on an external network."),
         rule("os-instance-actions:events", .admin, "See the events of what was done to a server."),
         rule("os-instance-actions:events:details", .admin, "See what went wrong in events."),

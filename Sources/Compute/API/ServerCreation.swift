@@ -11,95 +11,149 @@ struct ServerCreation: Sendable {
     let compute: Compute.Parts
     let request: APIRequest
     let token: TokenContext
-    private var body: JSON { request.body["server"] ?? .null }
-
-    init(compute: Compute.Parts, request: APIRequest, token: TokenContext) {
-        (self.compute, self.request, self.token) = (compute, request, token)
-    }
+    let demand: ServerDemand
+    let placement: ServerPlacement
+    private var body: JSON { demand.body }
 
     /// What the request comes to, before any server of it exists.
     private struct Template: Sendable {
         var flavor: Flavor
-        var image: ServerImage
-        var network: NetworkRequest
-        var count: ClosedRange<Int>
+        var image: ServerImage?
+        var allowance: ComputeAllowance
+        /// What each server's details hold.
+        var details: ServerDetails
+    }
+
+    /// What all servers of a request share once the tables were asked.
+    private struct Surroundings {
+        var keyPair: KeyPair?
         var securityGroups: [String]
+        var plan: [PlannedPort]
+    }
+
+    /// - Throws: 400, or 403 for what the caller may not ask for.
+    init(compute: Compute.Parts, request: APIRequest, token: TokenContext) async throws {
+        (self.compute, self.request, self.token) = (compute, request, token)
+        let target = request.callerTarget
+        let body = request.body["server"] ?? .null
+        if body["trusted_image_certificates"]?.array?.isEmpty == false {
+            try request.require("os_compute_api:servers:create:trusted_certs", target)
+        }
+        demand = try ServerDemand(request)
+        placement = try await ServerPlacement.read(request, compute)
+        let names = ["block_device_mapping", "block_device_mapping_v2"]
+        if names.contains(where: { body[$0]?.array?.isEmpty == false }) {
+            try request.require("os_compute_api:servers:create:attach_volume", target)
+        }
+        if case .explicit = demand.network { try request.require("os_compute_api:servers:create:attach_network", target) }
     }
 
     /// Accepts the servers.
-    func accept() async throws -> [Server] {
-        guard let projectID = token.projectID else { throw ComputeError.forbidden("A project-scoped token is needed to create servers.") }
-        try checkAvailabilityZone()
+    /// - Parameter password: the administrator's password in the guests.
+    func accept(password: Secret<String>) async throws -> [Server] {
+        guard let projectID = token.projectID else {
+            throw ComputeError.forbidden("A project-scoped token is needed to create servers.")
+        }
+        let flavor = try await flavor()
+        let image = try await image()
+        try demand.disks.check(flavor, count: demand.count.upperBound)
+        try await DiskSources(compute: compute, token: token).check(demand.disks)
         let template = Template(
-            flavor: try await flavor(), image: try await image(), network: try network(), count: try count(),
-            securityGroups: try securityGroups())
-        try check(template)
-        let allowance = try await compute.limits(project: projectID, user: token.userID)
-        return try await compute.database.write { transaction in
-            try accept(template, allowance, in: transaction)
+            flavor: flavor, image: image, allowance: try await compute.limits(project: projectID, user: token.userID),
+            details: details(flavor))
+        let mayLackDisk = request.allows("os_compute_api:servers:create:zero_disk_flavor", request.callerTarget)
+        let servers = try await compute.database.write { transaction in
+            try accept(template, mayLackDisk: mayLackDisk, in: transaction)
         }
+        for server in servers { compute.passwords.hold(password, for: server.id) }
+        return servers
     }
 
-    private func accept(
-        _ template: Template, _ allowance: ComputeAllowance, in transaction: any Transaction
-    ) throws -> [Server] {
-        let projectID = allowance.projectID
-        try allowance.checkMetadata(count: body["metadata"]?.object?.count ?? 0, in: transaction)
-        let count = try allowance.servers(of: template.flavor, count: template.count, in: transaction)
-        let keyPair = try keyPair(in: transaction)
-        let groups = try compute.networking.securityGroups(template.securityGroups, projectID: projectID, in: transaction)
+    // MARK: Within the transaction
+
+    private func accept(_ template: Template, mayLackDisk: Bool, in transaction: any Transaction) throws -> [Server] {
+        let around = try surroundings(template, in: transaction)
+        try template.allowance.checkMetadata(count: body["metadata"]?.object?.count ?? 0, in: transaction)
+        try checkFiles(template.allowance, in: transaction)
+        if let image = template.image {
+            let rules = ImageRules(image: image, flavor: template.flavor, root: demand.disks.root)
+            try rules.check(mayLackDisk: mayLackDisk)
+        }
+        let count = try template.allowance.servers(of: template.flavor, count: demand.count, in: transaction)
+        let number = try ServerRecords.nextNumber(in: transaction)
+        let reservation = "r-" + Identifier.hex().prefix(8)
+        let servers = (0..<count).map { index in
+            server(template, around, index: index, of: count, number: number + index, reservation: reservation)
+        }
+        for server in servers { try begin(server, around, in: transaction) }
+        try placement.join(servers, template.allowance, in: transaction)
+        return servers
+    }
+
+    private func surroundings(_ template: Template, in transaction: any Transaction) throws -> Surroundings {
+        let projectID = template.allowance.projectID
+        let groups = try compute.networking.securityGroups(demand.securityGroups, projectID: projectID, in: transaction)
         let plan = try compute.networking.plan(
-            template.network, projectID: projectID, isAdmin: token.isAdmin, in: transaction)
-        guard count == 1 || plan.allSatisfy({ $0.portID == nil && $0.fixedIP == nil }) else {
-            throw ComputeError.badRequest("Multiple servers can't share a port or a fixed address.")
+            demand.network, projectID: projectID, isAdmin: token.isAdmin, in: transaction)
+        guard !demand.wantsAnyNetwork || !plan.isEmpty else {
+            throw ComputeError.badRequest("Unable to automatically allocate a network for project \(projectID)")
         }
-        let (number, reservation) = (try ServerRecords.nextNumber(in: transaction), "r-" + Identifier.hex().prefix(8))
-        return try (0..<count).map { index in
-            var server = newServer(template, projectID: projectID, keyPair: keyPair)
-            (server.number, server.launchIndex, server.reservationID) = (number + index, index, reservation)
-            server.securityGroupIDs = groups
-            if count > 1 {
-                server.name += "-\(index + 1)"
-                server.hostName = HostName.make(from: server.name, id: server.id)
-            }
-            try begin(server, plan: plan, in: transaction)
-            return server
-        }
+        return Surroundings(
+            keyPair: try keyPair(in: transaction), securityGroups: groups, plan: plan)
     }
 
-    private func begin(_ server: Server, plan: [PlannedPort], in transaction: any Transaction) throws {
+    private func server(
+        _ template: Template, _ around: Surroundings, index: Int, of count: Int, number: Int, reservation: String
+    ) -> Server {
+        let (id, now, name) = (Identifier.uuid(), Timestamp.now, body["name"]?.string ?? "")
+        let isMandatory = template.image?.properties["img_config_drive"] == "mandatory"
+        var server = Server(
+            id: id, number: number, name: count > 1 ? "\(name)-\(index + 1)" : name,
+            projectID: template.allowance.projectID, userID: token.userID, flavor: template.flavor, image: template.image,
+            keyName: around.keyPair?.name, publicKey: around.keyPair?.publicKey, keyType: around.keyPair?.kind.rawValue,
+            hostName: demand.hostName ?? HostName.make(from: name, id: id, number: count > 1 ? index + 1 : nil),
+            description: demand.description, metadata: body["metadata"]?.stringDictionary ?? [:],
+            userData: body["user_data"]?.string, configDrive: body["config_drive"]?.lenientBool ?? isMandatory,
+            securityGroupIDs: around.securityGroups, availabilityZone: nil, reservationID: reservation,
+            launchIndex: index, state: .building, task: .scheduling, power: .noState, host: nil, fault: nil, createdAt: now,
+            updatedAt: now, launchedAt: nil, deletedAt: nil, details: template.details)
+        placement.apply(to: &server)
+        return server
+    }
+
+    private func begin(_ server: Server, _ around: Surroundings, in transaction: any Transaction) throws {
         try ServerRecords.insert(server, in: transaction)
+        for tag in demand.tags { try ServerTagRecords.add(tag, server: server.id, in: transaction) }
         try ActionRecords.begin(
             InstanceAction(
                 serverID: server.id, requestID: request.requestID, action: ServerAction.create.logName, projectID: server.projectID,
                 userID: server.userID, message: nil, startedAt: server.createdAt, finishedAt: nil), in: transaction)
         try compute.workflows.start(
             BuildWorkflow(compute: compute).workflow,
-            BuildState(serverID: server.id, requestID: request.requestID, plan: plan), subject: server.subject,
+            BuildState(serverID: server.id, requestID: request.requestID, plan: around.plan), subject: server.subject,
             requestID: request.requestID, in: transaction)
     }
 
-    private func newServer(_ template: Template, projectID: String, keyPair: KeyPair?) -> Server {
-        let (id, now, name) = (Identifier.uuid(), Timestamp.now, body["name"]?.string ?? "")
-        return Server(
-            id: id, number: 0, name: name, projectID: projectID, userID: token.userID, flavor: template.flavor,
-            image: template.image, keyName: keyPair?.name, publicKey: keyPair?.publicKey, keyType: keyPair?.kind.rawValue,
-            hostName: body["hostname"]?.string ?? HostName.make(from: name, id: id),
-            description: request.microversion >= Microversion(2, 19) ? body["description"]?.string : name,
-            metadata: body["metadata"]?.stringDictionary ?? [:], userData: body["user_data"]?.string,
-            configDrive: body.lenientBool("config_drive") ?? false, securityGroupIDs: [],
-            availabilityZone: body["availability_zone"]?.string, reservationID: "", launchIndex: 0, state: .building,
-            task: .scheduling, power: .noState, host: nil, fault: nil, createdAt: now, updatedAt: now, launchedAt: nil,
-            deletedAt: nil)
+    // MARK: What the request means
+
+    private func details(_ flavor: Flavor) -> ServerDetails {
+        var details = ServerDetails()
+        (details.accessIPv4, details.accessIPv6) = (body["accessIPv4"]?.string, body["accessIPv6"]?.string)
+        details.diskConfig = body["OS-DCF:diskConfig"]?.string
+        if !demand.trustedCertificates.isEmpty { details.trustedCertificates = demand.trustedCertificates }
+        if !demand.personality.isEmpty {
+            details.personality = Dictionary(demand.personality.map { ($0.path, $0.contents) }) { $1 }
+        }
+        let (ephemeral, swap) = (demand.disks.ephemeralGiB(flavor), demand.disks.swapMiB(flavor))
+        if ephemeral != flavor.ephemeralGiB { details.ephemeralGiB = ephemeral }
+        if swap != flavor.swapMiB { details.swapMiB = swap }
+        details.rootTag = demand.disks.root?.tag
+        return details
     }
 
-    // MARK: What the request says
-
     private func flavor() async throws -> Flavor {
-        let reference = body["flavorRef"]?.string ?? body["flavorRef"]?.int.map(String.init) ?? ""
-        let id = String(reference.split(separator: "/").last ?? "")
-        let projectID = token.projectID ?? ""
-        let found = try await compute.database.read { [isAdmin = token.isAdmin] reader -> Flavor? in
+        let (id, projectID, isAdmin) = (demand.flavorID, token.projectID ?? "", token.isAdmin)
+        let found = try await compute.database.read { reader -> Flavor? in
             guard let flavor = try FlavorRecords.find(id, in: reader) else { return nil }
             guard !flavor.isPublic, !isAdmin else { return flavor }
             return try FlavorRecords.projects(id, in: reader).contains(projectID) ? flavor : nil
@@ -108,78 +162,18 @@ struct ServerCreation: Sendable {
         return found
     }
 
-    /// The image to boot from: `imageRef`, or a block device that copies an image to a local root disk.
-    private func image() async throws -> ServerImage {
-        let devices = body["block_device_mapping_v2"]?.array ?? []
-        let reference = body["imageRef"]?.string.flatMap { $0.isEmpty ? nil : $0 }
-        for device in devices {
-            guard device["source_type"]?.string == "image", device["destination_type"]?.string ?? "local" == "local",
-                device.lenientInt("boot_index") ?? 0 == 0, devices.count == 1
-            else {
-                throw Fault(.notImplemented, "Only a local root disk from an image is supported; volumes come with block storage.")
+    /// The image that the server boots from; nil when it boots from a volume.
+    private func image() async throws -> ServerImage? {
+        guard let id = demand.disks.imageID else {
+            guard demand.trustedCertificates.isEmpty else {
+                throw ComputeError.badRequest("Image certificate validation is not supported when booting from volume")
             }
-        }
-        let id = String((reference ?? devices.first?["uuid"]?.string ?? "").split(separator: "/").last ?? "")
-        guard !id.isEmpty else { throw ComputeError.badRequest("Block Device Mapping is Invalid: no boot device: name an image.") }
-        if let reference, let device = devices.first?["uuid"]?.string, device != reference {
-            throw ComputeError.badRequest("Block Device Mapping is Invalid: the image and the boot device differ.")
+            return nil
         }
         guard let image = try await compute.images.image(id, for: token) else {
-            throw ComputeError.badRequest("Image \(id) could not be found.")
+            throw ComputeError.badRequest("Can not find requested image")
         }
-        guard image.status == "active" else { throw ComputeError.badRequest("Image \(id) is not active.") }
         return image
-    }
-
-    private func network() throws -> NetworkRequest {
-        switch body["networks"] {
-        case .string("none")?: return .none
-        case .array(let entries)? where !entries.isEmpty || request.microversion >= Microversion(2, 37):
-            guard !entries.isEmpty else { return .none }
-            return .explicit(try entries.map(requested))
-        default: return .automatic
-        }
-    }
-
-    private func requested(_ entry: JSON) throws -> RequestedNetwork {
-        let (network, port) = (entry["uuid"]?.string, entry["port"]?.string)
-        guard network != nil || port != nil else { throw ComputeError.badRequest("A network entry needs a uuid or a port.") }
-        guard port == nil || entry["fixed_ip"] == nil else {
-            throw ComputeError.badRequest("Specified Fixed IP '\(entry["fixed_ip"]?.string ?? "")' cannot be used with port '\(port ?? "")': the two cannot be specified together.")
-        }
-        return RequestedNetwork(networkID: network, portID: port, fixedIP: entry["fixed_ip"]?.string, tag: entry["tag"]?.string)
-    }
-
-    private func count() throws -> ClosedRange<Int> {
-        let minimum = body.lenientInt("min_count") ?? 1
-        let maximum = body.lenientInt("max_count") ?? minimum
-        guard minimum <= maximum else { throw ComputeError.badRequest("min_count must be <= max_count") }
-        return minimum...maximum
-    }
-
-    private func securityGroups() throws -> [String] {
-        try (body["security_groups"]?.array ?? []).map { group in
-            guard let name = group["name"]?.string else { throw ComputeError.badRequest("A security group needs a name.") }
-            return name
-        }
-    }
-
-    private func checkAvailabilityZone() throws {
-        guard let zone = body["availability_zone"]?.string, zone != compute.options.defaultAvailabilityZone else { return }
-        throw ComputeError.badRequest("The requested availability zone is not available")
-    }
-
-    private func check(_ template: Template) throws {
-        let (flavor, image) = (template.flavor, template.image)
-        guard flavor.memoryMiB >= image.minMemoryMiB else {
-            throw ComputeError.badRequest("Flavor's memory is too small for requested image.")
-        }
-        guard flavor.diskGiB == 0 || flavor.diskGiB >= image.minDiskGiB else {
-            throw ComputeError.badRequest("Flavor's disk is smaller than the minimum size specified in image metadata.")
-        }
-        guard flavor.diskGiB == 0 || image.sizeBytes <= flavor.diskGiB << 30 else {
-            throw ComputeError.badRequest("Flavor's disk is too small for requested image.")
-        }
     }
 
     private func keyPair(in reader: any Reader) throws -> KeyPair? {
@@ -189,13 +183,69 @@ struct ServerCreation: Sendable {
         }
         return pair
     }
+
+    private func checkFiles(_ allowance: ComputeAllowance, in reader: any Reader) throws {
+        guard !demand.personality.isEmpty else { return }
+        let quota = try allowance.quota(in: reader)
+        guard quota.injectedFiles < 0 || demand.personality.count <= quota.injectedFiles else {
+            throw ComputeError.forbidden("Personality file limit exceeded")
+        }
+        let path = demand.personality.map(\.path.utf8.count).max() ?? 0
+        guard quota.injectedFilePathBytes < 0 || path <= quota.injectedFilePathBytes else {
+            throw ComputeError.forbidden("Personality file path exceeds maximum \(quota.injectedFilePathBytes)")
+        }
+        let content = demand.personality.map { Data(base64Encoded: $0.contents)?.count ?? 0 }.max() ?? 0
+        guard quota.injectedFileContentBytes < 0 || content <= quota.injectedFileContentBytes else {
+            throw ComputeError.forbidden("Personality file content exceeds maximum \(quota.injectedFileContentBytes)")
+        }
+    }
+}
+
+/// Whether the sources of a request's disks exist.
+struct DiskSources: Sendable {
+    let compute: Compute.Parts
+    let token: TokenContext
+
+    /// - Throws: 400 for sources that don't exist, 501 for disks that only block storage can make.
+    func check(_ disks: BlockDevices) async throws {
+        for device in disks.devices {
+            if let type = device.volumeType, try await !compute.volumes.hasVolumeType(type, for: token) {
+                throw ComputeError.badRequest("Volume type \(type) could not be found.")
+            }
+            try await check(device, imageID: disks.imageID)
+        }
+        guard disks.devices.contains(where: { $0.destination == .volume }) else { return }
+        throw Fault(.notImplemented, "There is no block storage: servers' disks are on their hosts.")
+    }
+
+    private func check(_ device: BlockDevice, imageID: String?) async throws {
+        guard let id = device.sourceID else { return }
+        switch device.source {
+        case .image:
+            guard id != imageID, try await compute.images.image(id, for: token) == nil else { return }
+            throw BlockDevice.invalid("failed to get image \(id).")
+        case .volume:
+            guard try await compute.volumes.volume(id, for: token) == nil else { return }
+            throw BlockDevice.invalid("failed to get volume \(id).")
+        case .snapshot:
+            guard try await compute.volumes.snapshot(id, for: token) == nil else { return }
+            throw BlockDevice.invalid("failed to get snapshot \(id).")
+        case .blank: return
+        }
+    }
 }
 
 /// Host names made from servers' names (nova.utils.sanitize_hostname).
 enum HostName {
-    static func make(from name: String, id: String) -> String {
-        let allowed = name.replacing(/[ _]/, with: "-").replacing(/[^A-Za-z0-9.-]/, with: "").lowercased()
-        let trimmed = allowed.trimmingCharacters(in: CharacterSet(charactersIn: ".-")).prefix(63)
-        return trimmed.isEmpty ? "Server-\(id)" : String(trimmed)
+    private static let limit = 63
+
+    /// - Parameter number: the server's among those of one request; nil for the only one.
+    static func make(from name: String, id: String, number: Int? = nil) -> String {
+        let scalars = name.unicodeScalars.filter { $0.value < 0x100 }.prefix(limit)
+        let text = String(String.UnicodeScalarView(scalars))
+        let allowed = text.replacing(/[ _.]/, with: "-").replacing(/[^\w.-]/, with: "").lowercased()
+        let trimmed = allowed.trimmingCharacters(in: CharacterSet(charactersIn: ".-"))
+        guard !trimmed.isEmpty else { return "Server-\(id)" }
+        return number.map { "\(trimmed)-\($0)" } ?? trimmed
     }
 }

@@ -37,18 +37,9 @@ struct ServerEndpoints: Sendable {
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
         guard let token = request.token else { throw ComputeError.forbidden("A token is needed.") }
         let body = request.body["server"] ?? .null
-        if body["networks"]?.array != nil {
-            try request.require("os_compute_api:servers:create:attach_network", request.callerTarget)
-        }
-        if body["host"] != nil || body["hypervisor_hostname"] != nil {
-            try request.require("os_compute_api:servers:create:forced_host", request.callerTarget)
-            throw Fault(.notImplemented, "Choosing a server's host is not supported yet.")
-        }
-        // Upstream's default scheduler heeds no other hint, and no server group exists yet.
-        if let group = (request.body["os:scheduler_hints"] ?? request.body["OS-SCH-HNT:scheduler_hints"])?["group"] {
-            throw ComputeError.badRequest("Instance group \(group.string ?? group.text) could not be found.")
-        }
-        let servers = try await ServerCreation(compute: compute, request: request, token: token).accept()
+        let password = Secret(body["adminPass"]?.string ?? AdministratorPassword.make())
+        let creation = try await ServerCreation(compute: compute, request: request, token: token)
+        let servers = try await creation.accept(password: password)
         guard let first = servers.first else { throw ComputeError.badRequest("No server was asked for.") }
         if body.lenientBool("return_reservation_id") == true {
             return .json("reservation_id", first.reservationID)
@@ -65,7 +56,7 @@ struct ServerEndpoints: Sendable {
                             let names = body["security_groups"]?.array?.compactMap { $0["name"]?.string } ?? ["default"]
                             json.array { json in for name in names { json.object { $0.member("name", name) } } }
                         }
-                        $0.member("adminPass", body["adminPass"]?.string ?? AdministratorPassword.make())
+                        $0.member("adminPass", password.reveal())
                     }
                 }
             }
@@ -158,6 +149,9 @@ struct ServerEndpoints: Sendable {
             try ServerRecords.change(found.id, in: transaction) { server in
                 if let zone = body["pinned_availability_zone"] { try compute.pin(&server, to: zone.string) }
                 if let name = body["name"]?.string { server.name = name }
+                if let address = body["accessIPv4"]?.string { server.details.accessIPv4 = address }
+                if let address = body["accessIPv6"]?.string { server.details.accessIPv6 = address }
+                if let config = body["OS-DCF:diskConfig"]?.string { server.details.diskConfig = config }
                 if let description = body["description"] { server.description = description.string }
                 if let hostName = body["hostname"]?.string { server.hostName = hostName }
             }

@@ -125,8 +125,11 @@ extension Server {
             id: id, name: name, domainName: domainName, projectID: projectID, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB,
             root: RootDisk(
                 imageID: image?.id ?? "", format: image?.diskFormat ?? "raw", checksum: image?.checksum, sizeGiB: flavor.diskGiB),
-            ephemeralGiB: flavor.ephemeralGiB, swapMiB: flavor.swapMiB,
-            interfaces: ports.map { GuestInterface(portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu) },
+            ephemeralGiB: details.ephemeralGiB ?? flavor.ephemeralGiB, swapMiB: details.swapMiB ?? flavor.swapMiB,
+            interfaces: ports.map {
+                GuestInterface(
+                    portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu, tag: details.portTags?[$0.id])
+            },
             properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor })
     }
 }

@@ -36,6 +36,11 @@ struct ServerDetails: Sendable, Hashable, Codable {
     var rootDeviceName: String?
     /// Files to put into the guest, by path, in base64 (personality, until microversion 2.56).
     var personality: [String: String]?
+    /// The size of its second disk and of its swap, where its creation asked for others than its flavor's.
+    var ephemeralGiB: Int?
+    var swapMiB: Int?
+    /// The tag of its root disk.
+    var rootTag: String?
     /// The tags of its interfaces by port.
     var portTags: [String: String]?
 }

@@ -88,7 +88,7 @@ struct BuildWorkflow: Sendable {
     }
 
     @Sendable private func makePorts(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
-        guard let server = try ServerRecords.find(state.serverID, in: transaction), let host = state.host else {
+        guard var server = try ServerRecords.find(state.serverID, in: transaction), let host = state.host else {
             throw WorkflowStop("The server is gone.")
         }
         let owner = PortOwner(
@@ -97,11 +97,13 @@ struct BuildWorkflow: Sendable {
             availabilityZone: server.availabilityZone ?? compute.options.defaultAvailabilityZone, host: host)
         do {
             let ports = try compute.networking.attach(state.plan, to: owner, in: transaction)
+            server.details.portTags = PortTags.tags(of: ports, plan: state.plan)
             state.guest = server.guest(ports: ports)
         } catch let refusal as NetworkRefusal {
             throw WorkflowStop(refusal.message, cause: refusal)
         }
-        try ServerRecords.change(server.id, in: transaction) { $0.task = .spawning }
+        server.task = .spawning
+        try ServerRecords.update(server, in: transaction)
     }
 
     @Sendable private func removePorts(_ transaction: any Transaction, _ state: inout BuildState, _ context: StepContext) throws {
@@ -162,6 +164,7 @@ struct BuildWorkflow: Sendable {
             (server.state, server.task, server.power) = (.active, nil, .running)
             server.launchedAt = .now
         }
+        transaction.onCommit { [passwords = compute.passwords, id = state.serverID] in passwords.forget(id) }
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
     }
 
@@ -182,5 +185,23 @@ struct BuildWorkflow: Sendable {
             (server.task, server.host, server.power) = (nil, nil, .noState)
         }
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
+    }
+}
+
+/// The tags of ports that were made or taken as planned.
+enum PortTags {
+    /// - Returns: the tags by port; nil when there are none.
+    static func tags(of ports: [ServerPort], plan: [PlannedPort]) -> [String: String]? {
+        var (left, tags): ([ServerPort], [String: String]) = (ports, [:])
+        // Ports that were named first, so that those made on the same network stay for the others.
+        for planned in plan.filter({ $0.portID != nil }) + plan.filter({ $0.portID == nil }) {
+            let position = left.firstIndex { port in
+                planned.portID.map { $0 == port.id } ?? (port.networkID == planned.networkID)
+            }
+            guard let position else { continue }
+            let port = left.remove(at: position)
+            if let tag = planned.tag { tags[port.id] = tag }
+        }
+        return tags.isEmpty ? nil : tags
     }
 }
