@@ -7,7 +7,7 @@ extension Compute {
 
     /// The service's front: Nova's API under `/compute/v2.1`, and its old form under `/compute/v2`.
     public var api: ServiceAPI {
-        let endpoints = currentEndpoints
+        let endpoints = currentEndpoints.map(\.refusingEmptyParameters)
         let all = endpoints + LegacyAPI.volumeBoot(endpoints)
         return ServiceAPI(
             type: "compute", name: "nova", path: "/compute", envelope: .compute, microversions: ComputeVersions.policy,
@@ -30,7 +30,7 @@ extension Compute {
             KeyPairEndpoints(compute: parts).table,
             ServerEndpoints(compute: parts).table,
             ServerActionEndpoints(compute: parts).table,
-            ServerDetailEndpoints(compute: parts).table,
+            ServerSecurityGroupEndpoints(compute: parts).table,
             ServerMetadataEndpoints(compute: parts).table,
             ServerAddressEndpoints(compute: parts).table,
             ServerTagEndpoints(compute: parts).table,

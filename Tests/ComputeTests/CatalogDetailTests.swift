@@ -57,6 +57,27 @@ import Testing
         }
     }
 
+    @Test func unifiedLimitsTakeThePlaceOfQuotaSets() async throws {
+        #expect(ComputeAllowance.quota(from: [:]).instances == 0)
+        #expect(ComputeAllowance.quota(from: ["servers": 3, "class:VCPU": 8]).cores == 8)
+        #expect(ComputeAllowance.quota(from: ["servers": 3]).ram == -1)
+        try await Site.with { site in
+            _ = try await site.build()
+            func admitted(_ limits: [String: Int], _ count: ClosedRange<Int>) async throws -> Int {
+                let allowance = ComputeAllowance(projectID: "blue", userID: "u", unified: limits, defaults: ComputeQuota())
+                return try await site.database.read { reader in
+                    let flavor = try #require(try FlavorRecords.find("1", in: reader))
+                    return try allowance.servers(of: flavor, count: count, in: reader)
+                }
+            }
+            #expect(try await admitted(["servers": 4], 1...9) == 3)
+            #expect(try await admitted(["servers": -1, "class:MEMORY_MB": 1536], 1...9) == 2)
+            #expect(try await admitted(["servers": -1, "class:DISK_GB": 2], 1...9) == 1)
+            await #expect(throws: ComputeError.self) { try await admitted(["servers": -1, "class:DISK_GB": 2], 2...9) }
+            await #expect(throws: ComputeError.self) { try await admitted([:], 1...1) }
+        }
+    }
+
     @Test func theDefaultClassIsEveryonesDefault() async throws {
         try await Site.with(runs: false) { site in
             let body: JSON = ["quota_class_set": ["cores": 7, "server_groups": 3]]

@@ -117,6 +117,19 @@ enum LegacyAPI {
 }
 
 extension Endpoint {
+    /// The same operation, which answers 404 when a part of its path is empty, as upstream's routes do.
+    var refusingEmptyParameters: Endpoint {
+        guard path.contains("{") else { return self }
+        let handler = handler
+        return Endpoint(
+            method, path, summary, microversions: microversions, access: access, body: body, query: query, success: success,
+            negotiates: negotiates
+        ) { request in
+            guard !request.parameters.values.contains("") else { throw ComputeError.notFound("The resource could not be found.") }
+            return try await handler(request)
+        }
+    }
+
     /// The same operation elsewhere, always as in one microversion.
     fileprivate func moved(to path: String, at version: Microversion) -> Endpoint {
         var body = body

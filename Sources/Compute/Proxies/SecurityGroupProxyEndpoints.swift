@@ -52,14 +52,17 @@ struct SecurityGroupProxyEndpoints: Sendable {
         .json("security_group", SecurityGroupView(group: group, sources: try await Self.sources([group], client)))
     }
 
+    /// Groups by their ids, those that the caller may see.
+    static func groups(_ ids: [String], _ client: ServiceClient) async throws -> [JSON] {
+        guard !ids.isEmpty else { return [] }
+        return try await client.list(.network, "/v2.0/security-groups", "security_groups", query: ids.map { ("id", $0) })
+    }
+
     /// The groups that groups' rules are open to, by id; unknown ones are asked for together.
-    private static func sources(_ groups: [JSON], _ client: ServiceClient) async throws -> [String: JSON] {
+    static func sources(_ groups: [JSON], _ client: ServiceClient) async throws -> [String: JSON] {
         var known = Dictionary(groups.map { ($0["id"]?.string ?? "", $0) }, uniquingKeysWith: { $1 })
         let unknown = Set(groups.flatMap(SecurityGroupView.sources)).subtracting(known.keys).sorted()
-        guard !unknown.isEmpty else { return known }
-        let found = try await client.list(
-            .network, "/v2.0/security-groups", "security_groups", query: unknown.map { ("id", $0) })
-        for group in found { known[group["id"]?.string ?? ""] = group }
+        for group in try await Self.groups(unknown, client) { known[group["id"]?.string ?? ""] = group }
         return known
     }
 

@@ -251,3 +251,17 @@ struct FakeImages: ComputeImages {
             properties: ["hw_disk_bus": "virtio"])
     }
 }
+
+/// Networking's API with one port and one security group; the cloud has no other service.
+struct FakeServices: ServiceCalls {
+    func send(_ call: ServiceCall) async throws -> ServiceAnswer? {
+        switch call.path.split(separator: "?").first {
+        case "/v2.0/ports": ServiceAnswer(status: 200, body: ["ports": [["id": "p", "security_groups": ["g"]]]])
+        case "/v2.0/security-groups":
+            ServiceAnswer(
+                status: 200,
+                body: ["security_groups": [["id": "g", "name": "default", "description": "", "tenant_id": "blue"]]])
+        default: nil
+        }
+    }
+}

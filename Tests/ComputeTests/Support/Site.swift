@@ -89,7 +89,8 @@ final class Site: Sendable {
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: FakeImages(),
-            networking: FakeNetworking(orders: orders), placement: FakePlacement(orders: orders), options: options)
+            networking: FakeNetworking(orders: orders), placement: FakePlacement(orders: orders), options: options,
+            others: ComputeNeighbours(services: FakeServices()))
         runner.register(compute.workflows)
         server = try CloudServer(services: [compute.api], authenticator: RoleTokens())
     }
