@@ -3,6 +3,7 @@ import CloudCore
 import CloudCrypto
 import CloudStore
 import ComputeMessages
+import Synchronization
 
 /// A server as a microversion and the caller's rights show it.
 struct ServerView: JSONWritable {
@@ -242,7 +243,20 @@ struct ServerViewContext: Sendable {
 
 /// A host's identity as a project may see it: different for each project, always the same for one.
 enum HostIdentity {
-    static func text(host: String, projectID: String) -> String { String(Digest.of(projectID + host, .sha256).hexadecimal.prefix(56)) }
+    /// Identities by host and project, as lists of servers ask for few of them many times.
+    private static let known = Mutex<[String: [String: String]]>([:])
+    /// How many projects' identities of a host are remembered, and of how many hosts.
+    private static let limit = 1024
+
+    static func text(host: String, projectID: String) -> String {
+        if let text = known.withLock({ $0[host]?[projectID] }) { return text }
+        let text = String(Digest.of(projectID + host, .sha256).hexadecimal.prefix(56))
+        known.withLock { known in
+            if known.count >= limit || known[host, default: [:]].count >= limit { known = [:] }
+            known[host, default: [:]][projectID] = text
+        }
+        return text
+    }
 }
 
 /// Writes a link.
