@@ -1,0 +1,184 @@
+import CloudAPI
+import CloudBus
+import CloudCore
+import CloudStore
+import ComputeMessages
+import Testing
+
+@testable import Compute
+
+/// Resize and cold migration: their success, the failure of each step, and deletion in between.
+@Suite(.timeLimit(.minutes(2))) struct MoveTests {
+    private static let resize: JSON = ["resize": ["flavorRef": "2"]]
+
+    private static func with(_ body: (Site, String) async throws -> Void) async throws {
+        try await Site.with { site in
+            try await site.addFlavor("2", "small", vcpus: 2, ram: 1024)
+            try await body(site, try await site.build())
+        }
+    }
+
+    @Test func aResizeIsConfirmed() async throws {
+        try await Self.with { site, id in
+            try await site.order(id, Self.resize)
+            #expect(await site.show(id)["status"] == "RESIZE")
+            try await site.settle()
+            let server = await site.show(id)
+            #expect(server["status"] == "VERIFY_RESIZE")
+            #expect(server["flavor"]?["original_name"] == "small")
+            #expect(await site.host(of: id) == "host-2")
+            #expect(site.agents.guests(on: "host-2") == [id: .running])
+            #expect(site.agents.guests(on: "aside host-1") == [id: .shutdown])
+            #expect(try await site.portHosts() == ["host-2"])
+            #expect(try await site.claims().values.sorted() == [1, 2])
+            #expect(await site.act(id, ["os-stop": .null]).status == .conflict)
+            try await site.order(id, ["confirmResize": .null])
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(site.agents.all == [id])
+            #expect(try await site.claims() == [id: 2])
+            #expect(try await site.migrations() == ["resize confirmed"])
+            #expect(try await site.log(id) == ["create": "Success", "resize": "Success", "confirmResize": "Success"])
+        }
+    }
+
+    @Test func aResizeIsReverted() async throws {
+        try await Self.with { site, id in
+            try await site.order(id, ["os-stop": .null])
+            try await site.settle()
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            try await site.order(id, ["revertResize": .null])
+            try await site.settle()
+            let server = await site.show(id)
+            #expect(server["status"] == "SHUTOFF")
+            #expect(server["flavor"]?["original_name"] == "tiny")
+            #expect(site.agents.guests(on: "host-1") == [id: .shutdown])
+            #expect(site.agents.all == [id])
+            #expect(try await site.portHosts() == ["host-1"])
+            #expect(try await site.claims() == [id: 1])
+            #expect(try await site.migrations() == ["resize reverted"])
+        }
+    }
+
+    @Test(arguments: ["release", "settle", "receive"]) func aFailedResizeChangesNothing(_ step: String) async throws {
+        try await Self.with { site, id in
+            let error = BusFailure(code: "unsupported", message: "no")
+            if step == "settle" { site.orders.fail(step, with: Unlucky()) } else { site.agents.orders.fail(step, with: error) }
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            let server = await site.show(id)
+            #expect(server["status"] == "ACTIVE")
+            #expect(server["OS-EXT-STS:task_state"] == .null)
+            #expect(server["flavor"]?["original_name"] == "tiny")
+            #expect(site.agents.guests(on: "host-1") == [id: .running])
+            #expect(site.agents.all == [id])
+            #expect(try await site.portHosts() == ["host-1"])
+            #expect(try await site.claims() == [id: 1])
+            #expect(try await site.migrations() == ["resize error"])
+            #expect(try await site.log(id)["resize"] == "Error")
+        }
+    }
+
+    @Test(arguments: ["settle", "revert"]) func aFailedRevertLeavesTheChoiceOpen(_ step: String) async throws {
+        try await Self.with { site, id in
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            let error = BusFailure(code: "unsupported", message: "no")
+            if step == "settle" { site.orders.fail(step, with: Unlucky()) } else { site.agents.orders.fail(step, with: error) }
+            try await site.order(id, ["revertResize": .null])
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "VERIFY_RESIZE")
+            #expect(site.agents.guests(on: "host-2") == [id: .running])
+            #expect(try await site.portHosts() == ["host-2"])
+            #expect(try await site.migrations() == ["resize finished"])
+            site.orders.clear()
+            site.agents.orders.clear()
+            try await site.order(id, ["revertResize": .null])
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(site.agents.guests(on: "host-1") == [id: .running])
+            #expect(site.agents.all == [id])
+            #expect(try await site.claims() == [id: 1])
+        }
+    }
+
+    @Test(arguments: ["release", "receive"]) func aServerIsDeletedWhileItMoves(_ step: String) async throws {
+        try await Self.with { site, id in
+            // The host answers late: after the deletion was asked for.
+            site.agents.orders.before(step) { _ in _ = await site.send(.delete, "/servers/\(id)") }
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            #expect(await site.send(.get, "/servers/\(id)").status == .notFound)
+            try await GuestReconciler(compute: site.compute.parts).reconcile()
+            try await site.expectCleanSlate()
+            #expect(try await site.migrations() == ["resize error"])
+        }
+    }
+
+    @Test func aMovedServerIsDeletedWithWhatItLeft() async throws {
+        try await Self.with { site, id in
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            #expect(await site.send(.delete, "/servers/\(id)").status == .noContent)
+            try await site.settle()
+            try await site.expectCleanSlate()
+            #expect(try await site.migrations() == ["resize confirmed"])
+        }
+    }
+
+    @Test func aMoveGoesWhereItIsSent() async throws {
+        try await Self.with { site, id in
+            let move: JSON = ["migrate": ["host": "host-2"]]
+            #expect(await site.act(id, move).status == .forbidden)
+            #expect(await site.act(id, ["migrate": ["host": "host-1"]], token: Site.admin).status == .badRequest)
+            #expect(await site.act(id, ["migrate": ["host": "nowhere"]], token: Site.admin).status == .badRequest)
+            try await site.order(id, move, token: Site.admin)
+            try await site.settle()
+            #expect(await site.host(of: id) == "host-2")
+            try await site.order(id, ["confirmResize": .null])
+            try await site.settle()
+            #expect(try await site.migrations() == ["migration confirmed"])
+            #expect(try await site.claims() == [id: 1])
+        }
+    }
+
+    @Test func whatCannotBeHadIsRefused() async throws {
+        try await Self.with { site, id in
+            try await site.addFlavor("3", "huge", vcpus: 40, ram: 1024)
+            func refusal(_ flavor: String) async -> Int { await site.act(id, ["resize": ["flavorRef": .string(flavor)]]).status.code }
+            #expect(await refusal("1") == 400)
+            #expect(await refusal("none") == 400)
+            #expect(await refusal("3") == 403)
+            #expect(await site.act(id, ["confirmResize": .null]).status == .conflict)
+            #expect(await site.act(id, ["revertResize": .null]).status == .conflict)
+            try await site.forceDown("host-1")
+            #expect(await refusal("2") == 409)
+            #expect(try await site.migrations() == [])
+        }
+    }
+
+    @Test func withoutRoomAServerStays() async throws {
+        try await Site.with(hosts: ["host-1"]) { site in
+            let id = try await site.build()
+            try await site.order(id, ["migrate": .null], token: Site.admin)
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(try await site.migrations() == ["migration error"])
+            #expect(try await site.claims() == [id: 1])
+        }
+    }
+
+    @Test func nobodysConfirmationComesByItself() async throws {
+        try await Site.with({ $0.resizeConfirmWindow = .microseconds(1) }) { site in
+            try await site.addFlavor("2", "small", vcpus: 2)
+            let id = try await site.build()
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            try await MoveTimers(compute: site.compute.parts).reconcile()
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(try await site.migrations() == ["resize confirmed"])
+        }
+    }
+}
