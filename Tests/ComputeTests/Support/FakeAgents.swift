@@ -27,12 +27,12 @@ final class FakeAgents: Sendable {
     /// Takes a guest away behind compute's back.
     func lose(_ id: String, on host: String) { guests.withLock { $0[host]?[id] = nil } }
 
-    private func begin(_ call: String, _ host: String) async throws {
+    func begin(_ call: String, _ host: String) async throws {
         calls.withLock { $0.append("\(call) \(host)") }
         try await orders.run(call, host: host)
     }
 
-    private func status(_ id: String, _ host: String) throws -> GuestStatus {
+    func status(_ id: String, _ host: String) throws -> GuestStatus {
         guard let status = guests.withLock({ $0[host]?[id] }) else {
             throw BusFailure(code: "guest_not_found", message: "The guest is not on this host.")
         }
@@ -50,6 +50,7 @@ final class FakeAgents: Sendable {
         service.on(DestroyGuest.self) { request, _ in
             try await self.begin("destroy", host)
             self.lose(request.id, on: host)
+            self.forgetMoves(request.id, on: host)
             return BusNothing()
         }
         service.on(PowerGuest.self) { request, _ in
@@ -69,6 +70,7 @@ final class FakeAgents: Sendable {
             try await self.begin("list", host)
             return self.guests.withLock { Array(($0[host] ?? [:]).values) }
         }
+        serveMoves(on: &service, host: host)
         return service
     }
 }

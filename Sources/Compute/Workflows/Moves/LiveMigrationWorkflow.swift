@@ -107,6 +107,9 @@ struct LiveMigrationWorkflow: Sendable {
             }
             try await conclude(status, &state, context)
         } catch let error as BusError {
+            // A source that was asked again may have nothing left to send.
+            state.move.isDone = error.isRefusal ? try await hasArrived(state, context) : false
+            guard !state.move.isDone else { return }
             throw compute.stopping(error, "The live migration failed", context, last: 3)
         }
     }
@@ -223,6 +226,9 @@ struct LiveMigrationWorkflow: Sendable {
 }
 
 extension BusError {
+    /// Whether a host has not, or not so, the guest that it is asked for.
+    var isRefusal: Bool { isGuestInTheWay || isGuestMissing }
+
     /// Whether a host refuses because the guest runs there.
     var isGuestInTheWay: Bool {
         if case .remote(let code, _) = self { code == GuestFailureCode.wrongState.rawValue } else { false }
