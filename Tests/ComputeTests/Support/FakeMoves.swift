@@ -1,3 +1,4 @@
+import CloudAPI
 import CloudBus
 import CloudCore
 import CloudStore
