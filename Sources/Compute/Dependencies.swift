@@ -68,6 +68,10 @@ public protocol ComputeNetworking: Sendable {
     /// - Throws: `NetworkRefusal` for one that does not exist, or a name that several have.
     func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String]
 
+    /// The servers with an address that contains one of these texts.
+    /// - Parameter projectID: the project whose ports count; nil for all.
+    func servers(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String]
+
     /// Makes or takes over one more port for a server and binds it, whatever ports the server has.
     /// - Throws: `NetworkRefusal`.
     func attachOne(_ plan: PlannedPort, to owner: PortOwner, in transaction: any Transaction) throws -> ServerPort

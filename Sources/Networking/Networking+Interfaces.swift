@@ -12,6 +12,14 @@ extension Networking {
         return try operations.take(id, for: device, in: transaction).id
     }
 
+    /// The devices of servers with an address that contains one of these texts.
+    /// - Parameter projectID: the project whose ports count; nil for all.
+    public func devices(
+        withAddressesContaining parts: [String], projectID: String?, in reader: any Reader
+    ) throws -> [String] {
+        try DevicePortRecords.devices(withAddressesContaining: parts, projectID: projectID, in: reader)
+    }
+
     /// Deletes or releases one port of a device. A port that is not the device's is left alone.
     /// - Returns: whether there was such a port.
     @discardableResult

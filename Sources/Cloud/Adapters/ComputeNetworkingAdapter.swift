@@ -34,6 +34,10 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         }
     }
 
+    func servers(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String] {
+        try networking.devices(withAddressesContaining: parts, projectID: projectID, in: reader)
+    }
+
     func attachOne(_ plan: PlannedPort, to owner: PortOwner, in transaction: any Transaction) throws -> ServerPort {
         try refusing {
             let id = try networking.attachOne(PortPlan(plan), to: PortDevice(owner), in: transaction)

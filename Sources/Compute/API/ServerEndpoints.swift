@@ -109,15 +109,8 @@ struct ServerEndpoints: Sendable {
 
     private func page(_ request: APIRequest, rule: String) async throws -> ServerPage {
         let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
-        let servers = try await compute.database.read { reader -> [Server] in
-            var filter = query.filter
-            if let marker = query.page.marker {
-                guard let server = try ServerRecords.find(marker, deleted: true, in: reader) else {
-                    throw ComputeError.badRequest("marker [\(marker)] not found")
-                }
-                filter.marker = server
-            }
-            return try ServerRecords.list(filter, in: reader)
+        let servers = try await compute.database.read { [networking = compute.networking] reader in
+            try query.servers(networking: networking, in: reader)
         }
         let (rows, hasMore) = query.page.cut(servers)
         return ServerPage(request: query.page, servers: rows, hasMore: hasMore)
@@ -130,17 +123,19 @@ struct ServerEndpoints: Sendable {
         try await compute.server(request["server_id"], for: request)
     }
 
-    private func answer(_ server: Server, _ request: APIRequest) async throws -> APIResponse {
+    private func answer(_ server: Server, _ request: APIRequest, showsAll: Bool = true) async throws -> APIResponse {
         let id = server.id
         let ports = try await compute.database.read { [networking = compute.networking] in
             try networking.ports(servers: [id], in: $0)[id] ?? []
         }
-        let context = try await ServerViewContext(request, compute, of: [server], isSingle: true)
+        var context = try await ServerViewContext(request, compute, of: [server], isSingle: true)
+        context.showsAll = showsAll
         return .json("server", ServerView(server: server, ports: ports, context: context))
     }
 
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
-        try await answer(try await find(request), request)
+        try QueryRules.none.check(request)
+        return try await answer(try await find(request), request)
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
@@ -157,7 +152,7 @@ struct ServerEndpoints: Sendable {
             }
         }
         guard let changed else { throw ComputeError.serverNotFound(found.id) }
-        return try await answer(changed, request)
+        return try await answer(changed, request, showsAll: request.microversion >= Microversion(2, 75))
     }
 
     /// Deletes at any moment: a live workflow is cancelled and unwinds, and its end takes the server away.

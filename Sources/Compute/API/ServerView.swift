@@ -19,10 +19,14 @@ struct ServerView: JSONWritable {
         json.object {
             writeCore(to: &$0)
             writeFlavorAndImage(to: &$0)
-            writeExtended(to: &$0)
-            writeAdministration(to: &$0)
+            $0.member("OS-DCF:diskConfig", server.details.diskConfig ?? "MANUAL")
+            if context.showsAll { writeExtended(to: &$0) }
+            writeLater(to: &$0)
+            if context.showsAll { writeAdministration(to: &$0) }
         }
     }
+
+    private static let progressing: Set = ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"]
 
     private func writeCore(to json: inout JSONWriter) {
         json.member("id", server.id)
@@ -38,7 +42,7 @@ struct ServerView: JSONWritable {
         json.member("accessIPv4", server.details.accessIPv4 ?? "")
         json.member("accessIPv6", server.details.accessIPv6 ?? "")
         writeLinks("servers", server.id, context.address, to: &json)
-        if server.state == .active || server.state == .building { json.member("progress", server.progress) }
+        if Self.progressing.contains(server.status) { json.member("progress", server.progress) }
         if let fault = server.fault, server.state == .error || server.state == .deleted {
             json.member("fault") { writeFault(fault, to: &$0) }
         }
@@ -84,6 +88,7 @@ struct ServerView: JSONWritable {
         json.object {
             $0.member("version", version)
             $0.member("addr", address)
+            guard context.showsAll else { return }
             $0.member("OS-EXT-IPS:type", kind)
             $0.member("OS-EXT-IPS-MAC:mac_addr", mac)
         }
@@ -132,7 +137,6 @@ struct ServerView: JSONWritable {
     private func writeExtended(to json: inout JSONWriter) {
         json.member("key_name", server.keyName)
         json.member("config_drive", server.configDrive ? "True" : "")
-        json.member("OS-DCF:diskConfig", server.details.diskConfig ?? "MANUAL")
         json.member("OS-EXT-AZ:availability_zone", server.host == nil ? server.availabilityZone ?? "" : around.zone ?? context.zone)
         json.member("OS-EXT-STS:task_state", server.task?.rawValue)
         json.member("OS-EXT-STS:vm_state", server.state.rawValue)
@@ -146,13 +150,17 @@ struct ServerView: JSONWritable {
                 json.array { for name in groups { writeNamed(name, to: &$0) } }
             }
         }
+        if from(96) { json.member("pinned_availability_zone", server.availabilityZone) }
+    }
+
+    /// What microversions have added, in every answer.
+    private func writeLater(to json: inout JSONWriter) {
         if from(9) { json.member("locked", server.isLocked) }
         if from(73) { json.member("locked_reason", server.details.lock?.reason) }
         if from(19) { json.member("description", server.description) }
         if from(26) { json.member("tags", around.tags) }
         if from(63) { writeCertificates(to: &json) }
         if from(71), context.isSingle { json.member("server_groups", around.groups) }
-        if from(96) { json.member("pinned_availability_zone", server.availabilityZone) }
         if from(100) { json.member("scheduler_hints", server.details.schedulerHints.flatMap { try? JSON(parsing: $0) } ?? .object([:])) }
     }
 
@@ -234,6 +242,8 @@ struct ServerViewContext: Sendable {
     let upHosts: Set<String>
     /// What stands around the servers, by server.
     let surroundings: [String: ServerSurroundings]
+    /// Whether everything is shown. What changes a server answers less before microversion 2.75.
+    var showsAll = true
 
     /// UP, DOWN, or empty for a server without a host.
     func hostStatus(_ host: String?) -> String {

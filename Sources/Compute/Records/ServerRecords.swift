@@ -127,8 +127,18 @@ struct ServerFilter: Sendable {
     var userID: String?
     /// A part of the name, as upstream's regular expression filter is used.
     var name: String?
-    var state: [Server.State] = []
+    /// States, under upstream's names; nil for all.
+    var states: [String]?
+    /// Tasks, likewise.
+    var tasks: [String]?
     var host: String?
+    var launchIndex: Int?
+    var isLocked: Bool?
+    var configDrive: Bool?
+    /// Parts of addresses of which one of the server's must have one.
+    var addressParts: [String] = []
+    /// Whether servers that wait for their deletion are listed with others, or with the deleted; nil for upstream's default.
+    var softDeleted: Bool?
     var imageID: String?
     var flavorID: String?
     var changedSince: Timestamp?
@@ -148,11 +158,15 @@ struct ServerFilter: Sendable {
     /// WHERE, ORDER BY and LIMIT.
     var clause: SQL {
         var conditions: [SQL] = []
-        if let deleted { conditions.append(deleted ? "deleted_at IS NOT NULL" : "deleted_at IS NULL") }
+        if let deleted { conditions.append(Self.condition(deleted: deleted, softDeleted: softDeleted)) }
         if let projectID { conditions.append("project_id = \(projectID)") }
         if let userID { conditions.append("user_id = \(userID)") }
-        if let name { conditions.append("name LIKE \(Self.pattern(containing: name)) ESCAPE '\\'") }
-        if !state.isEmpty { conditions.append("state IN \(in: state.map(\.rawValue))") }
+        if let name { conditions.append("LOWER(name) LIKE \(Self.pattern(containing: name.lowercased())) ESCAPE '\\'") }
+        if let states { conditions.append("state IN \(in: states)") }
+        if let tasks { conditions.append("task IN \(in: tasks)") }
+        if let launchIndex { conditions.append("launch_index = \(launchIndex)") }
+        if let isLocked { conditions.append("is_locked = \(isLocked)") }
+        if let configDrive { conditions.append("config_drive = \(configDrive)") }
         if let host { conditions.append("host = \(host)") }
         if let imageID { conditions.append("image_id = \(imageID)") }
         if let flavorID { conditions.append("flavor_id = \(flavorID)") }
@@ -164,6 +178,12 @@ struct ServerFilter: Sendable {
         if let marker { conditions.append(keyset.behind(order.map { $0.key.value(of: marker) })) }
         let filter: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"
         return "\(filter) ORDER BY \(keyset.terms) LIMIT \(limit)"
+    }
+
+    private static func condition(deleted: Bool, softDeleted: Bool?) -> SQL {
+        let waits: SQL = "state = \(Server.State.softDeleted)"
+        guard deleted else { return softDeleted == true ? "deleted_at IS NULL" : "deleted_at IS NULL AND NOT \(waits)" }
+        return softDeleted == false ? "deleted_at IS NOT NULL" : "(deleted_at IS NOT NULL OR \(waits))"
     }
 
     /// A LIKE pattern for text that contains this, with the pattern's own signs taken literally.
@@ -190,7 +210,23 @@ struct ServerOrder: Sendable, Hashable {
         case userID = "user_id"
         case imageID = "image_ref"
         case keyName = "key_name"
-        case host
+        case availabilityZone = "availability_zone"
+        case configDrive = "config_drive"
+        case description = "display_description"
+        case flavorID = "instance_type_id"
+        case launchIndex = "launch_index"
+        case locked
+        case lockedBy = "locked_by"
+        case deletedAt = "terminated_at"
+        case host, node
+        // What is the same for all servers here, or kept where tables are not sorted by.
+        case accessIPv4 = "access_ip_v4"
+        case accessIPv6 = "access_ip_v6"
+        case autoDiskConfig = "auto_disk_config"
+        case kernelID = "kernel_id"
+        case ramdiskID = "ramdisk_id"
+        case rootDeviceName = "root_device_name"
+        case progress
 
         /// The expression that sorts.
         var column: SQL {
@@ -208,7 +244,15 @@ struct ServerOrder: Sendable, Hashable {
             case .userID: "user_id"
             case .imageID: "image_id"
             case .keyName: "COALESCE(key_name, '')"
-            case .host: "COALESCE(host, '')"
+            case .host, .node: "COALESCE(host, '')"
+            case .availabilityZone: "COALESCE(availability_zone, '')"
+            case .configDrive: "config_drive"
+            case .description: "COALESCE(description, '')"
+            case .flavorID: "flavor_id"
+            case .launchIndex: "launch_index"
+            case .locked, .lockedBy: "is_locked"
+            case .deletedAt: "COALESCE(deleted_at, 0)"
+            case .accessIPv4, .accessIPv6, .autoDiskConfig, .kernelID, .ramdiskID, .rootDeviceName, .progress: "COALESCE(NULL, 0)"
             }
         }
 
@@ -228,7 +272,15 @@ struct ServerOrder: Sendable, Hashable {
             case .userID: server.userID.sqlValue
             case .imageID: (server.image?.id ?? "").sqlValue
             case .keyName: (server.keyName ?? "").sqlValue
-            case .host: (server.host ?? "").sqlValue
+            case .host, .node: (server.host ?? "").sqlValue
+            case .availabilityZone: (server.availabilityZone ?? "").sqlValue
+            case .configDrive: server.configDrive.sqlValue
+            case .description: (server.description ?? "").sqlValue
+            case .flavorID: server.flavor.id.sqlValue
+            case .launchIndex: server.launchIndex.sqlValue
+            case .locked, .lockedBy: server.isLocked.sqlValue
+            case .deletedAt: (server.deletedAt ?? Timestamp(microseconds: 0)).sqlValue
+            case .accessIPv4, .accessIPv6, .autoDiskConfig, .kernelID, .ramdiskID, .rootDeviceName, .progress: 0.sqlValue
             }
         }
     }

@@ -36,6 +36,21 @@ enum DevicePortRecords {
         return ports
     }
 
+    /// The devices of compute's ports with an address that contains one of these texts.
+    static func devices(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String] {
+        let patterns: [SQL] = parts.map { part in
+            let escaped = part.map { "\\%_".contains($0) ? "\\\($0)" : String($0) }.joined()
+            return "a.address LIKE \("%\(escaped)%") ESCAPE '\\'"
+        }
+        let owner: SQL = projectID.map { " AND p.project_id = \($0)" } ?? ""
+        return try reader.all(
+            """
+            SELECT DISTINCT p.device_id FROM ports p JOIN ip_allocations a ON a.port_id = p.id
+            WHERE p.device_owner LIKE 'compute:%' AND (\(patterns.joined(separator: " OR ")))\(owner)
+            """
+        ) { try $0[0] }
+    }
+
     private static func addresses(_ ports: [String], in reader: any Reader) throws -> [String: [DevicePort.Address]] {
         // A subnet's resolvers are read once, however many of its addresses are asked for.
         var resolvers: [String: [String]] = [:]
