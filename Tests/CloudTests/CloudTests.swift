@@ -24,7 +24,7 @@ struct TestCloud {
             CloudSettingKeys.registry, sets: ["identity.password_hash_rounds=4", "host.name=test-host"])
         let services = try await CloudServices(
             database: try SQLiteDatabase(path: directory.database), bus: InProcessBus(), directory: directory,
-            settings: settings, simulate: true)
+            settings: settings, simulate: true, consoleURL: "http://127.0.0.1:6080")
         _ = try await services.identity.bootstrap(adminPassword: password, region: "RegionOne", services: [])
         server = try CloudServer(
             services: services.apis, policies: try PolicyBook(directory: directory).engines,
