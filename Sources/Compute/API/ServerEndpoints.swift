@@ -66,7 +66,7 @@ struct ServerEndpoints: Sendable {
     // MARK: Lists
 
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
-        let page = try await page(request, rule: "os_compute_api:servers:index:get_all_tenants")
+        let (page, _) = try await page(request, rule: "os_compute_api:servers:index:get_all_tenants") { _, _ in () }
         let address = ServiceAddress(root: request.serviceURL)
         return answer(page, request) { server, json in
             json.object {
@@ -78,14 +78,11 @@ struct ServerEndpoints: Sendable {
     }
 
     @Sendable private func detail(_ request: APIRequest) async throws -> APIResponse {
-        let page = try await page(request, rule: "os_compute_api:servers:detail:get_all_tenants")
-        let ids = page.servers.map(\.id)
-        let ports = try await compute.database.read { [networking = compute.networking] in
-            try networking.ports(servers: ids, in: $0)
+        let (page, context) = try await page(request, rule: "os_compute_api:servers:detail:get_all_tenants") { [compute] servers, reader in
+            try ServerViewContext(request, compute, of: servers, isSingle: false, in: reader)
         }
-        let context = try await ServerViewContext(request, compute, of: page.servers, isSingle: false)
         return answer(page, request) { server, json in
-            ServerView(server: server, ports: ports[server.id] ?? [], context: context).write(to: &json)
+            ServerView(server: server, ports: context.ports[server.id] ?? [], context: context).write(to: &json)
         }
     }
 
@@ -107,13 +104,15 @@ struct ServerEndpoints: Sendable {
         let hasMore: Bool
     }
 
-    private func page(_ request: APIRequest, rule: String) async throws -> ServerPage {
+    /// A page of servers, and what else is read of them in the same moment.
+    private func page<Around: Sendable>(
+        _ request: APIRequest, rule: String, _ around: @escaping @Sendable ([Server], any Reader) throws -> Around
+    ) async throws -> (ServerPage, Around) {
         let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
-        let servers = try await compute.database.read { [networking = compute.networking] reader in
-            try query.servers(networking: networking, in: reader)
+        return try await compute.database.read { [networking = compute.networking] reader in
+            let (rows, hasMore) = query.page.cut(try query.servers(networking: networking, in: reader))
+            return (ServerPage(request: query.page, servers: rows, hasMore: hasMore), try around(rows, reader))
         }
-        let (rows, hasMore) = query.page.cut(servers)
-        return ServerPage(request: query.page, servers: rows, hasMore: hasMore)
     }
 
     // MARK: One server
@@ -124,18 +123,26 @@ struct ServerEndpoints: Sendable {
     }
 
     private func answer(_ server: Server, _ request: APIRequest, showsAll: Bool = true) async throws -> APIResponse {
-        let id = server.id
-        let ports = try await compute.database.read { [networking = compute.networking] in
-            try networking.ports(servers: [id], in: $0)[id] ?? []
-        }
         var context = try await ServerViewContext(request, compute, of: [server], isSingle: true)
         context.showsAll = showsAll
-        return .json("server", ServerView(server: server, ports: ports, context: context))
+        return answer(server, context)
     }
 
+    private func answer(_ server: Server, _ context: ServerViewContext) -> APIResponse {
+        .json("server", ServerView(server: server, ports: context.ports[server.id] ?? [], context: context))
+    }
+
+    /// Clients that wait for a server ask this over and over, so all of it is read at once; the rule decides before any is told.
     @Sendable private func show(_ request: APIRequest) async throws -> APIResponse {
         try QueryRules.none.check(request)
-        return try await answer(try await find(request), request)
+        let id = request["server_id"]
+        let found = try await compute.database.read { [compute] reader -> (Server, ServerViewContext)? in
+            guard let server = try ServerRecords.find(id, in: reader) else { return nil }
+            return (server, try ServerViewContext(request, compute, of: [server], isSingle: true, in: reader))
+        }
+        let server = try compute.admit(request, to: found?.0, id: id)
+        guard let context = found?.1 else { throw ComputeError.serverNotFound(id) }
+        return answer(server, context)
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
@@ -174,7 +181,11 @@ extension Compute.Parts {
     /// A server that the caller may act on under the endpoint's rule; a deleted one only when asked for.
     /// - Throws: 404 when there is none.
     func server(_ id: String, deleted: Bool = false, for request: APIRequest) async throws -> Server {
-        let server = try await database.read { try ServerRecords.find(id, deleted: deleted, in: $0) }
+        try admit(request, to: try await database.read { try ServerRecords.find(id, deleted: deleted, in: $0) }, id: id)
+    }
+
+    /// The server that was found, if the caller may act on it under the endpoint's rule.
+    func admit(_ request: APIRequest, to server: Server?, id: String) throws -> Server {
         guard let server else {
             // The rule is asked all the same, so that a caller who may do nothing learns nothing.
             try request.authorize(request.callerTarget)
@@ -209,17 +220,21 @@ extension Compute.Parts {
 extension ServerViewContext {
     /// The context of a request's answer.
     init(_ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], isSingle: Bool) async throws {
+        self = try await compute.database.read { try Self(request, compute, of: servers, isSingle: isSingle, in: $0) }
+    }
+
+    /// The context of a request's answer.
+    init(_ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], isSingle: Bool, in reader: any Reader) throws {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
         let showsStatus = showsHost && request.isAtLeast(16)
-        let (zones, surroundings) = try await compute.database.read { reader in
-            let zones = try compute.zones(in: reader)
-            return (zones, try ServerSurroundings.read(servers, zones, groups: isSingle && request.isAtLeast(71), in: reader))
-        }
-        let upHosts = showsStatus ? Set(zones.snapshot.hosts.lazy.filter(compute.isUp).map(\.name)) : []
+        let zones = try compute.zones(in: reader)
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
             isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost,
-            zone: compute.options.defaultAvailabilityZone, isSingle: isSingle, upHosts: upHosts,
-            surroundings: surroundings)
+            zone: compute.options.defaultAvailabilityZone, isSingle: isSingle,
+            upHosts: showsStatus ? Set(zones.snapshot.hosts.lazy.filter(compute.isUp).map(\.name)) : [],
+            surroundings: try ServerSurroundings.read(
+                servers, zones, tags: request.isAtLeast(26), groups: isSingle && request.isAtLeast(71), in: reader),
+            ports: try compute.networking.ports(servers: servers.map(\.id), in: reader))
     }
 }

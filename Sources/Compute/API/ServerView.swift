@@ -205,9 +205,11 @@ struct ServerSurroundings: Sendable {
     var hypervisorHostName: String?
 
     /// Reads the surroundings of servers.
-    /// - Parameter groups: whether the servers' groups are read.
+    /// - Parameters:
+    ///   - tags: whether the servers' tags are read.
+    ///   - groups: whether the servers' groups are read.
     static func read(
-        _ servers: [Server], _ zones: AvailabilityZones, groups: Bool, in reader: any Reader
+        _ servers: [Server], _ zones: AvailabilityZones, tags: Bool, groups: Bool, in reader: any Reader
     ) throws -> [String: ServerSurroundings] {
         var found: [String: ServerSurroundings] = [:]
         for server in servers {
@@ -222,6 +224,7 @@ struct ServerSurroundings: Sendable {
                 found[id, default: Self()].groups = [group]
             }
         }
+        guard tags else { return found }
         for (id, tags) in try ServerTagRecords.tags(servers: servers.map(\.id), in: reader) { found[id, default: Self()].tags = tags }
         return found
     }
@@ -244,6 +247,8 @@ struct ServerViewContext: Sendable {
     let surroundings: [String: ServerSurroundings]
     /// Whether everything is shown. What changes a server answers less before microversion 2.75.
     var showsAll = true
+    /// The servers' ports, by server.
+    let ports: [String: [ServerPort]]
 
     /// UP, DOWN, or empty for a server without a host.
     func hostStatus(_ host: String?) -> String {
