@@ -86,11 +86,14 @@ final class CloudServices: Sendable {
         var network = BusService()
         networking.listen(on: &network)
         network.on(MetadataRequest.self) { [metadata = compute.metadata] request, _ in
-            let found = try await metadata.document(
-                network: request.networkID, address: request.address, path: request.path)
-            return MetadataResponse(
-                status: found == nil ? 404 : 200, contentType: found?.contentType ?? "text/plain; charset=UTF-8",
-                body: found?.body ?? Array("Not Found".utf8))
+            let found = try await metadata.answer(
+                network: request.networkID, address: request.address, path: request.path, leaving: request.leaving)
+            switch found {
+            case .document(let type, let body): return MetadataResponse(status: 200, contentType: type, body: body)
+            case .status(let status):
+                return MetadataResponse(
+                    status: status, contentType: "text/plain; charset=UTF-8", body: Array(status == 404 ? "Not Found".utf8 : "".utf8))
+            }
         }
         return [
             try await bus.serve(network, at: BusAddress(topic: NetworkTopic.controller), concurrency: 32, queueLimit: 4096),

@@ -161,10 +161,12 @@ public struct MetadataRequest: BusRequest {
     public var address: String
     /// The path asked for, such as `/openstack/latest/meta_data.json`.
     public var path: String
+    /// What the guest leaves there; nil when it asks.
+    public var leaving: [UInt8]?
 
     /// A request.
-    public init(networkID: String, address: String, path: String) {
-        (self.networkID, self.address, self.path) = (networkID, address, path)
+    public init(networkID: String, address: String, path: String, leaving: [UInt8]? = nil) {
+        (self.networkID, self.address, self.path, self.leaving) = (networkID, address, path, leaving)
     }
 }
 

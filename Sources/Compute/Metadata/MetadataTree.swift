@@ -1,71 +1,145 @@
 import CloudCore
 import Foundation
 
-/// What a guest may learn about itself at 169.254.169.254: the OpenStack metadata format and EC2's tree
+/// What a guest may learn about itself at 169.254.169.254 and on its config drive: the OpenStack metadata format and EC2's tree
 /// (docs.openstack.org/nova/latest/user/metadata.html).
 struct MetadataTree: Sendable {
     let server: Server
     let ports: [ServerPort]
     /// The availability zone of the server's host.
     let zone: String
+    /// What the operator tells every guest, an object; nil for nothing.
+    var vendorData: JSON?
+    /// The administrator's password, which is on the config drive of a guest's first start only.
+    var password: Secret<String>?
 
-    /// The versions of the OpenStack format that guests ask for; all have the same content here.
-    static let openStackVersions = [
-        "2012-08-10", "2013-04-04", "2013-10-17", "2015-10-15", "2016-06-30", "2016-10-06", "2017-02-22", "2018-08-27",
-        "2020-10-14", "latest",
-    ]
-    /// The versions of EC2's tree.
-    static let ec2Versions = [
-        "1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01",
-        "2009-04-04", "latest",
-    ]
+    /// The versions of the OpenStack format, the oldest first.
+    enum Version: String, CaseIterable, Comparable {
+        case folsom = "2012-08-10"
+        case grizzly = "2013-04-04"
+        case havana = "2013-10-17"
+        case liberty = "2015-10-15"
+        case newton = "2016-06-30"
+        case newtonTwo = "2016-10-06"
+        case ocata = "2017-02-22"
+        case rocky = "2018-08-27"
+        case victoria = "2020-10-14"
+        case epoxy = "2025-04-04"
+
+        /// A version by its name in a path; `latest` is the newest.
+        init?(path: String) { self.init(rawValue: path == "latest" ? Self.epoxy.rawValue : path) }
+
+        /// The names in paths.
+        static let paths = allCases.map(\.rawValue) + ["latest"]
+
+        static func < (left: Version, right: Version) -> Bool { left.rawValue < right.rawValue }
+    }
 
     /// A document, or nil where there is none.
     func document(at path: String) -> (contentType: String, body: [UInt8])? {
         let parts = path.split(separator: "/").map(String.init)
-        guard let first = parts.first else { return text(Self.ec2Versions.joined(separator: "\n")) }
+        guard let first = parts.first else { return Self.text(EC2Tree.versions.joined(separator: "\n")) }
         if first == "openstack" { return openStack(Array(parts.dropFirst())) }
-        guard Self.ec2Versions.contains(first) else { return nil }
-        return ec2(Array(parts.dropFirst()), isDirectory: path.hasSuffix("/"))
+        return EC2Tree(self).document(parts)
     }
 
-    private func text(_ text: String) -> (String, [UInt8]) { ("text/plain; charset=UTF-8", Array(text.utf8)) }
+    static func text(_ text: String) -> (String, [UInt8]) { ("text/plain; charset=UTF-8", Array(text.utf8)) }
     private func json(_ json: JSON) -> (String, [UInt8]) { ("application/json", json.bytes) }
 
-    private var userDataBytes: [UInt8]? {
-        server.userData.flatMap { Data(base64Encoded: $0) }.map(Array.init)
+    var userDataBytes: [UInt8]? { server.userData.flatMap { Data(base64Encoded: $0) }.map(Array.init) }
+
+    /// The files that the creation brought, in the order of their paths, each with the name it has under `content`.
+    var files: [(path: String, name: String, bytes: Data)] {
+        (server.details.personality ?? [:]).sorted { $0.key < $1.key }.enumerated().map { number, file in
+            let digits = String(number)
+            let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            return (file.key, name, Data(base64Encoded: file.value) ?? Data())
+        }
     }
 
     // MARK: OpenStack's format
 
     private func openStack(_ parts: [String]) -> (String, [UInt8])? {
-        guard let version = parts.first else { return text(Self.openStackVersions.joined(separator: "\n")) }
-        guard Self.openStackVersions.contains(version), parts.count <= 2 else { return nil }
-        switch parts.dropFirst().first {
-        case nil:
-            let names = ["meta_data.json", "network_data.json", "vendor_data.json", "vendor_data2.json"]
-            return text((names + (server.userData == nil ? [] : ["user_data"])).joined(separator: "\n"))
-        case "meta_data.json": return json(.object(metaData))
-        case "network_data.json": return json(.object(networkData))
-        case "vendor_data.json", "vendor_data2.json": return json([:])
-        case "user_data": return userDataBytes.map { ("application/octet-stream", $0) }
-        default: return nil
+        guard let first = parts.first else { return Self.text((Version.paths + ["content"]).joined(separator: "\n")) }
+        if first == "content" {
+            guard parts.count == 2, let file = files.first(where: { $0.name == parts[1] }) else { return nil }
+            return ("application/octet-stream", Array(file.bytes))
+        }
+        guard let version = Version(path: first), parts.count <= 2 else { return nil }
+        guard let name = parts.dropFirst().first else { return Self.text(listing(version).joined(separator: "\n")) }
+        return document(name, version)
+    }
+
+    private func listing(_ version: Version) -> [String] {
+        var names = ["meta_data.json"]
+        if server.userData != nil { names.append("user_data") }
+        if version >= .grizzly { names.append("password") }
+        if version >= .havana { names.append("vendor_data.json") }
+        if version >= .liberty { names.append("network_data.json") }
+        if version >= .newtonTwo { names.append("vendor_data2.json") }
+        return names
+    }
+
+    /// A document of a version. What a guest has left as its password is in no tree: the service answers it from the table.
+    func document(_ name: String, _ version: Version) -> (String, [UInt8])? {
+        switch name {
+        case "meta_data.json": json(.object(metaData(version)))
+        case "user_data": userDataBytes.map { ("application/octet-stream", $0) }
+        case "vendor_data.json" where version >= .havana: json(vendorData ?? [:])
+        case "network_data.json" where version >= .liberty: json(.object(networkData))
+        case "vendor_data2.json" where version >= .newtonTwo: json(vendorData.map { ["static": $0] } ?? [:])
+        default: nil
         }
     }
 
-    private var metaData: JSONObject {
-        var object: JSONObject = [
-            "uuid": .string(server.id), "name": .string(server.name), "hostname": .string(server.hostName),
-            "launch_index": .int(server.launchIndex), "project_id": .string(server.projectID),
-            "availability_zone": .string(zone),
-            "meta": JSON(server.metadata), "devices": [], "dedicated_cpus": [],
-        ]
+    private func metaData(_ version: Version) -> JSONObject {
+        var object: JSONObject = ["uuid": .string(server.id), "meta": JSON(server.metadata)]
+        let files = files
+        if !files.isEmpty {
+            object["files"] = .array(files.map { ["path": .string($0.path), "content_path": .string("/content/\($0.name)")] })
+        }
+        if let password { object["admin_pass"] = .string(password.reveal()) }
         if let name = server.keyName, let key = server.publicKey {
             object["public_keys"] = JSON([name: key])
             object["keys"] = [["name": .string(name), "type": .string(server.keyType ?? "ssh"), "data": .string(key)]]
         }
+        object["hostname"] = .string(server.hostName)
+        object["name"] = .string(server.name)
+        object["launch_index"] = .int(server.launchIndex)
+        object["availability_zone"] = .string(zone)
+        if version >= .grizzly { object["random_seed"] = .string(Self.randomSeed()) }
+        if version >= .liberty { object["project_id"] = .string(server.projectID) }
+        if version >= .newton { object["devices"] = .array(devices(version)) }
+        if version >= .victoria { object["dedicated_cpus"] = [] }
         return object
     }
+
+    /// Entropy for the guest's own generator, other bytes each time.
+    private static func randomSeed() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return Data((0..<64).flatMap { _ in withUnsafeBytes(of: generator.next()) { Array($0) } }).base64EncodedString()
+    }
+
+    /// The devices that have tags. Where they are plugged in, only their host knows.
+    private func devices(_ version: Version) -> [JSON] {
+        var devices: [JSON] = ports.compactMap { port in
+            guard let tag = server.details.portTags?[port.id] else { return nil }
+            var device: JSONObject = [
+                "type": "nic", "mac": .string(port.mac), "bus": "none", "address": "none", "tags": [.string(tag)],
+            ]
+            if version >= .rocky { device["vf_trusted"] = false }
+            return .object(device)
+        }
+        if let tag = server.details.rootTag {
+            devices.append([
+                "type": "disk", "path": .string(server.details.rootDeviceName ?? "/dev/vda"), "bus": "none", "address": "none",
+                "tags": [.string(tag)],
+            ])
+        }
+        return devices
+    }
+
+    // MARK: Networks
 
     private var networkData: JSONObject {
         var (links, networks, services): ([JSON], [JSON], [JSON]) = ([], [], [])
@@ -76,7 +150,10 @@ struct MetadataTree: Sendable {
             ])
             for address in port.addresses {
                 networks.append(network(address, of: port, number: networks.count))
-                services += address.nameservers.map { ["type": "dns", "address": .string($0)] }
+                for resolver in address.nameservers {
+                    let service: JSON = ["type": "dns", "address": .string(resolver)]
+                    if !services.contains(service) { services.append(service) }
+                }
             }
         }
         return ["links": .array(links), "networks": .array(networks), "services": .array(services)]
@@ -88,81 +165,6 @@ struct MetadataTree: Sendable {
             "link": .string(port.deviceName), "network_id": .string(port.networkID),
         ]
     }
-
-    // MARK: EC2's tree
-
-    private func ec2(_ parts: [String], isDirectory: Bool) -> (String, [UInt8])? {
-        switch parts.first {
-        case nil: return text(server.userData == nil ? "meta-data/" : "meta-data/\nuser-data")
-        case "user-data" where parts.count == 1: return userDataBytes.map { ("application/octet-stream", $0) }
-        case "meta-data": return ec2MetaData(Array(parts.dropFirst()))
-        default: return nil
-        }
-    }
-
-    private func ec2MetaData(_ parts: [String]) -> (String, [UInt8])? {
-        var node: Node? = .folder(ec2Root)
-        for part in parts {
-            guard case .folder(let children)? = node else { return nil }
-            node = children.first { $0.name == part }?.node
-        }
-        switch node {
-        case .value(let value)?: return text(value)
-        case .folder(let children)?: return text(children.map(\.listing).joined(separator: "\n"))
-        case nil: return nil
-        }
-    }
-
-    /// A node of the tree.
-    private indirect enum Node {
-        case value(String)
-        case folder([Child])
-    }
-
-    private struct Child {
-        let name: String
-        let node: Node
-        /// How the parent lists it, where that is not the name with a slash for folders.
-        var label: String?
-
-        var listing: String {
-            if let label { return label }
-            if case .folder = node { return name + "/" }
-            return name
-        }
-    }
-
-    private var ec2Root: [Child] {
-        let address = ports.first?.addresses.first { $0.version == 4 }
-        var children = [
-            Child(name: "ami-id", node: .value(EC2Identifier.text("ami", for: server.image?.id ?? ""))),
-            Child(name: "ami-launch-index", node: .value(String(server.launchIndex))),
-            Child(name: "hostname", node: .value(server.hostName)),
-            Child(name: "instance-action", node: .value("none")),
-            Child(name: "instance-id", node: .value(EC2Identifier.text("i", for: server.id))),
-            Child(name: "instance-type", node: .value(server.flavor.name)),
-            Child(name: "local-hostname", node: .value(server.hostName)),
-            Child(name: "local-ipv4", node: .value(address?.address ?? "")),
-            Child(name: "placement", node: .folder([
-                Child(name: "availability-zone", node: .value(zone))
-            ])),
-            Child(name: "public-hostname", node: .value(server.hostName)),
-            Child(name: "public-ipv4", node: .value(address?.floatingIPs.first ?? "")),
-            Child(name: "reservation-id", node: .value(server.reservationID)),
-            Child(name: "security-groups", node: .value(ports.first?.securityGroups.joined(separator: "\n") ?? "")),
-        ]
-        if let name = server.keyName, let key = server.publicKey {
-            let entry = Child(name: "0", node: .folder([Child(name: "openssh-key", node: .value(key))]), label: "0=\(name)")
-            children.append(Child(name: "public-keys", node: .folder([entry])))
-        }
-        return children
-    }
-}
-
-/// EC2's short identifiers, derived from UUIDs.
-enum EC2Identifier {
-    /// `i-` or `ami-` and eight hexadecimal digits.
-    static func text(_ prefix: String, for uuid: String) -> String { "\(prefix)-\(uuid.prefix(8))" }
 }
 
 extension ServerPort {

@@ -39,6 +39,8 @@ public struct ComputeOptions: Sendable {
     public var internalAvailabilityZone = "internal"
     /// How hosts are chosen for servers.
     public var scheduler = SchedulerOptions()
+    /// What the operator tells every guest (vendor_data.json), an object; nil for nothing.
+    public var vendorData: JSON?
     /// The limits of a project that has none of its own.
     public var quota = ComputeQuota()
     /// Whether projects' limits are the unified ones that Identity keeps, instead of quota sets.

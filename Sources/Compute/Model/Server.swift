@@ -120,7 +120,10 @@ extension Server {
     }
 
     /// The guest that this server is on its host.
-    func guest(ports: [ServerPort]) -> GuestSpecification {
+    /// - Parameters:
+    ///   - zone: its host's availability zone, which its config drive tells.
+    ///   - vendorData: what the operator tells every guest there.
+    func guest(ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil) -> GuestSpecification {
         GuestSpecification(
             id: id, name: name, domainName: domainName, projectID: projectID, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB,
             root: RootDisk(
@@ -130,7 +133,8 @@ extension Server {
                 GuestInterface(
                     portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu, tag: details.portTags?[$0.id])
             },
-            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor })
+            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor },
+            hostName: hostName, configDrive: drive(ports, zone: zone, vendorData: vendorData))
     }
 }
 

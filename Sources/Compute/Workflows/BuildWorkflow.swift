@@ -99,6 +99,7 @@ struct BuildWorkflow: Sendable {
             let ports = try compute.networking.attach(state.plan, to: owner, in: transaction)
             server.details.portTags = PortTags.tags(of: ports, plan: state.plan)
             state.guest = server.guest(ports: ports)
+            state.guest?.configDrive = nil
         } catch let refusal as NetworkRefusal {
             throw WorkflowStop(refusal.message, cause: refusal)
         }
@@ -126,7 +127,9 @@ struct BuildWorkflow: Sendable {
     private static let destroyAttempts = 3
 
     @Sendable private func spawn(_ state: inout BuildState, _ context: StepContext) async throws {
-        guard let guest = state.guest, let host = state.host else { throw WorkflowStop("The build lost its guest.") }
+        guard var guest = state.guest, let host = state.host else { throw WorkflowStop("The build lost its guest.") }
+        // The drive holds the password, which the workflow's saved state must not.
+        guest.configDrive = try await compute.configDrive(of: state.serverID)
         do {
             _ = try await compute.bus.call(
                 SpawnGuest(guest: guest), to: BusAddress(topic: ComputeTopic.agent, host: host),

@@ -10,13 +10,14 @@ struct MetadataResponder: Sendable {
     let source: any MetadataSource
     let logger: Logger
 
-    /// The answer to a request without a body that matters.
-    func answer(_ head: HTTPRequestHead, from address: String) async -> MetadataResponse {
-        guard head.method == .GET || head.method == .HEAD else { return Self.refusal(405) }
+    /// The answer to a request. A guest leaves its body only where it posts it.
+    func answer(_ head: HTTPRequestHead, body: [UInt8], from address: String) async -> MetadataResponse {
+        guard [.GET, .HEAD, .POST].contains(head.method) else { return Self.refusal(405) }
         guard head.uri.hasPrefix("/") else { return Self.refusal(400) }
         let path = head.uri.prefix { $0 != "?" && $0 != "#" }
         do {
-            return try await source.respond(to: MetadataRequest(networkID: networkID, address: address, path: String(path)))
+            return try await source.respond(to: MetadataRequest(
+                networkID: networkID, address: address, path: String(path), leaving: head.method == .POST ? body : nil))
         } catch {
             logger.info("No metadata for a guest now", metadata: [
                 "network": "\(networkID)", "address": "\(address)", "error": "\(error)",
@@ -46,7 +47,7 @@ final class MetadataConnection: ChannelInboundHandler {
 
     private let responder: MetadataResponder
     private var head: HTTPRequestHead?
-    private var bodySize = 0
+    private var body: [UInt8] = []
     private var isAnswered = false
     private var work: Task<Void, Never>?
     private var timer: Scheduled<Void>?
@@ -79,22 +80,22 @@ final class MetadataConnection: ChannelInboundHandler {
             let length = head.headers.reduce(head.uri.utf8.count) { $0 + $1.name.utf8.count + $1.value.utf8.count }
             if length > Self.headerLimit { refuse(context, 431) }
         case .body(let buffer):
-            bodySize += buffer.readableBytes
-            if bodySize > Self.bodyLimit { refuse(context, 413) }
+            body += buffer.readableBytesView
+            if body.count > Self.bodyLimit { refuse(context, 413) }
         case .end:
             guard let head, let address = context.remoteAddress?.ipAddress else { return refuse(context, 400) }
             isAnswered = true
             // The socket takes both families: an IPv4 peer shows as a mapped address (RFC 4291, 2.5.5.2).
             let peer = address.hasPrefix("::ffff:") ? String(address.dropFirst(7)) : address
-            work = Self.answer(head, from: peer, with: responder, on: context.channel)
+            work = Self.answer(head, body, from: peer, with: responder, on: context.channel)
         }
     }
 
     private static func answer(
-        _ head: HTTPRequestHead, from address: String, with responder: MetadataResponder, on channel: any Channel
+        _ head: HTTPRequestHead, _ body: [UInt8], from address: String, with responder: MetadataResponder, on channel: any Channel
     ) -> Task<Void, Never> {
         Task {
-            let answer = await responder.answer(head, from: address)
+            let answer = await responder.answer(head, body: body, from: address)
             write(answer, isHead: head.method == .HEAD, to: channel).whenComplete { _ in channel.close(promise: nil) }
         }
     }
@@ -118,7 +119,7 @@ final class MetadataConnection: ChannelInboundHandler {
         var headers = HTTPHeaders([
             ("Content-Type", answer.contentType), ("Content-Length", String(answer.body.count)), ("Connection", "close"),
         ])
-        if answer.status == 405 { headers.add(name: "Allow", value: "GET, HEAD") }
+        if answer.status == 405 { headers.add(name: "Allow", value: "GET, HEAD, POST") }
         if answer.status == 503 { headers.add(name: "Retry-After", value: "5") }
         let head = HTTPResponseHead(version: .http1_1, status: HTTPResponseStatus(statusCode: answer.status), headers: headers)
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
