@@ -64,6 +64,7 @@ struct ServiceOptions {
         options.quota.ram = settings[CloudSettingKeys.quotaRAM]
         QuotaSettingKeys.apply(settings, to: &options)
         MoveSettingKeys.apply(settings, to: &options)
+        VendorDataSettingKey.apply(settings, to: &options)
         return options
     }
 }
