@@ -22,7 +22,7 @@ struct LimitEndpoints: Sendable {
         }
         let allowance = try await compute.limits(project: projectID)
         let (quota, usage) = try await compute.database.read { [projectID] reader in
-            (try allowance.quota(in: reader), try QuotaRecords.usage(projectID: projectID, in: reader))
+            (try allowance.quota(in: reader), try QuotaRecords.wholeUsage(projectID: projectID, in: reader))
         }
         let values = Self.values(quota, usage, at: request.microversion)
         return .json {

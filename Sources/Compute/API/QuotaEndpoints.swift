@@ -82,7 +82,7 @@ struct QuotaEndpoints: Sendable {
         let (quota, usage) = try await compute.database.read { reader in
             (
                 try allowance.effective(in: reader),
-                try QuotaRecords.usage(projectID: subject.projectID, userID: subject.userID, in: reader)
+                try QuotaRecords.wholeUsage(projectID: subject.projectID, userID: subject.userID, in: reader)
             )
         }
         return .json {
@@ -139,7 +139,7 @@ struct QuotaEndpoints: Sendable {
     ) throws {
         let project = try allowance.quota(in: reader)
         let promised = try QuotaRecords.sumOfUserLimits(subject.projectID, in: reader)
-        let usage = try QuotaRecords.usage(projectID: subject.projectID, userID: subject.userID, in: reader)
+        let usage = try QuotaRecords.wholeUsage(projectID: subject.projectID, userID: subject.userID, in: reader)
         let own = try subject.userID.map { try QuotaRecords.userLimits(subject.projectID, $0, in: reader) }
         for (resource, maximum) in wanted {
             let limited = project[resource] >= 0

@@ -13,25 +13,25 @@ struct ComputeAllowance: Sendable {
     let defaults: ComputeQuota
 
     /// The project's limits.
-    func quota(in reader: any Reader) throws -> ComputeQuota {
-        guard let unified else { return try QuotaRecords.quota(projectID: projectID, defaults: defaults, in: reader) }
-        return Self.quota(from: unified)
+    func quota(in reader: any Reader) throws -> ComputeQuota { try quotas(in: reader).project }
+
+    /// The project's limits and the user's within it; unified limits know no users.
+    private func quotas(in reader: any Reader) throws -> (project: ComputeQuota, user: ComputeQuota) {
+        if let unified {
+            let quota = Self.quota(from: unified)
+            return (quota, quota)
+        }
+        return try QuotaRecords.quotas(projectID: projectID, userID: userID, defaults: defaults, in: reader)
     }
 
     /// The user's limits, or the project's where no user is meant.
-    func effective(in reader: any Reader) throws -> ComputeQuota { try userQuota(in: reader) ?? quota(in: reader) }
+    func effective(in reader: any Reader) throws -> ComputeQuota { try quotas(in: reader).user }
 
     /// Unified limits under the names of quota sets.
     static func quota(from unified: [String: Int]) -> ComputeQuota {
         var quota = ComputeQuota()
         for resource in QuotaResource.allCases { quota[resource] = limit(on: resource, in: unified) }
         return quota
-    }
-
-    /// The user's limits within the project; the project's where it has none of its own.
-    private func userQuota(in reader: any Reader) throws -> ComputeQuota? {
-        guard unified == nil, let userID else { return nil }
-        return try QuotaRecords.quota(projectID: projectID, userID: userID, defaults: defaults, in: reader)
     }
 
     /// As upstream's default settings have it, servers can't be had without a registered limit, and other resources without
@@ -44,10 +44,10 @@ struct ComputeAllowance: Sendable {
     /// How many servers of a flavor may be made: as many as asked for, or fewer down to the minimum.
     /// - Throws: 403 when the quota does not let the minimum through.
     func servers(of flavor: Flavor, count: ClosedRange<Int>, in reader: any Reader) throws -> Int {
-        let project = try quota(in: reader)
+        let (project, user) = try quotas(in: reader)
         var admitted = try room(
             for: flavor, count, within: project, used: QuotaRecords.usage(projectID: projectID, in: reader))
-        if let user = try userQuota(in: reader), user != project {
+        if user != project {
             let used = try QuotaRecords.usage(projectID: projectID, userID: userID, in: reader)
             admitted = min(admitted, try room(for: flavor, count, within: user, used: used))
         }
@@ -108,9 +108,10 @@ struct ComputeAllowance: Sendable {
     /// - Throws: 403 when the project, or the user in it, has as many server groups as it may.
     /// - Parameter count: counts the groups of the project, or of one user in it.
     func checkServerGroups(_ count: (_ userID: String?) throws -> Int, in reader: any Reader) throws {
-        let project = try quota(in: reader).serverGroups
-        let user = try userQuota(in: reader)?.serverGroups ?? -1
-        guard try project >= 0 && count(nil) >= project || user >= 0 && count(userID) >= user else { return }
+        let (project, user) = try quotas(in: reader)
+        let isFull = try project.serverGroups >= 0 && count(nil) >= project.serverGroups
+        let isFullForUser = try user.serverGroups >= 0 && userID != nil && count(userID) >= user.serverGroups
+        guard isFull || isFullForUser else { return }
         throw ComputeError.forbidden("Quota exceeded, too many server groups.")
     }
 

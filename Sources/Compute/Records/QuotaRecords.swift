@@ -22,19 +22,28 @@ enum QuotaRecords {
 
     /// A project's limits.
     static func quota(projectID: String, defaults: ComputeQuota, in reader: any Reader) throws -> ComputeQuota {
-        try self.defaults(defaults, in: reader).replacing(projectLimits(projectID, in: reader))
+        try quotas(projectID: projectID, userID: nil, defaults: defaults, in: reader).project
     }
 
-    /// A user's limits in a project; the project's where it has none of its own.
-    static func quota(
-        projectID: String, userID: String, defaults: ComputeQuota, in reader: any Reader
-    ) throws -> ComputeQuota {
-        try quota(projectID: projectID, defaults: defaults, in: reader)
-            .replacing(userLimits(projectID, userID, in: reader))
-    }
-
-    private static func projectLimits(_ id: String, in reader: any Reader) throws -> [QuotaResource: Int] {
-        try limits("SELECT resource, maximum FROM compute_quotas WHERE project_id = \(id)", in: reader)
+    /// A project's limits and those of a user in it, which are the project's where it has none of its own. Read at once,
+    /// because every server that is made is held against them.
+    static func quotas(
+        projectID: String, userID: String?, defaults: ComputeQuota, in reader: any Reader
+    ) throws -> (project: ComputeQuota, user: ComputeQuota) {
+        var levels: [[QuotaResource: Int]] = [[:], [:], [:]]
+        try reader.forEach(
+            """
+            SELECT 0, resource, maximum FROM compute_quota_classes WHERE class = \(defaultClass)
+            UNION ALL SELECT 1, resource, maximum FROM compute_quotas WHERE project_id = \(projectID)
+            UNION ALL SELECT 2, resource, maximum FROM compute_user_quotas
+                WHERE project_id = \(projectID) AND user_id = \(userID)
+            """
+        ) { row in
+            let (level, name): (Int, String) = (try row[0], try row[1])
+            if let resource = QuotaResource(rawValue: name), levels.indices.contains(level) { levels[level][resource] = try row[2] }
+        }
+        let project = defaults.replacing(levels[0]).replacing(levels[1])
+        return (project, project.replacing(levels[2]))
     }
 
     /// What is set for a user in a project.
@@ -103,7 +112,7 @@ enum QuotaRecords {
 
     // MARK: Usage
 
-    /// What a project's servers and groups add up to, or those of one user in it.
+    /// What a project's servers add up to, or those of one user in it.
     static func usage(projectID: String, userID: String? = nil, in reader: any Reader) throws -> QuotaUsage {
         let owner: SQL = userID.map { " AND user_id = \($0)" } ?? ""
         let usage = try reader.first(
@@ -112,10 +121,16 @@ enum QuotaRecords {
             WHERE project_id = \(projectID) AND deleted_at IS NULL\(owner)
             """
         ) { QuotaUsage(instances: try $0[0], cores: try $0[1], ram: try $0[2]) }
-        var all = usage ?? QuotaUsage()
-        all.serverGroups = try reader.scalar(
+        return usage ?? QuotaUsage()
+    }
+
+    /// The same with server groups.
+    static func wholeUsage(projectID: String, userID: String? = nil, in reader: any Reader) throws -> QuotaUsage {
+        let owner: SQL = userID.map { " AND user_id = \($0)" } ?? ""
+        var usage = try usage(projectID: projectID, userID: userID, in: reader)
+        usage.serverGroups = try reader.scalar(
             "SELECT COUNT(*) FROM compute_server_groups WHERE project_id = \(projectID)\(owner)") ?? 0
-        return all
+        return usage
     }
 
     /// What a project's servers have of each resource class, from their flavors.
