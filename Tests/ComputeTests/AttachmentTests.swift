@@ -129,3 +129,15 @@ import Testing
 extension Array<UInt8> {
     fileprivate var data: Data { Data(self) }
 }
+
+/// Values kept as text.
+struct StoredTests {
+    @Test func optionalsAreNotLostWhenTheyAreReadForTheFirstTime() {
+        let image = ServerImage(
+            id: "i", name: nil, status: "active", diskFormat: "raw", minDiskGiB: 0, minMemoryMiB: 0, sizeBytes: 7, checksum: nil,
+            properties: [:])
+        let text = Stored<ServerImage?>(image).sqlValue
+        for _ in 0..<2 { #expect(Stored<ServerImage?>(sqlValue: text)?.value == image) }
+        for _ in 0..<2 { #expect(Stored<ServerImage?>(sqlValue: .text("null"))?.value == nil) }
+    }
+}

@@ -45,7 +45,9 @@ private final class DecodedTexts: Sendable {
     private let values = Mutex<[Key: any Sendable]>([:])
 
     func value<Value: Sendable>(of text: String, as type: Value.Type) -> Value? {
-        values.withLock { $0[Key(type: ObjectIdentifier(type), text: text)] } as? Value
+        // What is not there must not be taken for a remembered nil, which it would be if it were cast to an optional type.
+        guard let known = values.withLock({ $0[Key(type: ObjectIdentifier(type), text: text)] }) else { return nil }
+        return known as? Value
     }
 
     func remember<Value: Sendable>(_ value: Value, of text: String) {
