@@ -37,6 +37,8 @@ extension Compute {
             ServerAccessEndpoints(compute: parts).table,
             ConsoleEndpoints(compute: parts).table,
             InstanceActionEndpoints(compute: parts).table,
+            MigrationEndpoints(compute: parts).table,
+            ServerMigrationEndpoints(compute: parts).table,
             InterfaceEndpoints(compute: parts).table,
             VolumeAttachmentEndpoints(compute: parts).table,
             DiagnosticsEndpoints(compute: parts).table,
