@@ -118,6 +118,7 @@ public enum CloudSettingKeys {
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
         cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
     ] + TokenSettingKeys.all + DataPlaneSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
+        + SchedulerSettingKeys.all
         + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + VendorDataSettingKey.all + federation)
 }
 

@@ -65,6 +65,8 @@ struct ServiceOptions {
         QuotaSettingKeys.apply(settings, to: &options)
         MoveSettingKeys.apply(settings, to: &options)
         VendorDataSettingKey.apply(settings, to: &options)
+        options.controllerHostName = hostName
+        SchedulerSettingKeys.apply(settings, to: &options.scheduler)
         return options
     }
 }
