@@ -225,14 +225,16 @@ extension Compute.Parts {
             throw ComputeError.conflict(
                 "Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
         }
+        let moving = ComputeError.conflict(
+            "Unable to delete compute service that has in-progress migrations. Complete the migrations or delete the instances first.")
+        guard try MigrationRecords.servers(movingAt: host.name, in: transaction).isEmpty else { throw moving }
         for aggregate in try AggregateRecords.all(in: transaction) where aggregate.hosts.contains(host.name) {
             _ = try AggregateRecords.remove(host.name, from: aggregate.id, in: transaction)
         }
         do {
             try transaction.savepoint { try placement.remove(provider: host.id, in: transaction) }
         } catch is HostInUse {
-            throw ComputeError.conflict(
-                "Unable to delete compute service that has in-progress migrations. Complete the migrations or delete the instances first.")
+            throw moving
         }
         try HostRecords.delete(host, in: transaction)
     }

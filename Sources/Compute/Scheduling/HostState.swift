@@ -90,9 +90,12 @@ struct SchedulingContext: Sendable {
     var differentHosts: Set<String> = []
     let now = Timestamp.now
 
+    /// A request without a group, for a new server.
+    init(_ request: SchedulingRequest, _ options: ComputeOptions) { (self.request, self.options) = (request, options) }
+
     /// Reads what the request's group and hints come to.
     init(_ request: SchedulingRequest, _ options: ComputeOptions, in reader: any Reader) throws {
-        (self.request, self.options) = (request, options)
+        self.init(request, options)
         currentHost = try HostLoadRecords.hosts(of: [request.serverID], in: reader)[request.serverID]
         group = try ServerGroupRecords.find(member: request.serverID, in: reader)
         if group == nil, let id = request.hints.group { group = try ServerGroupRecords.find(id, in: reader) }

@@ -168,6 +168,9 @@ struct BuildWorkflow: Sendable {
             server.launchedAt = .now
         }
         transaction.onCommit { [passwords = compute.passwords, id = state.serverID] in passwords.forget(id) }
+        if let host = state.host {
+            transaction.onCommit { [activity = compute.activity] in activity.noteSuccess(on: host) }
+        }
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
     }
 
