@@ -118,12 +118,13 @@ extension APIRequest {
     /// Whether the request is served in 2.x or later.
     func isAtLeast(_ minor: Int) -> Bool { microversion >= Microversion(2, minor) }
 
-    /// A path parameter that must be a whole number.
+    /// A path parameter that must be a whole number; one that nothing can have as its number is none of anything.
     /// - Throws: 400 in upstream's words.
     func integer(_ parameter: String) throws -> Int {
-        guard let number = Int(self[parameter]), (0...2_147_483_647).contains(number) else {
-            throw ComputeError.badRequest("\(parameter.hasSuffix("_id") ? "id" : parameter) must be an integer")
+        let digits = self[parameter].drop { $0 == "-" || $0 == "+" }
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), self[parameter].count - digits.count < 2 else {
+            throw ComputeError.badRequest("id must be an integer")
         }
-        return number
+        return Int(self[parameter]) ?? -1
     }
 }
