@@ -63,11 +63,10 @@ struct ServiceEndpoints: Sendable {
             guard var host = try HostRecords.find(service: id, in: transaction) else {
                 throw try Self.refusal(id, in: transaction)
             }
-            let before = host
-            try Self.apply(body, to: &host)
-            guard host != before else {
+            guard body["status"] != nil || body["forced_down"] != nil else {
                 throw ComputeError.badRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
             }
+            try Self.apply(body, to: &host)
             try compute.save(host, in: transaction)
             return try compute.zones(in: transaction)
         }
@@ -200,7 +199,7 @@ extension Compute.Parts {
         try await database.read { [self] reader in
             let zones = try zones(in: reader)
             var all: [ServiceState] = []
-            for host in try HostRecords.all(in: reader) {
+            for host in zones.snapshot.hosts {
                 all.append(ServiceState(host, zone: zones.zone(of: host.name), isUp: isUp(host)))
             }
             for service in try ControllerRecords.all(in: reader) {
