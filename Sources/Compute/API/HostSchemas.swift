@@ -38,7 +38,7 @@ enum HostSchemas {
             .object([("status", .oneOf(["enabled", "disabled"])), ("disabled_reason", reason), ("forced_down", TextSchemas.boolean)])
         ),
     ]
-    private static let reason: Schema = .string(length: 1...255)
+    private static let reason: Schema = .string(length: 1...255, pattern: #"[^\x00]*"#)
 
     private static func legacyService(_ more: [(name: String, schema: Schema)]) -> Schema {
         .object(

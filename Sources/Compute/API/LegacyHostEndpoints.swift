@@ -54,7 +54,7 @@ struct LegacyHostEndpoints: Sendable {
     // MARK: One host
 
     private static func find(_ name: String, in reader: any Reader) throws -> ComputeHost {
-        guard let host = try HostRecords.find(name: name, in: reader) else {
+        guard !name.utf8.contains(0), let host = try HostRecords.find(name: name, in: reader) else {
             throw ComputeError.notFound("Host '\(name)' is not mapped to any cell")
         }
         return host

@@ -57,7 +57,8 @@ struct ServerGroupEndpoints: Sendable {
     /// The group, if the caller may do with it what the endpoint does.
     private func find(_ request: APIRequest) async throws -> ServerGroup {
         let id = request["group_id"]
-        guard let group = try await compute.database.read({ try ServerGroupRecords.find(id, in: $0) }) else {
+        let found = Schema.isUUID(id) ? try await compute.database.read { try ServerGroupRecords.find(id, in: $0) } : nil
+        guard let group = found else {
             try request.authorize(request.callerTarget)
             throw ComputeError.notFound("Instance group \(id) could not be found.")
         }
