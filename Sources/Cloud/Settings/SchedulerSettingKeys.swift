@@ -8,7 +8,10 @@ enum SchedulerSettingKeys {
     private static let weightRange = -1_000_000_000.0...1_000_000_000.0
 
     static let enabledFilters = SettingKey<[String]>(
-        "compute.scheduler.enabled_filters", default: defaults.enabledFilters, "The filters that a host must pass, by name.")
+        "compute.scheduler.enabled_filters", default: defaults.enabledFilters, "The filters that a host must pass, by name."
+    ) { names in
+        names.first { !SchedulerOptions.knownFilters.contains($0) }.map { "there is no filter \($0)" }
+    }
     static let maximumCandidates = SettingKey(
         "compute.scheduler.max_placement_results", default: defaults.maximumCandidates, in: 1...1_000_000,
         "How many hosts with room are looked at for one server; all of them when none of those will do.")

@@ -62,6 +62,9 @@ public struct SchedulerOptions: Sendable {
         public init() {}
     }
 
+    /// The names of all filters there are.
+    public static var knownFilters: [String] { HostFilter.all.map(\.name) }
+
     /// Upstream's defaults, with the two filters for hints that clients expect to work.
     public init() {}
 }
