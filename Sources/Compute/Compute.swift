@@ -31,6 +31,8 @@ public final class Compute: Sendable {
         let activity = HostActivity()
         /// The passwords of guests that are being built.
         let passwords = PassingPasswords()
+        /// Passwords on their way to guests, which are never written down.
+        let newPasswords = PasswordsOnTheWay()
     }
 
     let parts: Parts
@@ -58,6 +60,10 @@ public final class Compute: Sendable {
             PowerWorkflow(compute: parts).workflow.definition,
             AttachInterfaceWorkflow(compute: parts).workflow.definition,
             DetachInterfaceWorkflow(compute: parts).workflow.definition,
+            PowerWorkflow(compute: parts, action: .rescue).workflow.definition,
+            RebuildWorkflow(compute: parts).workflow.definition,
+            SnapshotWorkflow(compute: parts).workflow.definition,
+            PasswordWorkflow(compute: parts).workflow.definition,
         ] + parts.moveWorkflows
     }
 
@@ -67,6 +73,7 @@ public final class Compute: Sendable {
             GuestReconciler(compute: parts),
             ServerPurge(compute: parts),
             ControllerHeartbeat(compute: parts),
+            ServerReclaim(compute: parts),
         ]
     }
 
@@ -87,6 +94,7 @@ extension Compute.Parts {
     func beginDelete(
         _ server: Server, requestID: String?, leftAt hosts: [String] = [], in transaction: any Transaction
     ) throws {
+        if try beginSoftDelete(server, requestID: requestID, in: transaction) { return }
         let ports = try networking.ports(servers: [server.id], in: transaction)[server.id] ?? []
         var state = DeleteState(serverID: server.id, requestID: requestID, host: server.host, portIDs: ports.map(\.id))
         let others = Set(hosts + [server.details.sourceHost].compactMap(\.self)).subtracting([server.host].compactMap(\.self))

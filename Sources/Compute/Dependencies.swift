@@ -3,7 +3,7 @@ import CloudCore
 import CloudStore
 
 /// What compute needs of the image service.
-public protocol ComputeImages: Sendable {
+public protocol ComputeImages: ComputeSnapshots {
     /// An image the caller may see; nil when there is none.
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage?
 }

@@ -98,6 +98,9 @@ public enum CloudSettingKeys {
         "compute.ram_allocation_ratio", default: 1.0, in: 0.1...16, "How many times a host's memory may be given away.")
     static let reservedHostMemory = SettingKey(
         "compute.reserved_host_memory_mb", default: 512, in: 0...1_048_576, "Memory in MiB that a host keeps for itself.")
+    static let reclaimInterval = SettingKey<Duration>(
+        "compute.reclaim_instance_interval", default: .zero, in: .zero...(.seconds(365 * 24 * 3600)),
+        "How long the deletion of a server can be taken back, in seconds; 0 deletes at once.")
     static let quotaInstances = SettingKey("quota.instances", default: 10, in: -1...1_000_000, "Servers of a project; -1 for any number.")
     static let quotaCores = SettingKey("quota.cores", default: 20, in: -1...10_000_000, "Processors of a project's servers; -1 for any number.")
     static let quotaRAM = SettingKey("quota.ram", default: 51200, in: -1...1_000_000_000, "Memory of a project's servers in MiB; -1 for any amount.")
@@ -116,7 +119,8 @@ public enum CloudSettingKeys {
         minimumPasswordAge, passwordRegex, passwordRegexDescription, changePasswordUponFirstUse,
         disableUserAccountDaysInactive, enforcementModel, returnAllEndpoints, region, tenantNetworkType,
         externalBridge, externalAddress, physicalMTU, resyncInterval, hostName, acceleration, libvirtURI,
-        cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, quotaInstances, quotaCores, quotaRAM, simulatedHosts, simulatedLatency,
+        cpuAllocationRatio, memoryAllocationRatio, reservedHostMemory, reclaimInterval, quotaInstances, quotaCores, quotaRAM, simulatedHosts,
+        simulatedLatency,
     ] + TokenSettingKeys.all + DataPlaneSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
         + SchedulerSettingKeys.all
         + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + VendorDataSettingKey.all + federation)

@@ -59,6 +59,7 @@ struct ServiceOptions {
         options.cpuAllocationRatio = settings[CloudSettingKeys.cpuAllocationRatio]
         options.memoryAllocationRatio = settings[CloudSettingKeys.memoryAllocationRatio]
         options.reservedHostMemoryMiB = settings[CloudSettingKeys.reservedHostMemory]
+        options.reclaimInterval = settings[CloudSettingKeys.reclaimInterval]
         options.quota.instances = settings[CloudSettingKeys.quotaInstances]
         options.quota.cores = settings[CloudSettingKeys.quotaCores]
         options.quota.ram = settings[CloudSettingKeys.quotaRAM]

@@ -14,10 +14,11 @@ struct ServerActionEndpoints: Sendable {
     init(compute: Compute.Parts) {
         self.compute = compute
         let all =
-            PowerActions.all
+            ConsoleOutputAction.all
             + AddressActions.all
             + MoveActions.everyAction
             + ConsoleActions.all
+            + LifeActions.all
         actions = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
     }
 
@@ -59,26 +60,11 @@ struct ServerActionEndpoints: Sendable {
     }
 }
 
-/// Power and the console's text.
-enum PowerActions {
+/// The console's text.
+enum ConsoleOutputAction {
     static let all = [
-        ServerActionEndpoint("os-start", rule: "servers:start") { try await power($0, .start) },
-        ServerActionEndpoint("os-stop", rule: "servers:stop") { try await power($0, .stop) },
-        ServerActionEndpoint("reboot", rule: "servers:reboot", ServerSchemas.reboot) { call in
-            try await power(call, call.value["type"]?.string?.uppercased() == "HARD" ? .hardReboot : .softReboot)
-        },
-        ServerActionEndpoint("os-getConsoleOutput", rule: "os-console-output", ServerSchemas.consoleOutput, handler: console),
+        ServerActionEndpoint("os-getConsoleOutput", rule: "os-console-output", ServerSchemas.consoleOutput, handler: console)
     ]
-
-    private static func power(_ call: ActionCall, _ action: PowerAction) async throws -> APIResponse {
-        let compute = call.compute
-        try await call.begin(PowerWorkflow(compute: compute).workflow, if: action.conditions) { server, _ in
-            PowerChange(
-                serverID: server.id, requestID: call.request.requestID, host: server.host ?? "",
-                action: action.request(grace: compute.options.shutdownGraceSeconds), outcome: nil)
-        }
-        return .empty()
-    }
 
     @Sendable private static func console(_ call: ActionCall) async throws -> APIResponse {
         let server = call.server

@@ -72,8 +72,12 @@ struct ActionCall: Sendable {
             let state = try prepare(&server, transaction)
             try ServerRecords.update(server, in: transaction)
             try compute.log(conditions.action, server, request, in: transaction)
-            try compute.workflows.start(
-                workflow, state, subject: server.subject, requestID: request.requestID, in: transaction)
+            do {
+                try compute.workflows.start(
+                    workflow, state, subject: server.subject, requestID: request.requestID, in: transaction)
+            } catch is WorkflowBusy {
+                throw ComputeError.conflict("Instance \(server.id) is not ready: another operation on it is just coming to its end.")
+            }
             return server
         }
     }

@@ -162,17 +162,8 @@ struct ServerEndpoints: Sendable {
         return try await answer(changed, request, showsAll: request.microversion >= Microversion(2, 75))
     }
 
-    /// Deletes at any moment: a live workflow is cancelled and unwinds, and its end takes the server away.
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
-        let found = try await find(request)
-        try await compute.database.write { [compute] transaction in
-            guard let server = try ServerRecords.find(found.id, in: transaction), server.task != .deleting else { return }
-            try ServerRecords.change(server.id, in: transaction) { $0.task = .deleting }
-            try compute.log(.delete, server, request, in: transaction)
-            if try !compute.workflows.cancel(subject: server.subject, in: transaction) {
-                try compute.beginDelete(server, requestID: request.requestID, in: transaction)
-            }
-        }
+        try await compute.delete(try await find(request).id, isForced: false, request)
         return .empty()
     }
 }

@@ -16,14 +16,18 @@ struct ServerView: JSONWritable {
     private func from(_ minor: Int) -> Bool { at >= Microversion(2, minor) }
 
     func write(to json: inout JSONWriter) {
-        json.object {
-            writeCore(to: &$0)
-            writeFlavorAndImage(to: &$0)
-            $0.member("OS-DCF:diskConfig", server.details.diskConfig ?? "MANUAL")
-            if context.showsAll { writeExtended(to: &$0) }
-            writeLater(to: &$0)
-            if context.showsAll { writeAdministration(to: &$0) }
-        }
+        json.object { writeMembers(to: &$0) }
+    }
+
+    /// Writes the server's members into an object that has further ones.
+    func writeMembers(to json: inout JSONWriter) {
+        writeCore(to: &json)
+        writeFlavorAndImage(to: &json)
+        json.member("OS-DCF:diskConfig", server.details.diskConfig ?? "MANUAL")
+        if context.showsAll { writeExtended(to: &json) }
+        if !context.showsAll, context.isRebuild, from(54) { json.member("key_name", server.keyName) }
+        writeLater(to: &json)
+        if context.showsAll { writeAdministration(to: &json) }
     }
 
     private static let progressing: Set = ["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"]
@@ -188,7 +192,8 @@ struct ServerView: JSONWritable {
         json.member("OS-EXT-SRV-ATTR:kernel_id", "")
         json.member("OS-EXT-SRV-ATTR:ramdisk_id", "")
         json.member("OS-EXT-SRV-ATTR:root_device_name", server.details.rootDeviceName ?? "/dev/vda")
-        json.member("OS-EXT-SRV-ATTR:user_data", server.userData)
+        // The answer to a rebuild has it under a name of its own.
+        if !context.isRebuild { json.member("OS-EXT-SRV-ATTR:user_data", server.userData) }
         if from(16) { json.member("host_status", context.hostStatus(server.host)) }
     }
 }
@@ -247,6 +252,8 @@ struct ServerViewContext: Sendable {
     let surroundings: [String: ServerSurroundings]
     /// Whether everything is shown. What changes a server answers less before microversion 2.75.
     var showsAll = true
+    /// Whether it answers a rebuild.
+    var isRebuild = false
     /// The servers' ports, by server.
     let ports: [String: [ServerPort]]
 

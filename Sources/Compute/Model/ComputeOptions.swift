@@ -31,6 +31,8 @@ public struct ComputeOptions: Sendable {
     public var resizeConfirmWindow: Duration = .zero
     /// How long a shelved server stays on its host, in seconds; zero to leave at once, -1 for never (shelved_offload_time).
     public var shelvedOffloadSeconds = 0
+    /// How long the deletion of a server can be taken back; zero deletes at once (upstream's reclaim_instance_interval).
+    public var reclaimInterval: Duration = .zero
     /// How long deleted servers' rows are kept.
     public var deletedRetention: Duration = .seconds(7 * 24 * 3600)
     /// The name under which the controller's own services are listed.

@@ -107,34 +107,31 @@ struct Server: Sendable, Hashable {
 }
 
 extension Server {
-    /// Takes over what the hypervisor says of the guest's power, when nothing is being done to the server.
-    mutating func settle(power observed: PowerState) {
-        power = observed
-        switch observed {
-        case .running: state = .active
-        case .shutdown, .crashed: state = .stopped
-        case .paused: state = .paused
-        case .suspended: state = .suspended
-        case .noState: break
-        }
-    }
-
     /// The guest that this server is on its host.
     /// - Parameters:
     ///   - zone: its host's availability zone, which its config drive tells.
     ///   - vendorData: what the operator tells every guest there.
-    func guest(ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil) -> GuestSpecification {
-        GuestSpecification(
+    ///   - isRescued: whether a server that is being rescued runs its rescue.
+    func guest(
+        ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil, isRescued: Bool = true
+    ) -> GuestSpecification {
+        let rescue = isRescued ? details.rescueImage : nil
+        return GuestSpecification(
             id: id, name: name, domainName: domainName, projectID: projectID, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB,
-            root: RootDisk(
-                imageID: image?.id ?? "", format: image?.diskFormat ?? "raw", checksum: image?.checksum, sizeGiB: flavor.diskGiB),
+            root: image.map {
+                RootDisk(imageID: $0.id, format: $0.diskFormat, checksum: $0.checksum, sizeGiB: flavor.diskGiB)
+            },
             ephemeralGiB: details.ephemeralGiB ?? flavor.ephemeralGiB, swapMiB: details.swapMiB ?? flavor.swapMiB,
             interfaces: ports.map {
                 GuestInterface(
                     portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu, tag: details.portTags?[$0.id])
             },
-            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor },
-            hostName: hostName, configDrive: drive(ports, zone: zone, vendorData: vendorData))
+            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor }
+                .merging(rescue?.rescueProperties ?? [:]) { $1 },
+            hostName: hostName, configDrive: drive(ports, zone: zone, vendorData: vendorData),
+            rescue: rescue.map {
+                RootDisk(imageID: $0.id, format: $0.diskFormat, checksum: $0.checksum, sizeGiB: 0)
+            })
     }
 }
 
@@ -151,7 +148,7 @@ struct ActionRefused: Error, Hashable {
 enum ServerAction: String, Sendable {
     case create, delete, start, stop, reboot, pause, unpause, suspend, resume, rescue, unrescue, rebuild, resize, confirmResize
     case revertResize, migrate, evacuate, shelve, shelveOffload, unshelve, createImage, createBackup, changePassword, restore
-    case forceDelete, lock, unlock
+    case forceDelete, lock, unlock, resetState
     case liveMigration = "live-migration"
     case liveMigrationCancel = "live_migration_cancel"
     case liveMigrationForceComplete = "live_migration_force_complete"
@@ -165,51 +162,4 @@ enum ServerAction: String, Sendable {
 
     /// The name in the log.
     var logName: String { rawValue }
-}
-
-/// A change of a server's power, with the states it is allowed in (nova.compute.api's check_instance_state).
-enum PowerAction: Sendable {
-    case start, stop, softReboot, hardReboot
-
-    private var states: Set<Server.State> {
-        switch self {
-        case .start: [.stopped]
-        case .stop: [.active, .error]
-        case .softReboot: [.active]
-        case .hardReboot: [.active, .stopped, .paused, .suspended, .error]
-        }
-    }
-
-    /// The task that runs while it is carried out.
-    var task: Server.Task {
-        switch self {
-        case .start: .poweringOn
-        case .stop: .poweringOff
-        case .softReboot: .rebooting
-        case .hardReboot: .rebootingHard
-        }
-    }
-
-    /// What the log knows it as.
-    var action: ServerAction {
-        switch self {
-        case .start: .start
-        case .stop: .stop
-        case .softReboot, .hardReboot: .reboot
-        }
-    }
-
-    /// What the host is asked to do.
-    /// - Parameter grace: how long a guest may take to go down by itself, in seconds.
-    func request(grace: Int) -> PowerGuest.Action {
-        switch self {
-        case .start: .start
-        case .stop: .stop(graceSeconds: grace)
-        case .softReboot: .softReboot(graceSeconds: grace)
-        case .hardReboot: .hardReboot
-        }
-    }
-
-    /// When it may begin.
-    var conditions: ActionConditions { ActionConditions(action, states: states, task: task) }
 }

@@ -27,6 +27,10 @@ struct ServerDetails: Sendable, Hashable, Codable {
     var sourceHost: String?
     /// The image that it is rescued with.
     var rescueImage: ServerImage?
+    /// Whether its deletion can be taken back for some time.
+    var isDeletedSoftly: Bool?
+    /// Since when it waits to be deleted for good.
+    var softDeletedAt: Timestamp?
     /// The image that holds it while it is shelved.
     var shelvedImageID: String?
     var shelvedAt: Timestamp?

@@ -80,13 +80,3 @@ struct ServerMigration: Sendable, Hashable {
         (self.createdAt, self.updatedAt) = (createdAt, updatedAt)
     }
 }
-
-extension Server.State {
-    /// Whether the guest's power decides it: a server that was moved, rescued or shelved stays that, whether it runs or not.
-    var followsPower: Bool {
-        switch self {
-        case .active, .stopped, .paused, .suspended: true
-        case .building, .error, .rescued, .resized, .shelved, .shelvedOffloaded, .deleted, .softDeleted: false
-        }
-    }
-}

@@ -43,7 +43,7 @@ struct GuestReconciler: Reconciler {
         try await compute.database.write { transaction in
             for server in vanished {
                 try ServerRecords.change(server.id, in: transaction) { server in
-                    if server.task == nil { server.settle(power: .shutdown) }
+                    if server.task == nil, server.state == .active { (server.state, server.power) = (.stopped, .shutdown) }
                 }
             }
         }

@@ -1,7 +1,9 @@
 import CloudBus
 import CloudCore
 import CloudStore
+import CloudWorkflow
 import ComputeMessages
+import Logging
 
 /// What compute hears from its agents.
 struct HostReports: Sendable {
@@ -35,23 +37,59 @@ struct HostReports: Sendable {
         try await observe(report.guests, host: inventory.host)
     }
 
-    /// Takes over what a hypervisor says of its guests' power. Servers with a workflow under way are left alone.
+    /// Takes over what a hypervisor says of its guests' power. Servers with a workflow under way are left alone. A report may
+    /// be older than what was done since: before a server's state follows from it the host is asked again.
     func observe(_ guests: [GuestStatus], host: String) async throws {
         let known = try await compute.database.read { try ServerRecords.onHost(host, in: $0) }
         let servers = Dictionary(uniqueKeysWithValues: known.map { ($0.id, $0) })
         let changed = guests.filter { guest in
-            guard let server = servers[guest.id], server.task == nil else { return false }
-            return server.power != guest.power && server.state != .error && server.state != .building
+            guard let server = servers[guest.id], server.task == nil, server.state != .building else { return false }
+            return server.power != guest.power || PowerSync(server.state, guest.power) != .note
         }
         guard !changed.isEmpty else { return }
+        let isGrave = changed.contains { PowerSync(servers[$0.id]?.state ?? .building, $0.power) != .note }
+        let certain = isGrave ? try await ask(host) : changed
+        let ids = Set(changed.map(\.id))
         try await compute.database.write { transaction in
-            for guest in changed {
-                try ServerRecords.change(guest.id, in: transaction) { server in
-                    guard server.task == nil, server.host == host else { return }
-                    if server.state.followsPower { server.settle(power: guest.power) } else { server.power = guest.power }
-                }
+            for guest in certain where ids.contains(guest.id) {
+                try follow(guest, since: servers[guest.id], host: host, in: transaction)
             }
         }
+    }
+
+    private func ask(_ host: String) async throws -> [GuestStatus] {
+        try await compute.bus.call(ListGuests(), to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: .seconds(30))
+    }
+
+    /// Follows what a host says of a guest, unless the server has changed since.
+    private func follow(
+        _ guest: GuestStatus, since before: Server?, host: String, in transaction: any Transaction
+    ) throws {
+        guard var server = try ServerRecords.find(guest.id, in: transaction), server.task == nil, server.host == host,
+            server.updatedAt == before?.updatedAt
+        else { return }
+        server.power = guest.power
+        switch PowerSync(server.state, guest.power) {
+        case .note: break
+        case .stopped: server.state = .stopped
+        case .stopAgain: try stopAgain(&server, host: host, in: transaction)
+        }
+        try ServerRecords.update(server, in: transaction)
+    }
+
+    /// Begins to stop a guest that its owner has stopped.
+    private func stopAgain(_ server: inout Server, host: String, in transaction: any Transaction) throws {
+        do {
+            try compute.workflows.start(
+                PowerWorkflow(compute: compute).workflow,
+                PowerChange(serverID: server.id, requestID: nil, host: host, action: .stop, formerPower: server.power),
+                subject: server.subject, requestID: nil, in: transaction)
+        } catch is WorkflowBusy {
+            // What is just coming to its end will have its own say; the next report tells what is left to do.
+            return
+        }
+        server.task = .poweringOff
+        compute.logger.notice("stopping a guest that runs though its server is stopped", metadata: ["server": "\(server.id)"])
     }
 }
 

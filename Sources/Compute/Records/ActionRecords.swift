@@ -74,6 +74,15 @@ enum ActionRecords {
         for request in requests { try finish(server: server, request: request, message: nil, in: transaction) }
     }
 
+    /// The request of a server's newest action of a kind that is still open.
+    static func openRequest(server: String, action: String, in reader: any Reader) throws -> String? {
+        try reader.scalar(
+            """
+            SELECT request_id FROM compute_actions
+            WHERE server_id = \(server) AND action = \(action) AND finished_at IS NULL ORDER BY started_at DESC LIMIT 1
+            """)
+    }
+
     /// A server's actions, the newest first.
     static func all(
         server: String, _ filter: InstanceActionFilter = InstanceActionFilter(), in reader: any Reader

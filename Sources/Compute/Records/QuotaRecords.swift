@@ -118,7 +118,7 @@ enum QuotaRecords {
         let usage = try reader.first(
             """
             SELECT COUNT(*), COALESCE(SUM(vcpus), 0), COALESCE(SUM(memory_mib), 0) FROM compute_servers
-            WHERE project_id = \(projectID) AND deleted_at IS NULL\(owner)
+            WHERE project_id = \(projectID) AND deleted_at IS NULL AND state <> \(Server.State.softDeleted)\(owner)
             """
         ) { QuotaUsage(instances: try $0[0], cores: try $0[1], ram: try $0[2]) }
         return usage ?? QuotaUsage()

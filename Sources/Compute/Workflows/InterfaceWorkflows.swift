@@ -102,14 +102,6 @@ struct DetachInterfaceWorkflow: Sendable {
 }
 
 extension Compute.Parts {
-    /// The guest that a server is now; nil when there is no such server.
-    func guest(_ id: String) async throws -> GuestSpecification? {
-        try await database.read { [networking] reader in
-            guard let server = try ServerRecords.find(id, in: reader) else { return nil }
-            return server.guest(ports: try networking.ports(servers: [id], in: reader)[id] ?? [])
-        }
-    }
-
     /// Has a host take an interface out of a guest. A guest that is not there has no interface either.
     fileprivate func unplug(_ state: InterfaceChange, _ context: StepContext, isBestEffort: Bool) async throws {
         guard var guest = try await guest(state.serverID) else { return }

@@ -27,15 +27,7 @@ struct ImageFileEndpoints: Sendable {
         let store = try store(request)
         let size = try size(request)
         let allowance = try await images.enforce(.size, adding: size, request)
-        try await begin(image.id, allowance)
-        do {
-            try await images.ingest(request.stream, of: image, into: store, expectedSize: size) { stored in
-                try await finish(image.id, ImageLocation(store: store.id, location: stored.location), stored)
-            }
-        } catch {
-            try await restore(image.id)
-            throw error
-        }
+        try await images.receive(request.stream, of: image, into: store, size: size, allowance)
         return .empty()
     }
 
@@ -54,50 +46,6 @@ struct ImageFileEndpoints: Sendable {
         }
         guard size <= images.options.maximumSize else { throw Refusal.bodyTooLarge(limit: images.options.maximumSize) }
         return size
-    }
-
-    /// Takes the image from queued to saving, which one client at a time can do.
-    /// - Throws: 409 when it is in another state, 400 when it lacks its formats, 404 when it is gone, 413 when the project
-    ///   has too many images on their way with it.
-    private func begin(_ id: String, _ allowance: ImageAllowance?) async throws {
-        let host = images.options.imports.hostName
-        try await images.database.write { transaction in
-            guard var image = try ImageRecords.find(id, in: transaction) else { throw ImageError.notFound(id) }
-            guard image.status == .queued else {
-                throw ImageError.conflict("Image status transition from \(image.status.rawValue) to saving is not allowed")
-            }
-            guard image.diskFormat != nil, image.containerFormat != nil else {
-                throw ImageError.badRequest("Properties disk_format, container_format must be set prior to saving data.")
-            }
-            (image.status, image.updatedAt, image.properties[ImportMark.stageHost]) = (.saving, .now, host)
-            try ImageRecords.update(image, in: transaction)
-            try allowance?.check(.uploading, in: transaction)
-        }
-    }
-
-    /// Lets the image wait for its bytes again, unless it was deleted meanwhile.
-    private func restore(_ id: String) async throws {
-        try await images.database.write { transaction in
-            guard var image = try ImageRecords.find(id, in: transaction), image.status == .saving else { return }
-            (image.status, image.updatedAt, image.properties[ImportMark.stageHost]) = (.queued, .now, nil)
-            try ImageRecords.update(image, in: transaction)
-        }
-    }
-
-    /// Makes the image active.
-    /// - Throws: 410 when it was deleted meanwhile; its bytes are then removed again.
-    private func finish(_ id: String, _ place: ImageLocation, _ stored: StoredImage) async throws {
-        let algorithm = images.options.hashAlgorithm.rawValue
-        try await images.database.write { transaction in
-            guard var image = try ImageRecords.find(id, in: transaction), image.status == .saving else {
-                throw ImageError.gone("Image \(id) was deleted while it was uploaded.")
-            }
-            (image.status, image.locations, image.size) = (.active, [place], stored.size)
-            (image.md5, image.hashAlgorithm, image.hash) = (stored.md5, algorithm, stored.hash)
-            (image.virtualSize, image.updatedAt) = (stored.verdict.virtualSize ?? image.virtualSize, .now)
-            image.properties[ImportMark.stageHost] = nil
-            try ImageRecords.update(image, in: transaction)
-        }
     }
 
     // MARK: Download

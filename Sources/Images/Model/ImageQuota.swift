@@ -53,7 +53,12 @@ struct ImageAllowance: Sendable, Codable, Hashable {
 extension Images.Parts {
     /// What the caller's project may have; nil where unified limits are not in use.
     func allowance(_ request: APIRequest) async throws -> ImageAllowance? {
-        guard let limits, let projectID = request.token?.projectID else { return nil }
+        try await allowance(ofProject: request.token?.projectID)
+    }
+
+    /// What a project may have; nil where unified limits are not in use.
+    func allowance(ofProject projectID: String?) async throws -> ImageAllowance? {
+        guard let limits, let projectID else { return nil }
         return ImageAllowance(projectID: projectID, limits: try await limits.limits(ofProject: projectID))
     }
 

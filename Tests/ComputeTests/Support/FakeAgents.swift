@@ -7,6 +7,20 @@ final class FakeAgents: Sendable {
     let orders = Orders()
     private let guests = Mutex<[String: [String: GuestStatus]]>([:])
     private let calls = Mutex<[String]>([])
+    private let powered = Mutex<[PowerGuest]>([])
+    private let uploads = Mutex<(@Sendable (String) async throws -> Void)?>(nil)
+
+    /// Where the bytes of images go.
+    func takeUploads(_ store: @escaping @Sendable (String) async throws -> Void) { uploads.withLock { $0 = store } }
+
+    /// Sends an image's bytes.
+    func upload(_ imageID: String) async throws {
+        guard let store = uploads.withLock({ $0 }) else { throw BusFailure(code: "image_unavailable", message: "Nobody takes images.") }
+        try await store(imageID)
+    }
+
+    /// The changes of power that were asked for.
+    var powerRequests: [PowerGuest] { powered.withLock { $0 } }
 
     /// What was asked of the agents, as `method host`.
     var asked: [String] { calls.withLock { $0 } }
@@ -42,6 +56,7 @@ final class FakeAgents: Sendable {
     /// The agent of a host.
     func service(host: String) -> BusService {
         var service = BusService()
+        serveLife(on: &service, host: host)
         service.on(SpawnGuest.self) { request, _ in
             try await self.begin("spawn", host)
             self.put(request.guest.id, on: host, .running)
@@ -56,7 +71,8 @@ final class FakeAgents: Sendable {
         service.on(PowerGuest.self) { request, _ in
             try await self.begin("power", host)
             _ = try self.status(request.guest.id, host)
-            let power: PowerState = if case .stop = request.action { .shutdown } else { .running }
+            let power = Self.power(after: request.action)
+            self.powered.withLock { $0.append(request) }
             self.put(request.guest.id, on: host, power)
             return GuestStatus(id: request.guest.id, power: power)
         }

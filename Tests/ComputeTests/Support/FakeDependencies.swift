@@ -45,7 +45,8 @@ enum FakeSchema {
             CREATE TABLE fake_ports (id TEXT PRIMARY KEY, server_id TEXT NOT NULL, network_id TEXT NOT NULL, host TEXT NOT NULL,
                 address TEXT NOT NULL)
             """,
-        ])
+        ]),
+        FakeImages.migration,
     ])
 }
 
@@ -249,7 +250,7 @@ struct FakeImages: ComputeImages {
     static let large = "cccccccc-2222-4333-8444-555555555555"
 
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage? {
-        guard [Self.image, Self.queued, Self.large].contains(id) else { return nil }
+        guard [Self.image, Self.other, Self.queued, Self.large].contains(id) else { return nil }
         return ServerImage(
             id: id, name: "cirros", status: id == Self.queued ? "queued" : "active", diskFormat: "qcow2",
             minDiskGiB: id == Self.large ? 40 : 0, minMemoryMiB: 0, sizeBytes: 12_000_000, checksum: "5ca1ab1e",

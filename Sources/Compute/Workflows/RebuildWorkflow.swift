@@ -1,0 +1,92 @@
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import ComputeMessages
+
+/// What a rebuild needs to remember.
+struct RebuildState: Codable, Sendable, Hashable {
+    /// The server.
+    var serverID: String
+    /// The API request that asked for it, under which the action log knows it.
+    var requestID: String?
+    /// Its host.
+    var host: String
+    /// The image before.
+    var formerImage: ServerImage?
+    /// Whether the image is another one, which the host must be fit for.
+    var isImageNew: Bool
+    /// Whether the server was stopped and stays so.
+    var isStopped: Bool
+    /// Whether the ephemeral disk keeps its content.
+    var preserveEphemeral: Bool
+    /// What the host answered.
+    var outcome: PowerState?
+}
+
+/// Makes a server's root disk anew where the server is. As long as the host has not begun, a failure leaves the server as it
+/// was with its former image; after that its disk may be gone, and the server is in error.
+struct RebuildWorkflow: Sendable {
+    static let name = "compute.rebuild"
+    private static let checkStep = "check"
+    private static let rebuildStep = "rebuild"
+    let compute: Compute.Parts
+
+    var workflow: Workflow<RebuildState> {
+        Workflow(
+            Self.name, deadline: compute.options.buildDeadline,
+            steps: [
+                .action(Self.checkStep, perform: check),
+                .transaction("spawning", perform: begin),
+                .action(Self.rebuildStep, attempts: 3, timeout: compute.options.buildDeadline, perform: rebuild),
+                .transaction("record", perform: record),
+            ],
+            unwound: end)
+    }
+
+    /// The host must be fit for another image, as the scheduler would have it for a new server.
+    @Sendable private func check(_ state: inout RebuildState, _ context: StepContext) async throws {
+        guard state.isImageNew else { return }
+        let known = try await compute.database.read { [id = state.serverID] in try ServerRecords.find(id, in: $0) }
+        guard let server = known else { throw WorkflowStop("The server is gone.") }
+        guard try await Scheduler(compute: compute).admitsRebuild(SchedulingRequest(server: server), on: state.host) else {
+            throw WorkflowStop("No valid host was found. The server's host does not suit the image.")
+        }
+    }
+
+    @Sendable private func begin(_ transaction: any Transaction, _ state: inout RebuildState, _ context: StepContext) throws {
+        try ServerRecords.change(state.serverID, in: transaction) { server in
+            if server.task == .rebuilding { server.task = .rebuildSpawning }
+        }
+    }
+
+    @Sendable private func rebuild(_ state: inout RebuildState, _ context: StepContext) async throws {
+        guard let guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        let request = RebuildGuest(
+            guest: guest, preserveEphemeral: state.preserveEphemeral, start: !state.isStopped, token: context.workflow)
+        state.outcome = try await compute.ask(request, host: state.host, context).power
+    }
+
+    @Sendable private func record(_ transaction: any Transaction, _ state: inout RebuildState, _ context: StepContext) throws {
+        try ServerRecords.change(state.serverID, in: transaction) { server in
+            (server.state, server.task, server.fault) = (state.isStopped ? .stopped : .active, nil, nil)
+            server.power = state.outcome ?? server.power
+            server.launchedAt = .now
+        }
+        try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
+    }
+
+    @Sendable private func end(_ transaction: any Transaction, _ state: RebuildState, _ failure: WorkflowFailure) throws {
+        try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
+        try compute.conclude(state.serverID, after: failure, in: transaction) { server in
+            guard failure.step == Self.rebuildStep || failure.kind != .failed else {
+                server.image = state.formerImage
+                return
+            }
+            // An administrator who reset the state meanwhile has the last word.
+            guard server.task != nil else { return }
+            server.state = .error
+            server.fault = Server.Fault(code: 500, message: failure.message, details: nil, createdAt: .now)
+        }
+    }
+}
