@@ -15,7 +15,9 @@ struct CloudHosts: Sendable {
     var ovn: OVNHost?
 
     /// Hosts that exist in memory; their guests survive restarts in a file of the data folder.
-    static func simulated(bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String) -> CloudHosts {
+    static func simulated(
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> CloudHosts {
         let count = settings[CloudSettingKeys.simulatedHosts]
         // The network's controller needs a data plane even where there is no compute host.
         let names = count <= 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
@@ -26,13 +28,14 @@ struct CloudHosts: Sendable {
             let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: .init(latency: latency)))
             network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
-            compute.append(simulatedGuests(bus: bus, directory: directory, latency: latency, host: name, seed: position + 1))
+            compute.append(simulatedGuests(
+                bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images))
         }
         return CloudHosts(network: network, compute: compute)
     }
 
     private static func simulatedGuests(
-        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int
+        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int, images: Images
     ) -> ComputeAgent {
         var options = SimulatedHypervisor.Options()
         options.seed = UInt64(seed)
@@ -41,7 +44,8 @@ struct CloudHosts: Sendable {
         }
         options.directory = directory.file("compute/simulated/\(name)")
         let hypervisor = SimulatedHypervisor(options: options)
-        return ComputeAgent(host: name, driver: hypervisor, disks: hypervisor, bus: bus)
+        return ComputeAgent(
+            host: name, driver: hypervisor, disks: hypervisor, bus: bus, imageSink: LocalImageSink(images: images))
     }
 
     /// This machine: OVN and Open vSwitch for packets, libvirt and QEMU for guests.
@@ -50,7 +54,8 @@ struct CloudHosts: Sendable {
     ) async throws -> CloudHosts {
         let compute = settings[DataPlaneSettingKeys.simulatedGuests]
             ? simulatedGuests(
-                bus: bus, directory: directory, latency: settings[CloudSettingKeys.simulatedLatency], host: hostName, seed: 1)
+                bus: bus, directory: directory, latency: settings[CloudSettingKeys.simulatedLatency], host: hostName, seed: 1,
+                images: images)
             : realGuests(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
         let ovn = try OVNHost(
             options: networkOptions(directory: directory, settings: settings, hostName: hostName), metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
@@ -81,7 +86,8 @@ struct CloudHosts: Sendable {
         }
         return ComputeAgent(
             host: hostName, driver: LibvirtHypervisor(options: options),
-            disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus)
+            disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus,
+            imageSink: LocalImageSink(images: images))
     }
 
     /// Starts the agents, the networks' first: guests need their interfaces.

@@ -70,7 +70,9 @@ public struct CloudLaunch: Sendable {
 
     private func makeHosts(_ services: CloudServices, _ bus: any Bus) async throws -> CloudHosts {
         let name = ServiceOptions(settings: settings, directory: directory, simulate: simulate).hostName
-        if simulate { return .simulated(bus: bus, directory: directory, settings: settings, hostName: name) }
+        if simulate {
+            return .simulated(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
+        }
         return try await .real(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
     }
 
