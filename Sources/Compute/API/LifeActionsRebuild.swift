@@ -165,7 +165,8 @@ extension ServerImage {
         guard flavor.diskGiB > 0 else { return }
         guard sizeBytes <= flavor.diskGiB << 30 else {
             throw ComputeError.badRequest(
-                "Flavor's disk is too small for requested image. Flavor disk is \(flavor.diskGiB << 30) bytes, image is \(sizeBytes) bytes.")
+                "Flavor's disk is too small for requested image. Flavor disk is \(flavor.diskGiB << 30) bytes, image is "
+                    + "\(sizeBytes) bytes.")
         }
         guard flavor.diskGiB >= minDiskGiB else {
             throw ComputeError.badRequest(

@@ -58,7 +58,9 @@ struct SnapshotWorkflow: Sendable {
         }
     }
 
-    private static let tasks: Set<Server.Task?> = [.imageSnapshotPending, .imageSnapshot, .imageBackup, .imagePendingUpload, .imageUploading]
+    private static let tasks: Set<Server.Task?> = [
+        .imageSnapshotPending, .imageSnapshot, .imageBackup, .imagePendingUpload, .imageUploading,
+    ]
 
     @Sendable private func snapshot(_ state: inout SnapshotState, _ context: StepContext) async throws {
         guard try await isAwaited(state) else { return }
