@@ -117,9 +117,18 @@ import Testing
                     network: FakeNetworking.network, address: address, path: "/openstack/latest/password",
                     leaving: text.map { Array($0.utf8) })
             }
-            guard case .document = try await leave("c2VjcmV0") else { return Issue.record("not kept") }
-            guard case .status(409) = try await leave("other") else { return Issue.record("kept twice") }
-            guard case .document(_, let body) = try await leave(nil) else { return Issue.record("not shown") }
+            guard case .document = try await leave("c2VjcmV0") else {
+                _ = Issue.record("not kept")
+                return
+            }
+            guard case .status(409) = try await leave("other") else {
+                _ = Issue.record("kept twice")
+                return
+            }
+            guard case .document(_, let body) = try await leave(nil) else {
+                _ = Issue.record("not shown")
+                return
+            }
             #expect(String(decoding: body, as: UTF8.self) == "c2VjcmV0")
             #expect(await site.send(.get, "/servers/\(id)/os-server-password").json["password"] == "c2VjcmV0")
         }
