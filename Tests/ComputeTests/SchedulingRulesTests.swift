@@ -21,7 +21,9 @@ import Testing
     }
 
     @Test func letsExtraSpecsOverrideTheSize() {
-        let wanted = request(["resources:VCPU": "0", "resources:MEMORY_MB": "512", "resources1:CUSTOM_GPU": "2", "trait1:CUSTOM_FAST": "required"])
+        let wanted = request([
+            "resources:VCPU": "0", "resources:MEMORY_MB": "512", "resources1:CUSTOM_GPU": "2", "trait1:CUSTOM_FAST": "required",
+        ])
         #expect(wanted.main.resources == ["MEMORY_MB": 512, "DISK_GB": 17])
         #expect(wanted.named["1"] == ResourceRequest.Group(resources: ["CUSTOM_GPU": 2], requiredTraits: ["CUSTOM_FAST"]))
     }

@@ -18,7 +18,8 @@ import Testing
 
     @Test func findsHostsWithRoomTraitsAndAggregates() async throws {
         try await Site.with { site in
-            let hosts = [try await site.host("one"), try await site.host("two"), try await site.host("three", ["VCPU": Inventory(total: 8)])]
+            let hosts = [try await site.host("one"), try await site.host("two")]
+            _ = try await site.host("three", ["VCPU": Inventory(total: 8)])
             let aggregate = Identifier.uuid()
             try await site.database.write { [placement = site.placement] transaction in
                 try placement.setTraits(["HW_CPU_X86_AVX2"], provider: hosts[0], in: transaction)

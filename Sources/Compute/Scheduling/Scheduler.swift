@@ -185,7 +185,8 @@ extension Scheduler {
         let required = wanted.named.values.reduce(wanted.main.requiredTraits) { $0.union($1.requiredTraits) }
         let isolated = snapshot.aggregates.filter { aggregate in
             aggregate.metadata.contains { key, value in
-                key.hasPrefix(AggregateKey.trait) && value == "required" && !required.contains(String(key.dropFirst(AggregateKey.trait.count)))
+                key.hasPrefix(AggregateKey.trait) && value == "required"
+                    && !required.contains(String(key.dropFirst(AggregateKey.trait.count)))
             }
         }
         wanted.forbiddenAggregates.formUnion(isolated.map(\.uuid))
