@@ -33,6 +33,9 @@ public protocol ComputePlacement: Sendable {
         provider: String, name: String, inventories: [HostResource], traits: Set<String>, in transaction: any Transaction
     ) throws
 
+    /// The traits of providers, together.
+    func traits(providers: [String], in reader: any Reader) throws -> Set<String>
+
     /// Gives a provider a trait or takes it away. An unknown provider is left alone.
     func setTrait(_ trait: String, _ isPresent: Bool, of provider: String, in transaction: any Transaction) throws
 

@@ -246,6 +246,19 @@ import Testing
         }
     }
 
+    @Test func anImageThatTheHostDoesNotSuitChangesNothing() async throws {
+        try await Site.with { site in
+            let id = try await site.build()
+            #expect(await site.act(id, ["rebuild": ["imageRef": .string(FakeImages.choosy)]]).status == .accepted)
+            try await site.settle()
+            let server = await site.show(id)
+            #expect(server["status"] == "ACTIVE")
+            #expect(server["image"]?["id"] == .string(FakeImages.image))
+            #expect(try await site.log(id)["rebuild"] == "Error")
+            #expect(!site.agents.asked.contains("rebuild host-1"))
+        }
+    }
+
     @Test func aRebuildThatFailsOnTheHostIsAnError() async throws {
         try await Site.with { site in
             let id = try await site.build()

@@ -83,6 +83,12 @@ struct ComputePlacementAdapter: ComputePlacement {
         (trait.hasPrefix("COMPUTE_") && trait != HostTrait.disabled) || trait.hasPrefix("HW_CPU_") || trait.hasPrefix("HW_ARCH_")
     }
 
+    func traits(providers: [String], in reader: any Reader) throws -> Set<String> {
+        try providers.reduce(into: []) { traits, provider in
+            traits.formUnion(try placement.traits(provider: provider, in: reader))
+        }
+    }
+
     func setTrait(_ trait: String, _ isPresent: Bool, of provider: String, in transaction: any Transaction) throws {
         var traits = try placement.traits(provider: provider, in: transaction)
         guard isPresent ? traits.insert(trait).inserted : traits.remove(trait) != nil else { return }

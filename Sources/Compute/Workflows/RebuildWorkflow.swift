@@ -52,6 +52,22 @@ struct RebuildWorkflow: Sendable {
         guard try await Scheduler(compute: compute).admitsRebuild(SchedulingRequest(server: server), on: state.host) else {
             throw WorkflowStop("No valid host was found. The server's host does not suit the image.")
         }
+        let missing = try await missingTraits(of: server)
+        guard missing.isEmpty else {
+            throw WorkflowStop(
+                "No valid host was found. Image traits cannot be satisfied by the current resource providers: "
+                    + missing.sorted().joined(separator: ", "))
+        }
+    }
+
+    /// The traits that the image wants and that no provider of the server's claim has.
+    private func missingTraits(of server: Server) async throws -> Set<String> {
+        let wanted = (server.image?.properties ?? [:]).filter { $0.key.hasPrefix("trait:") && $0.value == "required" }
+        guard !wanted.isEmpty else { return [] }
+        let present = try await compute.database.read { [placement = compute.placement] reader in
+            try placement.traits(providers: Array(placement.claims(of: server.id, in: reader).keys), in: reader)
+        }
+        return Set(wanted.keys.map { String($0.dropFirst("trait:".count)) }).subtracting(present)
     }
 
     @Sendable private func begin(_ transaction: any Transaction, _ state: inout RebuildState, _ context: StepContext) throws {

@@ -120,6 +120,8 @@ struct FakePlacement: ComputePlacement {
             """)
     }
 
+    func traits(providers: [String], in reader: any Reader) throws -> Set<String> { ["CUSTOM_FAKE"] }
+
     func setTrait(_ trait: String, _ isPresent: Bool, of provider: String, in transaction: any Transaction) throws {
         try orders.check("trait")
     }
@@ -250,11 +252,11 @@ struct FakeImages: ComputeImages {
     static let large = "cccccccc-2222-4333-8444-555555555555"
 
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage? {
-        guard [Self.image, Self.other, Self.queued, Self.large].contains(id) else { return nil }
+        guard [Self.image, Self.other, Self.choosy, Self.queued, Self.large].contains(id) else { return nil }
         return ServerImage(
             id: id, name: "cirros", status: id == Self.queued ? "queued" : "active", diskFormat: "qcow2",
             minDiskGiB: id == Self.large ? 40 : 0, minMemoryMiB: 0, sizeBytes: 12_000_000, checksum: "5ca1ab1e",
-            properties: ["hw_disk_bus": "virtio"])
+            properties: id == Self.choosy ? ["trait:CUSTOM_NONE": "required"] : ["hw_disk_bus": "virtio"])
     }
 }
 

@@ -10,6 +10,8 @@ import Testing
 /// Images of servers, in a table.
 extension FakeImages {
     static let other = "dddddddd-2222-4333-8444-555555555555"
+    /// An image that wants a trait no host has.
+    static let choosy = "eeeeeeee-2222-4333-8444-555555555555"
     static let migration = Migration(
         2, "images of servers",
         [
