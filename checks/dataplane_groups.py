@@ -191,3 +191,25 @@ def address_group(cloud):
     cloud.request("PUT", f"/address-groups/{addresses['id']}/remove_addresses", body)
     never("an address got in that was removed", lambda: cloud.red1.ping(guest.ip))
     cloud.lab.unplug(guest)
+
+
+@check("trace: what it says is what packets do")
+def trace(cloud):
+    def told(*arguments):
+        return cloud.client.program.command("network", "trace", *arguments)
+
+    group, guest = guarded(cloud, dict(protocol="tcp", port_range_min=7180, port_range_max=7180))
+    rule = next(rule["id"] for rule in cloud.request("GET", f"/security-group-rules?security_group_id={group['id']}")[
+        "security_group_rules"] if rule["direction"] == "ingress")
+    sender, receiver = cloud.red1.port["id"], guest.port["id"]
+    with guest.service(7180), guest.service(7181):
+        eventually("the port that has a rule", lambda: answers(guest, 7180, cloud.red1))
+        said = told(sender, receiver, "--tcp", "7180")
+        expect(f"by rule {rule} of security group {group['id']}" in said and "delivered to" in said, said)
+        expect(not answers(guest, 7181, cloud.red1), "a port without a rule is open")
+        said = told(sender, receiver, "--tcp", "7181")
+        expect("no rule of the port's security groups" in said and said.strip().endswith("dropped"), said)
+    expect(cloud.edge, "the router")
+    said = told(sender, "172.24.4.2")
+    expect("its source becomes 172.24.4." in said and "leaves the cloud" in said, said)
+    cloud.lab.unplug(guest)

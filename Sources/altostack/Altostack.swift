@@ -7,6 +7,6 @@ struct Altostack: AsyncParsableCommand {
         commandName: "altostack", abstract: "A private cloud that speaks OpenStack's APIs, in one program.",
         subcommands: [
             Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self, IdentityKeys.self, ImageCatalogue.self,
-            SchedulerTrialCommand.self,
+            SchedulerTrialCommand.self, NetworkTools.self,
         ])
 }
