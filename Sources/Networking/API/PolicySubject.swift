@@ -84,17 +84,24 @@ struct Decisions {
     private let resource: String
     private let guarded: [String]
     private var verdicts: [PolicySubject: Verdict] = [:]
+    /// The last one: a list's neighbours are mostly alike, and to compare is cheaper than to hash.
+    private var last: (subject: PolicySubject, verdict: Verdict)?
 
     /// Decisions about a resource, such as `network`, whose `guarded` attributes have rules of their own.
     init(_ request: APIRequest, _ resource: String) {
         (self.request, self.resource) = (request, resource)
-        let prefix = "get_\(resource):"
-        guarded = NeutronPolicy.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        guarded = NeutronPolicy.guarded[resource] ?? []
     }
 
     /// What the caller may see of a resource.
     mutating func verdict(_ subject: PolicySubject) -> Verdict {
-        if let known = verdicts[subject] { return known }
+        if let last, last.subject == subject { return last.verdict }
+        let verdict = verdicts[subject] ?? decide(subject)
+        last = (subject, verdict)
+        return verdict
+    }
+
+    private mutating func decide(_ subject: PolicySubject) -> Verdict {
         let target = subject.target
         let hidden = guarded.filter { !request.allows("get_\(resource):\($0)", target) }
         let verdict = Verdict(isVisible: request.allows("get_\(resource)", target), hidden: Set(hidden))

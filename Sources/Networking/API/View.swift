@@ -32,13 +32,13 @@ struct MemberWriter {
     var filter: ViewFilter
 
     /// Writes a member.
-    mutating func callAsFunction(_ name: String, _ value: @autoclosure () -> some JSONWritable) {
+    @inline(__always) mutating func callAsFunction(_ name: String, _ value: @autoclosure () -> some JSONWritable) {
         guard filter.shows(name) else { return }
         json.member(name, value())
     }
 
     /// Writes a member whose value the closure writes.
-    mutating func callAsFunction(_ name: String, value: (inout JSONWriter) -> Void) {
+    @inline(__always) mutating func callAsFunction(_ name: String, value: (inout JSONWriter) -> Void) {
         guard filter.shows(name) else { return }
         json.member(name, value)
     }
@@ -115,16 +115,17 @@ extension APIRequest {
         _ views: [some View], _ names: ResourceNames, _ list: ListRequest, isComplete: Bool = false
     ) -> APIResponse {
         var decisions = Decisions(self, names.policy)
-        let links = PageLinks(self, list, ids: views.map(\.id))
+        let links = PageLinks(self, list, ids: list.limit == nil ? [] : views.map(\.id))
         return .json { json in
             json.object { json in
                 json.member(names.plural) { json in
                     json.array { json in
-                        for view in views {
-                            let verdict = decisions.verdict(view.subject)
+                        // By position: a view is large, and to iterate would copy each.
+                        for position in views.indices {
+                            let verdict = decisions.verdict(views[position].subject)
                             guard verdict.isVisible || isComplete else { continue }
                             json.object(
-                                view, ViewFilter(fields: list.fields, hidden: verdict.hidden, project: token?.projectID))
+                                views[position], ViewFilter(fields: list.fields, hidden: verdict.hidden, project: token?.projectID))
                         }
                     }
                 }

@@ -107,7 +107,7 @@ extension Operations {
     /// A trunk is down as long as its parent has no host after having had one.
     func settleTrunk(of old: Port, _ port: Port, in transaction: any Transaction) throws {
         guard old.binding.host != port.binding.host else { return }
-        guard var trunk = try TrunkRecords.all(parents: [port.id], in: transaction)[port.id] else { return }
+        guard var trunk = try TrunkRecords.all(parents: .ids([port.id]), in: transaction)[port.id] else { return }
         trunk.status = port.binding.host.isEmpty ? Trunk.down : Trunk.active
         try TrunkRecords.update(trunk, in: transaction)
         for subport in trunk.subports { try mark(.port, subport.portID, in: transaction) }
@@ -119,7 +119,7 @@ extension Operations {
             throw NetworkingError(
                 .conflict, "PortInUseAsSubPort", "Port \(port.id) is currently a subport for trunk \(trunk).")
         }
-        if let trunk = try TrunkRecords.all(parents: [port.id], in: reader)[port.id] {
+        if let trunk = try TrunkRecords.all(parents: .ids([port.id]), in: reader)[port.id] {
             throw NetworkingError(
                 .conflict, "PortInUseAsTrunkParent", "Port \(port.id) is currently a parent port for trunk \(trunk.id).")
         }
@@ -149,7 +149,7 @@ extension Operations {
         guard try TrunkRecords.trunk(carrying: port, in: reader) == nil else {
             throw NetworkingError(.conflict, "TrunkPortInUse", "Port \(port) is in use by another trunk.")
         }
-        guard try TrunkRecords.all(parents: [port], in: reader).isEmpty else { throw Self.parentInUse(port) }
+        guard try TrunkRecords.all(parents: .ids([port]), in: reader).isEmpty else { throw Self.parentInUse(port) }
     }
 
     /// The ports that drafts name with the tags they shall have, if they may be under this parent.

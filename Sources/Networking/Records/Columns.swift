@@ -124,9 +124,40 @@ func batches(_ ids: [String]) -> [[String]] {
     return batches
 }
 
+/// The rows of one kind that rows of another belong to.
+enum RowSelection {
+    /// Those with these ids.
+    case ids([String])
+    /// Those whose ids a query finds: where they are many, that is cheaper than to bind each id.
+    case query(SQL)
+
+    /// What stands behind `IN`, once for each batch.
+    fileprivate var lists: [SQL] {
+        switch self {
+        case .ids(let ids): batches(ids).map { "\(in: $0)" }
+        case .query(let sql): ["(\(sql))"]
+        }
+    }
+}
+
 extension Reader {
+    /// Runs a query for what belongs to rows, with what stands behind `IN`, and groups its rows by what the mapping answers
+    /// first. It is inlined, so that the dictionary's types are known.
+    @inline(__always) func grouped<Key: Hashable, Value>(
+        _ rows: RowSelection, _ sql: (SQL) -> SQL, _ map: (borrowing Row) throws -> (Key, Value)
+    ) throws -> [Key: [Value]] {
+        var groups: [Key: [Value]] = [:]
+        for list in rows.lists {
+            try forEach(sql(list)) { row in
+                let (key, value) = try map(row)
+                groups[key, default: []].append(value)
+            }
+        }
+        return groups
+    }
+
     /// Runs a query for ids in batches and groups its rows by what the mapping answers first.
-    func grouped<Key: Hashable, Value>(
+    @inline(__always) func grouped<Key: Hashable, Value>(
         _ ids: [String], _ sql: ([String]) -> SQL, _ map: (borrowing Row) throws -> (Key, Value)
     ) throws -> [Key: [Value]] {
         var groups: [Key: [Value]] = [:]

@@ -6,8 +6,13 @@ import NetworkMessages
 enum TagRecords {
     /// The resources' tags by resource, sorted.
     static func all(_ resources: [String], in reader: any Reader) throws -> [String: [String]] {
+        try all(.ids(resources), in: reader)
+    }
+
+    /// The selected resources' tags by resource, sorted.
+    static func all(_ resources: RowSelection, in reader: any Reader) throws -> [String: [String]] {
         try reader.grouped(
-            resources, { "SELECT resource_id, tag FROM network_tags WHERE resource_id IN \(in: $0) ORDER BY tag" }
+            resources, { "SELECT resource_id, tag FROM network_tags WHERE resource_id IN \($0) ORDER BY tag" }
         ) { (try $0[0], try $0[1]) }
     }
 

@@ -44,6 +44,13 @@ extension NetworkingMigrations {
         """,
     ]
 
+    /// Ports are listed by id unless a client says otherwise: with the id in the index, nothing is sorted.
+    static let portOrder: [SQL] = [
+        "DROP INDEX ports_by_project",
+        "CREATE INDEX ports_by_project ON ports (project_id, id)",
+        "CREATE INDEX ports_by_network ON ports (network_id, id)",
+    ]
+
     private static let trunks: [SQL] = [
         """
         CREATE TABLE trunks (

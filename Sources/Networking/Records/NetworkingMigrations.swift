@@ -12,6 +12,7 @@ enum NetworkingMigrations {
         Migration(7, "gateways, port forwarding, flavors, metering and firewalls", routerServices),
         Migration(8, "address groups, default rules and packet logs", groupServices),
         Migration(9, "tags of tunnelled networks", dataPlane),
+        Migration(10, "ports in the order of lists", portOrder),
     ])
 
     private static let networks: [SQL] = [

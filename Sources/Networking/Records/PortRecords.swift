@@ -137,8 +137,16 @@ enum PortRecords {
         return Dictionary(uniqueKeysWithValues: try complete(Array(ports.values), in: reader).map { ($0.id, $0) })
     }
 
-    static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [Port] {
-        try complete(try reader.page(columns, listing, request, visibility: visible(visibility), port), in: reader)
+    /// A page of ports, and how to find them again for what belongs to them.
+    static func list(
+        _ request: ListRequest, _ visibility: Visibility, in reader: any Reader
+    ) throws -> (ports: [Port], selection: RowSelection) {
+        let ports = try reader.page(columns, listing, request, visibility: visible(visibility), port)
+        let selection: RowSelection =
+            ports.count <= 128
+            ? .ids(ports.map(\.id))
+            : .query("SELECT id FROM ports\(try listing.page(request, visibility: visible(visibility)))")
+        return (try complete(consume ports, selection, in: reader), selection)
     }
 
     /// A device's ports of an owner (all owners when nil) in the order they were made.
@@ -249,17 +257,19 @@ enum PortRecords {
     }
 
     /// Adds the addresses and groups, a constant number of queries for however many ports.
-    private static func complete(_ ports: [Port], in reader: any Reader) throws -> [Port] {
+    private static func complete(
+        _ ports: consuming [Port], _ selection: RowSelection? = nil, in reader: any Reader
+    ) throws -> [Port] {
         guard !ports.isEmpty else { return [] }
-        let ids = ports.map(\.id)
-        let addresses = try AddressRecords.all(ports: ids, in: reader)
-        let groups = try SecurityGroupRecords.memberships(ports: ids, in: reader)
-        return ports.map { port in
-            var port = port
-            port.fixedIPs = addresses[port.id] ?? []
-            port.securityGroupIDs = groups[port.id] ?? []
-            return port
+        let selection = selection ?? .ids(ports.map(\.id))
+        let addresses = try AddressRecords.all(ports: selection, in: reader)
+        let groups = try SecurityGroupRecords.memberships(ports: selection, in: reader)
+        // In place: a port is large, and to map would copy each.
+        for position in ports.indices {
+            ports[position].fixedIPs = addresses[ports[position].id] ?? []
+            ports[position].securityGroupIDs = groups[ports[position].id] ?? []
         }
+        return ports
     }
 
     private static func visible(_ visibility: Visibility) -> SQL? {

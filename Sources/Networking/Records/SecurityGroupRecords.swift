@@ -103,12 +103,12 @@ enum SecurityGroupRecords {
     }
 
     /// The ports' groups by port, in a stable order.
-    static func memberships(ports: [String], in reader: any Reader) throws -> [String: [String]] {
+    static func memberships(ports: RowSelection, in reader: any Reader) throws -> [String: [String]] {
         try reader.grouped(
             ports,
             {
                 """
-                SELECT port_id, security_group_id FROM port_security_groups WHERE port_id IN \(in: $0)
+                SELECT port_id, security_group_id FROM port_security_groups WHERE port_id IN \($0)
                 ORDER BY security_group_id
                 """
             }

@@ -59,8 +59,8 @@ enum TrunkRecords {
     }
 
     /// The trunks whose parents these ports are, by port.
-    static func all(parents ports: [String], in reader: any Reader) throws -> [String: Trunk] {
-        let trunks = try reader.grouped(ports, { "SELECT \(columns) FROM trunks WHERE port_id IN \(in: $0)" }) { row in
+    static func all(parents ports: RowSelection, in reader: any Reader) throws -> [String: Trunk] {
+        let trunks = try reader.grouped(ports, { "SELECT \(columns) FROM trunks WHERE port_id IN \($0)" }) { row in
             let trunk = try trunk(row)
             return (trunk.portID, trunk)
         }.compactMap(\.value.first)

@@ -28,7 +28,8 @@ extension NetworkingAPI {
         let list = try listRequest(request, PortRecords.listing)
         let (visibility, domain) = (request.visibility, options.dnsDomain)
         let views = try await database.read { reader in
-            try PortView.load(try PortRecords.list(list, visibility, in: reader), domain: domain, in: reader)
+            let (ports, selection) = try PortRecords.list(list, visibility, in: reader)
+            return try PortView.load(ports, selection, domain: domain, in: reader)
         }
         return request.answer(views, PortView.names, list)
     }

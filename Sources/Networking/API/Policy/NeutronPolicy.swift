@@ -46,4 +46,13 @@ enum NeutronPolicy {
 
     /// The names of every rule: an attribute without a rule of its own is governed by its resource's.
     static let names = Set(all.map(\.name))
+
+    /// The attributes whose sight has a rule of its own (`get_port:binding:host_id`), by their resource.
+    static let guarded: [String: [String]] = {
+        let reads = names.filter { $0.hasPrefix("get_") }.compactMap { name -> (String, String)? in
+            let parts = name.dropFirst("get_".count).split(separator: ":", maxSplits: 1)
+            return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+        }
+        return Dictionary(grouping: reads, by: \.0).mapValues { $0.map(\.1) }
+    }()
 }

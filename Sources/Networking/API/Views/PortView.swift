@@ -7,7 +7,7 @@ struct PortView: View {
     static let names = ResourceNames("port", "ports")
 
     let port: Port
-    let network: Network?
+    let subject: PolicySubject
     let tags: [String]
     /// The trunk that the port is the parent of.
     let trunk: TrunkDetails?
@@ -18,30 +18,32 @@ struct PortView: View {
     /// The domain of the ports' full names.
     let domain: String
 
-    /// The views of ports, in a constant number of queries.
-    static func load(_ ports: [Port], domain: String, in reader: any Reader) throws -> [PortView] {
+    /// The views of ports, in a constant number of queries. `selection` finds the same ports, where it is known.
+    static func load(
+        _ ports: [Port], _ selection: RowSelection? = nil, domain: String, in reader: any Reader
+    ) throws -> [PortView] {
         let networks = try NetworkRecords.find(Set(ports.map(\.networkID)), in: reader)
-        let ids = ports.map(\.id)
-        let tags = try TagRecords.all(ids, in: reader)
-        let trunks = try TrunkDetails.load(parents: ids, in: reader)
+        let selection = selection ?? .ids(ports.map(\.id))
+        let tags = try TagRecords.all(selection, in: reader)
+        let trunks = try TrunkDetails.load(parents: selection, in: reader)
         let policies = try QoSBindingRecords.policies(.network, networks.keys, in: reader)
         let used = Set(ports.compactMap { $0.extras.qosPolicyID ?? policies[$0.networkID] })
         let rules = try QoSRuleRecords.all(policies: Array(used), in: reader)
+        let subjects = networks.mapValues { PolicySubject(projectID: "", on: $0) }
         return ports.map { port in
-            let (network, policy) = (networks[port.networkID], port.extras.qosPolicyID ?? policies[port.networkID])
+            let policy = port.extras.qosPolicyID ?? policies[port.networkID]
             let request = policy.flatMap { rules[$0] }.flatMap { rules in
-                network.flatMap { ResourceRequest(port: port, segment: $0.segment, rules: rules) }
+                networks[port.networkID].flatMap { ResourceRequest(port: port, segment: $0.segment, rules: rules) }
             }
+            var subject = subjects[port.networkID] ?? PolicySubject(projectID: "", on: nil)
+            (subject.projectID, subject.deviceOwner) = (port.projectID, port.deviceOwner)
             return PortView(
-                port: port, network: network, tags: tags[port.id] ?? [], trunk: trunks[port.id],
+                port: port, subject: subject, tags: tags[port.id] ?? [], trunk: trunks[port.id],
                 networkPolicy: policies[port.networkID], request: request, domain: domain)
         }
     }
 
     var id: String { port.id }
-    var subject: PolicySubject {
-        PolicySubject(projectID: port.projectID, on: network, deviceOwner: port.deviceOwner)
-    }
 
     func write(to json: inout MemberWriter) {
         json("id", port.id)
@@ -60,11 +62,11 @@ struct PortView: View {
         json("binding:host_id", port.binding.host)
         json("binding:vnic_type", port.binding.vnicType)
         json("binding:vif_type", port.binding.vifType)
-        json("binding:vif_details", value: vifDetails)
+        json("binding:vif_details") { port.binding.writeDetails(to: &$0) }
         json("binding:profile", port.shownProfile)
         json("dns_name", port.dnsName)
         json("dns_domain", port.extras.dnsDomain)
-        json("dns_assignment", value: assignment)
+        json("dns_assignment") { writeAssignment(to: &$0) }
         write(port.extras, to: &json)
         json("qos_policy_id", port.extras.qosPolicyID)
         json("qos_network_policy_id", networkPolicy)
@@ -82,9 +84,7 @@ struct PortView: View {
         json("trusted", extras.isTrusted)
     }
 
-    private func vifDetails(_ json: inout JSONWriter) { port.binding.writeDetails(to: &json) }
-
-    private func assignment(_ json: inout JSONWriter) {
+    private func writeAssignment(to json: inout JSONWriter) {
         json.array { json in
             for fixed in port.fixedIPs {
                 let host = port.dnsName.isEmpty ? Self.defaultHostName(fixed.address) : port.dnsName
@@ -99,7 +99,8 @@ struct PortView: View {
 
     /// The name of an address nobody named: `host-10-0-0-5`.
     private static func defaultHostName(_ address: String) -> String {
-        "host-" + address.map { $0 == "." || $0 == ":" ? "-" : String($0) }.joined()
+        let name = address.utf8.map { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") ? UInt8(ascii: "-") : $0 }
+        return "host-" + String(decoding: name, as: UTF8.self)
     }
 }
 

@@ -46,7 +46,7 @@ struct TrunkDetails: Sendable, Hashable, JSONWritable {
     let macs: [String: String]
 
     /// The details of the trunks whose parents these ports are, by port; a constant number of queries.
-    static func load(parents ports: [String], in reader: any Reader) throws -> [String: TrunkDetails] {
+    static func load(parents ports: RowSelection, in reader: any Reader) throws -> [String: TrunkDetails] {
         let trunks = try TrunkRecords.all(parents: ports, in: reader)
         guard !trunks.isEmpty else { return [:] }
         let macs = try PortRecords.macs(trunks.values.flatMap(\.subports).map(\.portID), in: reader)
