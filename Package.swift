@@ -9,6 +9,9 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// Tests are not optimised: that took minutes of each build.
+let plain: [SwiftSetting] = house + [.unsafeFlags(["-Onone"])]
+
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
@@ -24,7 +27,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: house)
+        name: name + "Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: plain)
 }
 
 let service: [Target.Dependency] = ["CloudAPI", "CloudCore", "CloudPolicy", "CloudStore", "CloudTelemetry"]
