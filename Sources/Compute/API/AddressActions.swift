@@ -70,7 +70,8 @@ enum AddressActions {
             let fixed = wanted ?? addresses.first { $0.version == 4 }?.address
             guard let fixed else {
                 throw ComputeError.badRequest(
-                    "Unable to associate floating IP \(address) to any fixed IPs for instance \(server.id). Instance has no fixed IPv4 addresses to associate.")
+                    "Unable to associate floating IP \(address) to any fixed IPs for instance \(server.id). "
+                        + "Instance has no fixed IPv4 addresses to associate.")
             }
             guard addresses.contains(where: { $0.address == fixed }) else {
                 throw ComputeError.badRequest("Specified fixed address not assigned to instance")
@@ -107,7 +108,8 @@ enum AddressActions {
             let networking = call.compute.networking
             let ports = try networking.ports(servers: [server.id], in: transaction)[server.id] ?? []
             guard !isMember || ports.isEmpty || ports.contains(where: \.hasPortSecurity) else {
-                throw ComputeError.badRequest("Network requires port_security_enabled and subnet associated in order to apply security groups.")
+                throw ComputeError.badRequest(
+                    "Network requires port_security_enabled and subnet associated in order to apply security groups.")
             }
             do {
                 try networking.setSecurityGroup(

@@ -88,7 +88,8 @@ struct ServerDemand: Sendable {
             }
             guard entries.allSatisfy({ $0.portID == nil }) else {
                 throw ComputeError.badRequest(
-                    "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.")
+                    "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. "
+                        + "Please launch your instance one by one with different ports.")
             }
         }
         guard hostName == nil else { throw ComputeError.badRequest("Unable to allocate a single hostname to multiple instances") }

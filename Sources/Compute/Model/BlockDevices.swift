@@ -142,7 +142,10 @@ struct BlockDevices: Sendable, Hashable {
 
     /// - Throws: 400 when the devices don't go together or the flavor does not allow them (nova.compute.api's _validate_bdm).
     func check(_ flavor: Flavor, count: Int) throws {
-        if imageID != nil, devices.contains(where: { $0.destination == .volume && Self.plain($0.deviceName) == Self.rootDeviceName && !$0.isRoot }) {
+        let isTaken = devices.contains { device in
+            device.destination == .volume && Self.plain(device.deviceName) == Self.rootDeviceName && !device.isRoot
+        }
+        if imageID != nil, isTaken {
             throw ComputeError.badRequest("The volume cannot be assigned the same device name as the root device \(Self.rootDeviceName)")
         }
         guard count == 1 || !devices.contains(where: { $0.source == .volume }) else {
@@ -160,7 +163,8 @@ struct BlockDevices: Sendable, Hashable {
         }
         guard devices.isEmpty || ephemeralGiB(flavor) <= flavor.ephemeralGiB else {
             throw ComputeError.badRequest(
-                "Ephemeral disks requested are larger than the instance type allows. If no size is given in one block device mapping, flavor ephemeral size will be used.")
+                "Ephemeral disks requested are larger than the instance type allows. If no size is given in one block device "
+                    + "mapping, flavor ephemeral size will be used.")
         }
         guard devices.filter(\.isSwap).count <= 1 else { throw BlockDevice.invalid("More than one swap drive requested.") }
         guard swapMiB(flavor) <= flavor.swapMiB else {

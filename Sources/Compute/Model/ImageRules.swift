@@ -39,7 +39,8 @@ struct ImageRules: Sendable {
         }
         guard image.minDiskGiB << 30 <= size else {
             throw ComputeError.badRequest(
-                "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is \(size) bytes, minimum size is \(image.minDiskGiB << 30) bytes.")
+                "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is \(size) bytes, "
+                    + "minimum size is \(image.minDiskGiB << 30) bytes.")
         }
     }
 
@@ -70,7 +71,8 @@ struct ImageRules: Sendable {
             throw ComputeError.badRequest("Page size \(pages) forbidden against ''")
         }
         if image.properties["hw_cpu_policy"] == "dedicated", flavor.extraSpecs["hw:cpu_policy"] == "shared" {
-            throw ComputeError.badRequest("Image property 'hw_cpu_policy' is not permitted to override CPU pinning policy set against the flavor")
+            throw ComputeError.badRequest(
+                "Image property 'hw_cpu_policy' is not permitted to override CPU pinning policy set against the flavor")
         }
         for (property, spec) in [("hw_machine_type", "hw:machine_type"), ("hw_viommu_model", "hw:viommu_model")] {
             guard let ours = image.properties[property], let theirs = flavor.extraSpecs[spec], ours != theirs else { continue }
@@ -82,7 +84,8 @@ struct ImageRules: Sendable {
     private func checkNUMA() throws {
         guard let text = flavor.extraSpecs["hw:numa_nodes"] ?? image.properties["hw_numa_nodes"] else { return }
         if flavor.extraSpecs["hw:numa_nodes"] != nil, image.properties["hw_numa_nodes"] != nil {
-            throw ComputeError.badRequest("Image property 'hw_numa_nodes' is not permitted to override NUMA configuration set against the flavor")
+            throw ComputeError.badRequest(
+                "Image property 'hw_numa_nodes' is not permitted to override NUMA configuration set against the flavor")
         }
         guard let nodes = Int(text), nodes > 0 else {
             throw ComputeError.badRequest("The property 'numa_nodes' cannot be '\(text)'. It must be a number greater than 0")
