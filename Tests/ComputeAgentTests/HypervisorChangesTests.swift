@@ -12,8 +12,8 @@ extension HypervisorConformanceTests {
             var guest = specification(name: "web-2", root: arm.root)
             _ = try await arm.call(SpawnGuest(guest: guest))
             try await arm.waitForBoot(guest.id, times: 1)
-            try await isHeld(guest, arm)
             try await isLookedInto(guest, arm)
+            try await isHeld(guest, arm)
             guest = try await changesDevices(guest, arm)
             try await isSnapshot(guest, arm)
             #expect(try await arm.boots(guest.id) == 1)
@@ -85,6 +85,31 @@ extension HypervisorConformanceTests {
         #expect((snapshot.sizeBytes, snapshot.virtualSizeBytes) == (bytes.count, 1 << 30))
         #expect(try await arm.call(ListGuests()) == [GuestStatus(id: guest.id, power: .running)])
         #expect(await failureCode { try await arm.call(SnapshotGuest(id: Identifier.uuid(), imageID: image)) } == "guest_not_found")
+    }
+
+    @Test(arguments: ArmKind.available, [ConfigDrive.Format.iso9660, .vfat])
+    func aGuestReadsItsConfigDriveAndAnswersTheHost(kind: ArmKind, format: ConfigDrive.Format) async throws {
+        try await with(kind) { arm in
+            var guest = specification(name: "web-4", root: arm.root, ports: 0, properties: ["hw_qemu_guest_agent": "yes"])
+            let files = [
+                "openstack/latest/meta_data.json": #"{"uuid": "\#(guest.id)", "hostname": "driven", "public_keys": {}}"#,
+                "openstack/latest/user_data": "#!/bin/sh\necho it ran\n",
+            ]
+            guest.configDrive = ConfigDrive(files: files.map { .init(path: $0.key, bytes: Data($0.value.utf8)) }, format: format)
+            _ = try await arm.call(SpawnGuest(guest: guest))
+            try await eventually(within: arm.bootDeadline, "the drive was read and the agent runs") {
+                let console = try await arm.call(ReadConsole(id: guest.id, lines: nil))
+                return arm.driveMarks.allSatisfy(console.contains)
+            }
+            #expect(try await arm.call(DiagnoseGuest(id: guest.id)).hasConfigDrive)
+            _ = try await arm.call(SetGuestPassword(id: guest.id, user: "altostack", password: "it's \"quoted\" & so on"))
+            #expect(try await arm.call(ReadConsole(id: guest.id, lines: nil)).contains("password of altostack changed"))
+            let image = Identifier.uuid()
+            _ = try await arm.call(SnapshotGuest(id: guest.id, imageID: image, format: "qcow2", quiesce: true))
+            #expect(arm.images.image(image)?.isEmpty == false)
+            _ = try await arm.call(DestroyGuest(id: guest.id, portIDs: []))
+            #expect(try await arm.isClean())
+        }
     }
 
     @Test(arguments: ArmKind.available) func aGuestIsRescuedRebuiltAndMoved(kind: ArmKind) async throws {

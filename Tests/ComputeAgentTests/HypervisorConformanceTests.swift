@@ -15,6 +15,8 @@ protocol HypervisorArm: AnyObject, Sendable {
     var root: RootDisk { get }
     /// What the console shows once the guest is up.
     var bootMark: String { get }
+    /// What the console shows once the guest has read its config drive and its agent can be asked.
+    var driveMarks: [String] { get }
     /// How long a guest may take to come up.
     var bootDeadline: Duration { get }
     /// What takes the images of snapshots.

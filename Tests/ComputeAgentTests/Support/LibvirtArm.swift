@@ -23,6 +23,10 @@ final class LibvirtArm: HypervisorArm {
     let network = NetworkAgentStub(makesTaps: true)
     let images = ImageSinkStub()
     let root: RootDisk
+    let driveMarks = [
+        "altostack-guest: metadata config-drive", "altostack-guest: hostname driven", "altostack-guest: user-data: it ran",
+        "altostack-guest: guest agent started",
+    ]
     let bootMark = "altostack-guest: disk vda"
     let bootDeadline = Duration.seconds(300)
 

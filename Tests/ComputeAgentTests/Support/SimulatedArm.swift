@@ -15,6 +15,7 @@ final class SimulatedArm: HypervisorArm {
     let network = NetworkAgentStub(makesTaps: false)
     let images = ImageSinkStub()
     let root = RootDisk(imageID: Identifier.uuid(), format: "qcow2", checksum: nil, sizeGiB: 1)
+    let driveMarks = ["config drive found: label config-2"]
     let bootMark = "hostname set to"
     let bootDeadline = Duration.seconds(5)
 
