@@ -74,6 +74,7 @@ public final class Compute: Sendable {
             ServerPurge(compute: parts),
             ControllerHeartbeat(compute: parts),
             ServerReclaim(compute: parts),
+            MoveTimers(compute: parts),
         ]
     }
 

@@ -168,4 +168,17 @@ import Testing
             #expect(try await site.claims() == [id: 1])
         }
     }
+
+    @Test func nobodysConfirmationComesByItself() async throws {
+        try await Site.with({ $0.resizeConfirmWindow = .microseconds(1) }) { site in
+            try await site.addFlavor("2", "small", vcpus: 2)
+            let id = try await site.build()
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            try await MoveTimers(compute: site.compute.parts).reconcile()
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(try await site.migrations() == ["resize confirmed"])
+        }
+    }
 }

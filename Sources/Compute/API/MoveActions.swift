@@ -19,6 +19,7 @@ enum MoveActions {
         all
         + LiveMigrationActions.all
         + EvacuationActions.all
+        + ShelveActions.all
 
     /// The states in which a server can be resized or migrated.
     private static let states: Set<Server.State> = [.active, .stopped]

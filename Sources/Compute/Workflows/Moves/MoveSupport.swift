@@ -14,6 +14,10 @@ extension Compute.Parts {
             RevertWorkflow(compute: self).workflow.definition,
             LiveMigrationWorkflow(compute: self).workflow.definition,
             EvacuationWorkflow(compute: self).workflow.definition,
+            ShelveWorkflow(compute: self).workflow.definition,
+            ShelveWorkflow(compute: self).offload.definition,
+            UnshelveWorkflow(compute: self).workflow.definition,
+            UnshelveWorkflow(compute: self).start.definition,
         ]
     }
 
@@ -73,17 +77,22 @@ extension Compute.Parts {
         }
     }
 
-    /// Whether a server is to be deleted.
+    /// Whether a server is to be deleted for good, so that nothing of it needs to be brought back.
     func isDeleting(_ id: String) async throws -> Bool {
-        try await database.read { try ServerRecords.find(id, in: $0)?.task == .deleting }
+        let server = try await database.read { try ServerRecords.find(id, in: $0) }
+        return server?.task == .deleting && server?.details.isDeletedSoftly != true
     }
 
-    /// Ends what is left of a server's moves when it is deleted: what they hold on other hosts is given back.
+    /// Ends what is left of a server's moves when it is deleted: what they hold on other hosts is given back, and the image that
+    /// held it while it was shelved goes.
     func endMoves(of id: String, in transaction: any Transaction) throws {
         for migration in try MigrationRecords.open(server: id, in: transaction) {
             try placement.release(server: migration.uuid, in: transaction)
             let isKept = [.finished, .confirming].contains(migration.status)
             try MigrationRecords.set(isKept ? .confirmed : .error, migration.uuid, in: transaction)
+        }
+        if let image = try ServerRecords.find(id, in: transaction)?.details.shelvedImageID {
+            try images.discardSnapshot(image, in: transaction)
         }
     }
 }
