@@ -68,6 +68,10 @@ public protocol ComputeNetworking: Sendable {
     /// - Throws: `NetworkRefusal` for one that does not exist, or a name that several have.
     func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String]
 
+    /// The network that is made by itself for a project that has none, with its way out; made when it is missing.
+    /// - Throws: `NetworkRefusal` where the cloud has not what it is made of.
+    func autoAllocate(projectID: String, in transaction: any Transaction) throws -> String
+
     /// The servers with an address that contains one of these texts.
     /// - Parameter projectID: the project whose ports count; nil for all.
     func servers(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String]

@@ -12,6 +12,12 @@ extension Networking {
         return try operations.take(id, for: device, in: transaction).id
     }
 
+    /// The network of a project's auto-allocated topology, which is made when it is missing.
+    /// - Throws: `NetworkingError` `AutoAllocationFailure` without a default external network or default subnet pools.
+    public func autoAllocatedNetwork(projectID: String, in transaction: any Transaction) throws -> String {
+        try operations.autoAllocate(project: projectID, .project(projectID), in: transaction).networkID
+    }
+
     /// The devices of servers with an address that contains one of these texts.
     /// - Parameter projectID: the project whose ports count; nil for all.
     public func devices(

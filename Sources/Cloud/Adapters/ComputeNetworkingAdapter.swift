@@ -34,6 +34,10 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         }
     }
 
+    func autoAllocate(projectID: String, in transaction: any Transaction) throws -> String {
+        try refusing { try networking.autoAllocatedNetwork(projectID: projectID, in: transaction) }
+    }
+
     func servers(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String] {
         try networking.devices(withAddressesContaining: parts, projectID: projectID, in: reader)
     }

@@ -93,13 +93,20 @@ struct ServerCreation: Sendable {
     private func surroundings(_ template: Template, in transaction: any Transaction) throws -> Surroundings {
         let projectID = template.allowance.projectID
         let groups = try compute.networking.securityGroups(demand.securityGroups, projectID: projectID, in: transaction)
-        let plan = try compute.networking.plan(
+        var plan = try compute.networking.plan(
             demand.network, projectID: projectID, isAdmin: token.isAdmin, in: transaction)
-        guard !demand.wantsAnyNetwork || !plan.isEmpty else {
-            throw ComputeError.badRequest("Unable to automatically allocate a network for project \(projectID)")
-        }
+        if demand.wantsAnyNetwork, plan.isEmpty { plan = [try anyNetwork(projectID, in: transaction)] }
         return Surroundings(
             keyPair: try keyPair(in: transaction), securityGroups: groups, plan: plan)
+    }
+
+    /// A port on the network that is made for projects without one.
+    private func anyNetwork(_ projectID: String, in transaction: any Transaction) throws -> PlannedPort {
+        do {
+            return PlannedPort(networkID: try compute.networking.autoAllocate(projectID: projectID, in: transaction))
+        } catch is NetworkRefusal {
+            throw ComputeError.badRequest("Unable to automatically allocate a network for project \(projectID)")
+        }
     }
 
     private func server(

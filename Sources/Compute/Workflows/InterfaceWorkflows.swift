@@ -66,7 +66,7 @@ struct AttachInterfaceWorkflow: Sendable {
 
     @Sendable private func end(_ transaction: any Transaction, _ state: InterfaceChange, _ failure: WorkflowFailure) throws {
         try compute.networking.detach(port: state.port.id, server: state.serverID, in: transaction)
-        try compute.endInterfaceChange(state, failure, in: transaction)
+        try compute.endInterfaceChange(state, failure, losesTag: true, in: transaction)
     }
 }
 
@@ -97,7 +97,7 @@ struct DetachInterfaceWorkflow: Sendable {
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: InterfaceChange, _ failure: WorkflowFailure) throws {
-        try compute.endInterfaceChange(state, failure, in: transaction)
+        try compute.endInterfaceChange(state, failure, losesTag: false, in: transaction)
     }
 }
 
@@ -123,11 +123,11 @@ extension Compute.Parts {
 
     /// The end of a change of interfaces that did not come off.
     fileprivate func endInterfaceChange(
-        _ state: InterfaceChange, _ failure: WorkflowFailure, in transaction: any Transaction
+        _ state: InterfaceChange, _ failure: WorkflowFailure, losesTag: Bool, in transaction: any Transaction
     ) throws {
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
-        // This workflow has ended within the transaction, so the subject is free for the one that deletes.
-        guard let server = try ServerRecords.find(state.serverID, in: transaction), server.task == .deleting else { return }
-        try beginDelete(server, requestID: nil, in: transaction)
+        try conclude(state.serverID, after: failure, in: transaction) { server in
+            if losesTag { server.details.portTags?[state.port.id] = nil }
+        }
     }
 }

@@ -202,6 +202,8 @@ struct FakeNetworking: ComputeNetworking {
         throw NetworkRefusal(.notFound, "Security group \(missing) not found for project \(projectID).")
     }
 
+    func autoAllocate(projectID: String, in transaction: any Transaction) throws -> String { Self.network }
+
     func servers(withAddressesContaining parts: [String], projectID: String?, in reader: any Reader) throws -> [String] {
         let ports = try reader.all("SELECT server_id, address FROM fake_ports") { (try $0[0] as String, try $0[1] as String) }
         return ports.filter { port in parts.contains { port.1.contains($0) } }.map(\.0)
