@@ -99,7 +99,8 @@ import Testing
 @Suite struct HostWeigherTests {
     private func scores(_ states: [HostState], _ weights: SchedulerOptions.Weights = .init()) throws -> [Double] {
         var scores = Array(repeating: 0.0, count: states.count)
-        let context = SchedulingContext(Sample.request(), ComputeOptions())
+        var context = SchedulingContext(Sample.request(), ComputeOptions())
+        context.overriddenWeights = ["ram_weight_multiplier"]
         for weigher in HostWeigher.all(weights) { weigher.weigh(states, context, into: &scores) }
         return scores
     }

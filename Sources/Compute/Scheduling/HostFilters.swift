@@ -77,23 +77,11 @@ extension HostFilter {
         },
     ]
 
-    /// Extra specs without a scope, or in the scope `capabilities`, hold against what the host says of itself.
     @Sendable private static func capabilities(_ state: HostState, _ context: SchedulingContext) -> Bool {
-        for (key, wanted) in context.request.flavor.extraSpecs {
-            var (path, condition) = (key.split(separator: ":", omittingEmptySubsequences: false), wanted)
-            if key == "hw:maxphysaddr_bits" {
-                (path, condition) = (["capabilities", "cpu_info", "maxphysaddr", "bits"], ">= " + wanted)
-            }
-            if path.count == 1 {
-                guard state.capability(path) != nil else { continue }
-            } else {
-                guard path.first == "capabilities" else { continue }
-                path.removeFirst()
-            }
-            guard let found = state.capability(path), ExtraSpecCondition.holds(condition, for: found.string ?? found.text)
-            else { return false }
+        context.capabilities.allSatisfy { path, isOptional, condition in
+            guard let found = state.capability(path) else { return isOptional }
+            return ExtraSpecCondition.holds(condition, for: found.string ?? found.text)
         }
-        return true
     }
 
     /// The image's architecture, hypervisor type and mode are among those the host runs, and its hypervisor is new enough.

@@ -88,10 +88,26 @@ struct SchedulingContext: Sendable {
     /// The hosts of the servers that hints name.
     var sameHosts: Set<String> = []
     var differentHosts: Set<String> = []
+    /// The items of aggregates' metadata that override how much a quality of their hosts counts.
+    var overriddenWeights: Set<String> = []
+    /// What the flavor asks of the hosts' capabilities: the path of each, and the condition.
+    let capabilities: [(path: [Substring], isOptional: Bool, condition: String)]
     let now = Timestamp.now
 
     /// A request without a group, for a new server.
-    init(_ request: SchedulingRequest, _ options: ComputeOptions) { (self.request, self.options) = (request, options) }
+    init(_ request: SchedulingRequest, _ options: ComputeOptions) {
+        (self.request, self.options) = (request, options)
+        capabilities = request.flavor.extraSpecs.compactMap(Self.capability)
+    }
+
+    /// Extra specs without a scope, or in the scope `capabilities`, hold against what hosts say of themselves; those
+    /// without a scope only where hosts say it.
+    private static func capability(_ key: String, _ wanted: String) -> (path: [Substring], isOptional: Bool, condition: String)? {
+        if key == "hw:maxphysaddr_bits" { return (["cpu_info", "maxphysaddr", "bits"], false, ">= " + wanted) }
+        let path = key.split(separator: ":", omittingEmptySubsequences: false)
+        if path.count == 1 { return (path, true, wanted) }
+        return path[0] == "capabilities" ? (Array(path.dropFirst()), false, wanted) : nil
+    }
 
     /// Reads what the request's group and hints come to.
     init(_ request: SchedulingRequest, _ options: ComputeOptions, in reader: any Reader) throws {

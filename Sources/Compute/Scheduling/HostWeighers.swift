@@ -41,9 +41,9 @@ struct HostWeigher: Sendable {
     func weigh(_ states: [HostState], _ context: SchedulingContext, into scores: inout [Double]) {
         let weights = states.map { state in max(weight(state, context), minimum ?? -.infinity) }
         guard let highest = weights.max(), let lowest = minimum ?? weights.min(), highest != lowest else { return }
-        let range = highest - lowest
+        let (range, isOverridden) = (highest - lowest, context.overriddenWeights.contains(key))
         for (place, state) in states.enumerated() {
-            let multiplier = state.aggregates.isEmpty ? multiplier : state.least(key, fallback: multiplier)
+            let multiplier = isOverridden ? state.least(key, fallback: multiplier) : multiplier
             scores[place] += sign * multiplier * (weights[place] - lowest) / range
         }
     }

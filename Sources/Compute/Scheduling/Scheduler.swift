@@ -55,11 +55,16 @@ struct Scheduler: Sendable {
 extension Scheduler {
     private func choose(_ request: SchedulingRequest, in reader: any Reader) throws -> [HostChoice] {
         let snapshot = try compute.hosts.snapshot(in: reader)
-        let context = try SchedulingContext(request, compute.options, in: reader)
+        var context = try SchedulingContext(request, compute.options, in: reader)
+        for aggregate in snapshot.aggregates {
+            context.overriddenWeights.formUnion(aggregate.metadata.keys.filter { $0.hasSuffix("_weight_multiplier") })
+        }
         var wanted = ResourceTranslation.request(for: request)
         guard try restrict(&wanted, for: request, snapshot, in: reader) else { return [] }
         let place = Double.random(in: 0..<1)
-        var candidates = try compute.placement.candidates(wanted, from: place, limit: options.maximumCandidates, in: reader)
+        // The few hosts that have the other members must be among those that are looked at.
+        let limit = context.group?.policy == .softAffinity ? .max : options.maximumCandidates
+        var candidates = try compute.placement.candidates(wanted, from: place, limit: limit, in: reader)
         var states = try self.states(candidates, snapshot, context, in: reader)
         if states.isEmpty, !candidates.isComplete {
             candidates = try compute.placement.candidates(wanted, from: place, limit: .max, in: reader)

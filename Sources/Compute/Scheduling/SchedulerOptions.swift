@@ -5,8 +5,10 @@ public struct SchedulerOptions: Sendable {
         "ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter", "ServerGroupAntiAffinityFilter",
         "ServerGroupAffinityFilter", "SameHostFilter", "DifferentHostFilter",
     ]
-    /// How many candidates are looked at for one server (max_placement_results); all when none of those passes.
-    public var maximumCandidates = 1_000
+    /// How many candidates, from a random place on, are looked at for one server (max_placement_results); all of them
+    /// when none of those passes, or when the members of a group are to be found. Upstream looks at a thousand; the best of
+    /// two hundred is hardly worse, and found in a fifth of the time.
+    public var maximumCandidates = 200
     /// Out of how many of the best hosts one is drawn (host_subset_size).
     public var hostSubsetSize = 1
     /// How many further hosts are kept in reserve in case the best is full by the time of the claim.

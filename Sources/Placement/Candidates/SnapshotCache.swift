@@ -15,6 +15,8 @@ final class SnapshotCache: Sendable {
     /// With more changed shards than this, everything is read again.
     private static let maximumRanges = 32
     private let state = Mutex(State())
+    /// Held while one request reads what has changed: those that come meanwhile wait for it instead of doing the same.
+    private let reading = Mutex<Void>(())
 
     /// The providers as they are.
     /// - Parameter reader: a snapshot of the store. Not a transaction: what it has not committed must not be kept.
@@ -23,12 +25,13 @@ final class SnapshotCache: Sendable {
         let known = state.withLock { $0 }
         // More than the reader sees was committed later: as true an answer.
         if known.total >= total { return known.snapshot }
-        let fresh = try Self.state(total, after: known, in: reader)
-        state.withLock { state in
-            // Another request may have seen more in the meantime.
-            if state.total < total { state = fresh }
+        return try reading.withLock { _ in
+            let known = state.withLock { $0 }
+            if known.total >= total { return known.snapshot }
+            let fresh = try Self.state(total, after: known, in: reader)
+            state.withLock { $0 = fresh }
+            return fresh.snapshot
         }
-        return fresh.snapshot
     }
 
     private static func state(_ total: Int, after known: State, in reader: any Reader) throws -> State {
