@@ -118,10 +118,11 @@ extension LibvirtDomain {
         var stats = virDomainInterfaceStatsStruct()
         let isKnown = virDomainInterfaceStats(pointer, device, &stats, MemoryLayout<virDomainInterfaceStatsStruct>.size) == 0
         func known(_ value: Int64) -> Int? { isKnown && value >= 0 ? Int(value) : nil }
-        return GuestDiagnostics.Interface(
-            mac: mac, device: device,
-            received: .init(octets: known(stats.rx_bytes), packets: known(stats.rx_packets), errors: known(stats.rx_errs), dropped: known(stats.rx_drop)),
-            sent: .init(octets: known(stats.tx_bytes), packets: known(stats.tx_packets), errors: known(stats.tx_errs), dropped: known(stats.tx_drop)))
+        let received = GuestDiagnostics.Interface.Traffic(
+            octets: known(stats.rx_bytes), packets: known(stats.rx_packets), errors: known(stats.rx_errs), dropped: known(stats.rx_drop))
+        let sent = GuestDiagnostics.Interface.Traffic(
+            octets: known(stats.tx_bytes), packets: known(stats.tx_packets), errors: known(stats.tx_errs), dropped: known(stats.tx_drop))
+        return GuestDiagnostics.Interface(mac: mac, device: device, received: received, sent: sent)
     }
 
     /// What was read from and written to a disk.

@@ -141,7 +141,8 @@ public final class LibvirtHypervisor: HypervisorDriver {
         let id = definition.guest.id
         let (cells, pinned) = try await call { connection in
             let others = try connection.domains().filter { $0.id != id }
-            let pins = try others.flatMap { try $0.description.nodes("cputune", "vcpupin").compactMap { $0.attributes["cpuset"].flatMap { Int($0) } } }
+            let pins = try others.flatMap { try $0.description.nodes("cputune", "vcpupin") }
+                .compactMap { $0.attributes["cpuset"].flatMap { Int($0) } }
             return (try connection.inventory().cells, Set(pins))
         }
         host.hugePages = Set(cells.flatMap(\.hugePages.keys))

@@ -116,7 +116,9 @@ extension SimulatedHypervisor {
                     .init(mac: $0.mac, device: "tap" + $0.portID.prefix(11), received: traffic, sent: traffic)
                 },
                 disks: names.map {
-                    .init(device: $0, readBytes: 262_144, readRequests: 112, writeBytes: 5_778_432 + seconds * 512, writeRequests: 488 + seconds, errors: 0)
+                    .init(
+                        device: $0, readBytes: 262_144, readRequests: 112, writeBytes: 5_778_432 + seconds * 512,
+                        writeRequests: 488 + seconds, errors: 0)
                 },
                 memoryMaximumMiB: guest.specification.memoryMiB, memoryUsedMiB: guest.specification.memoryMiB / 4)
         }
