@@ -4,7 +4,8 @@ public protocol JSONWritable {
     func write(to json: inout JSONWriter)
 }
 
-/// Writes compact JSON straight into bytes. Members and elements are separated by the writer itself:
+/// Writes compact JSON straight into bytes. What takes values of any type can be inlined into the modules that write, so
+/// that they have code for their own types. Members and elements are separated by the writer itself:
 ///
 ///     json.object {
 ///         $0.member("id", server.id)
@@ -23,59 +24,61 @@ public struct JSONWriter {
         needsComma = true
     }
 
-    /// Writes an object whose members the closure writes.
-    public mutating func object(_ members: (inout JSONWriter) throws -> Void) rethrows {
+    @usableFromInline mutating func begin(_ bracket: UInt8) {
         separate()
-        bytes.append(UInt8(ascii: "{"))
+        bytes.append(bracket)
         needsComma = false
-        try members(&self)
-        bytes.append(UInt8(ascii: "}"))
+    }
+
+    @usableFromInline mutating func end(_ bracket: UInt8) {
+        bytes.append(bracket)
         needsComma = true
+    }
+
+    /// Writes an object whose members the closure writes.
+    @inlinable public mutating func object(_ members: (inout JSONWriter) throws -> Void) rethrows {
+        begin(UInt8(ascii: "{"))
+        try members(&self)
+        end(UInt8(ascii: "}"))
     }
 
     /// Writes an array whose elements the closure writes.
-    public mutating func array(_ elements: (inout JSONWriter) throws -> Void) rethrows {
-        separate()
-        bytes.append(UInt8(ascii: "["))
-        needsComma = false
+    @inlinable public mutating func array(_ elements: (inout JSONWriter) throws -> Void) rethrows {
+        begin(UInt8(ascii: "["))
         try elements(&self)
-        bytes.append(UInt8(ascii: "]"))
-        needsComma = true
+        end(UInt8(ascii: "]"))
     }
 
     /// Writes an array of values.
-    public mutating func array<Values: Sequence>(_ values: Values) where Values.Element: JSONWritable {
+    @inlinable public mutating func array<Values: Sequence>(_ values: Values) where Values.Element: JSONWritable {
         array { for value in values { value.write(to: &$0) } }
     }
 
     /// Writes a member's name; exactly one value must follow.
     public mutating func name(_ name: String) {
-        separate()
-        quote(name)
-        bytes.append(UInt8(ascii: ":"))
-        needsComma = false
+        quote(name, isName: true)
     }
 
     /// Writes a member. An absent optional is written as null, as OpenStack's views do.
-    public mutating func member(_ name: String, _ value: some JSONWritable) {
+    @inlinable public mutating func member(_ name: String, _ value: some JSONWritable) {
         self.name(name)
         value.write(to: &self)
     }
 
     /// Writes a member whose value the closure writes.
-    public mutating func member(_ name: String, _ value: (inout JSONWriter) throws -> Void) rethrows {
+    @inlinable public mutating func member(_ name: String, _ value: (inout JSONWriter) throws -> Void) rethrows {
         self.name(name)
         try value(&self)
     }
 
     /// Writes a member that is an array of values.
-    public mutating func member<Values: Sequence>(_ name: String, array values: Values) where Values.Element: JSONWritable {
+    @inlinable public mutating func member<Values: Sequence>(_ name: String, array values: Values) where Values.Element: JSONWritable {
         self.name(name)
         array(values)
     }
 
     /// Writes a value.
-    public mutating func write(_ value: some JSONWritable) { value.write(to: &self) }
+    @inlinable public mutating func write(_ value: some JSONWritable) { value.write(to: &self) }
 
     /// Writes a value that another writer has written.
     public mutating func written(_ value: [UInt8]) {
@@ -85,18 +88,17 @@ public struct JSONWriter {
 
     /// Writes text as a JSON string.
     public mutating func string(_ value: String) {
-        separate()
-        quote(value)
+        quote(value, isName: false)
     }
 
     /// Writes text that is JSON already, such as a number or a literal.
-    mutating func literal(_ text: String) {
+    @usableFromInline mutating func literal(_ text: String) {
         separate()
         bytes.append(contentsOf: text.utf8)
     }
 
     /// Writes a number's digits.
-    mutating func number(_ value: Int) {
+    @usableFromInline mutating func number(_ value: Int) {
         guard value >= 0 else { return literal(String(value)) }
         separate()
         var (rest, first) = (value, bytes.count)
@@ -111,32 +113,41 @@ public struct JSONWriter {
         }
     }
 
-    private mutating func quote(_ text: String) {
-        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { quote($0) }
+    /// Writes text in quotes, with a comma before it where one is due and, behind a name, a colon.
+    private mutating func quote(_ text: String, isName: Bool) {
+        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { quote($0, isName: isName) }
         guard isWritten == nil else { return }
         var text = text
-        text.withUTF8 { quote($0) }
+        text.withUTF8 { quote($0, isName: isName) }
     }
 
-    private mutating func quote(_ utf8: UnsafeBufferPointer<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        if Self.isPlain(utf8) { bytes.append(contentsOf: utf8) } else { escaped(utf8) }
-        bytes.append(UInt8(ascii: "\""))
+    private mutating func quote(_ utf8: UnsafeBufferPointer<UInt8>, isName: Bool) {
+        let needsComma = needsComma
+        self.needsComma = !isName
+        guard Self.isPlain(utf8) else { return escaped(utf8, needsComma: needsComma, isName: isName) }
+        // Nearly all text is plain: it goes in with its punctuation at once.
+        bytes.append(addingCapacity: utf8.count + 4) { span in
+            if needsComma { span.append(UInt8(ascii: ",")) }
+            span.append(UInt8(ascii: "\""))
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                _ = UnsafeMutableBufferPointer(rebasing: buffer[count...]).update(fromContentsOf: utf8)
+                count += utf8.count
+            }
+            span.append(UInt8(ascii: "\""))
+            if isName { span.append(UInt8(ascii: ":")) }
+        }
     }
 
-    /// Whether a text needs no escapes: nearly all do not. Looks at eight bytes at a time.
+    /// Whether a text needs no escapes: nearly all do not. Looks at eight bytes at a time, at some of the last eight twice.
     private static func isPlain(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
         let raw = UnsafeRawBufferPointer(utf8)
+        guard raw.count >= 8 else { return raw.allSatisfy { !needsEscape($0) } }
         var position = 0
         while position + 8 <= raw.count {
             if needsEscape(raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)) { return false }
             position += 8
         }
-        while position < raw.count {
-            if needsEscape(raw[position]) { return false }
-            position += 1
-        }
-        return true
+        return !needsEscape(raw.loadUnaligned(fromByteOffset: raw.count - 8, as: UInt64.self))
     }
 
     private static func needsEscape(_ byte: UInt8) -> Bool {
@@ -154,8 +165,12 @@ public struct JSONWriter {
         return found & highest != 0
     }
 
-    private mutating func escaped(_ utf8: UnsafeBufferPointer<UInt8>) {
+    private mutating func escaped(_ utf8: UnsafeBufferPointer<UInt8>, needsComma: Bool, isName: Bool) {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        bytes.append(UInt8(ascii: "\""))
         for byte in utf8 { if Self.needsEscape(byte) { escape(byte) } else { bytes.append(byte) } }
+        bytes.append(UInt8(ascii: "\""))
+        if isName { bytes.append(UInt8(ascii: ":")) }
     }
 
     private mutating func escape(_ byte: UInt8) {
@@ -190,11 +205,11 @@ extension JSON: JSONWritable {
 }
 
 extension String: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.string(self) }
+    @inlinable public func write(to json: inout JSONWriter) { json.string(self) }
 }
 
 extension Int: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.number(self) }
+    @inlinable public func write(to json: inout JSONWriter) { json.number(self) }
 }
 
 extension UInt128: JSONWritable {
@@ -203,7 +218,7 @@ extension UInt128: JSONWritable {
 }
 
 extension Bool: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.literal(self ? "true" : "false") }
+    @inlinable public func write(to json: inout JSONWriter) { json.literal(self ? "true" : "false") }
 }
 
 extension Double: JSONWritable {
@@ -212,13 +227,13 @@ extension Double: JSONWritable {
 }
 
 extension Optional: JSONWritable where Wrapped: JSONWritable {
-    public func write(to json: inout JSONWriter) {
+    @inlinable public func write(to json: inout JSONWriter) {
         if let self { self.write(to: &json) } else { json.literal("null") }
     }
 }
 
 extension Array: JSONWritable where Element: JSONWritable {
-    public func write(to json: inout JSONWriter) { json.array(self) }
+    @inlinable public func write(to json: inout JSONWriter) { json.array(self) }
 }
 
 extension Dictionary: JSONWritable where Key == String, Value: JSONWritable {

@@ -48,36 +48,52 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
     }
 
     /// `2026-01-31T12:00:00Z`: Nova, Glance, Neutron.
-    public var iso8601: String { text(fraction: false) + "Z" }
+    public var iso8601: String { text(fraction: false, zone: "Z") }
     /// `2026-01-31T12:00:00.000000Z`: Keystone.
-    public var iso8601Microseconds: String { text(fraction: true) + "Z" }
+    public var iso8601Microseconds: String { text(fraction: true, zone: "Z") }
     /// `2026-01-31T12:00:00.000000`, without a zone: Cinder and some of Nova.
-    public var iso8601Naive: String { text(fraction: true) }
+    public var iso8601Naive: String { text(fraction: true, zone: "") }
 
-    private func text(fraction: Bool) -> String {
+    private func text(fraction: Bool, zone: StaticString) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(32)
         append(to: &bytes, fraction: fraction)
+        zone.withUTF8Buffer { bytes.append(contentsOf: $0) }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Writes the form of `iso8601Microseconds`, or of `iso8601` without the fraction, but for the zone.
     public func append(to bytes: inout [UInt8], fraction: Bool) {
-        var seconds = seconds
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        Self.append(Int(parts.tm_year) + 1900, 4, to: &bytes)
-        Self.append("-", parts.tm_mon + 1, to: &bytes)
-        Self.append("-", parts.tm_mday, to: &bytes)
-        Self.append("T", parts.tm_hour, to: &bytes)
-        Self.append(":", parts.tm_min, to: &bytes)
-        Self.append(":", parts.tm_sec, to: &bytes)
+        let seconds = seconds
+        let days = seconds.dividedRoundingDown(by: 86_400)
+        let (date, second) = (Self.date(days), seconds - days * 86_400)
+        Self.append(date.year, 4, to: &bytes)
+        Self.append("-", date.month, to: &bytes)
+        Self.append("-", date.day, to: &bytes)
+        Self.append("T", second / 3_600, to: &bytes)
+        Self.append(":", second / 60 % 60, to: &bytes)
+        Self.append(":", second % 60, to: &bytes)
         guard fraction else { return }
         bytes.append(UInt8(ascii: "."))
         Self.append(microseconds - seconds * 1_000_000, 6, to: &bytes)
     }
 
-    private static func append(_ separator: Unicode.Scalar, _ number: Int32, to bytes: inout [UInt8]) {
+    /// The date of a day since 1970-01-01, by the rules of the Gregorian calendar. The C library's function takes a lock
+    /// each time; lists show two moments a row. Years are counted from March, so that the leap day is the last; 400 years
+    /// have 146,097 days, and 719,468 lie between 0000-03-01 and 1970-01-01.
+    private static func date(_ days: Int) -> (year: Int, month: Int, day: Int) {
+        let shifted = days + 719_468
+        let era = shifted.dividedRoundingDown(by: 146_097)
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        let year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0)
+        return (year, month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
+    }
+
+    private static func append(_ separator: Unicode.Scalar, _ number: Int, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: separator))
         bytes.append(UInt8(ascii: "0") + UInt8(number / 10))
         bytes.append(UInt8(ascii: "0") + UInt8(number % 10))
@@ -131,5 +147,13 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable {
         let digits = zone.dropFirst().filter { $0 != ":" }
         guard let hours = Int(digits.prefix(2)), let minutes = Int(digits.suffix(2)), hours < 24, minutes < 60 else { return nil }
         return (zone.hasPrefix("-") ? -1 : 1) * (hours * 3_600 + minutes * 60)
+    }
+}
+
+extension Int {
+    /// The quotient, rounded towards negative infinity.
+    fileprivate func dividedRoundingDown(by divisor: Int) -> Int {
+        let (quotient, rest) = quotientAndRemainder(dividingBy: divisor)
+        return rest < 0 ? quotient - 1 : quotient
     }
 }

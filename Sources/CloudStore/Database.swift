@@ -35,14 +35,14 @@ public protocol Reader: AnyObject {
 
 extension Reader {
     /// Every row of the result, mapped.
-    public func all<Element>(_ sql: SQL, _ map: (borrowing Row) throws -> Element) throws -> [Element] {
+    @inlinable @inline(__always) public func all<Element>(_ sql: SQL, _ map: (borrowing Row) throws -> Element) throws -> [Element] {
         var elements: [Element] = []
         try forEach(sql) { elements.append(try map($0)) }
         return elements
     }
 
     /// The first row of the result, mapped; nil when there is none.
-    public func first<Element>(_ sql: SQL, _ map: (borrowing Row) throws -> Element) throws -> Element? {
+    @inlinable @inline(__always) public func first<Element>(_ sql: SQL, _ map: (borrowing Row) throws -> Element) throws -> Element? {
         var element: Element?
         do {
             try forEach(sql) { row in
@@ -56,13 +56,15 @@ extension Reader {
     }
 
     /// The first column of the first row; nil when there is no row.
-    public func scalar<Value: SQLDecodable>(_ sql: SQL, as type: Value.Type = Value.self) throws -> Value? {
+    @inlinable @inline(__always) public func scalar<Value: SQLDecodable>(_ sql: SQL, as type: Value.Type = Value.self) throws -> Value? {
         try first(sql) { try $0[0] }
     }
 }
 
 /// Thrown within `first` to leave the rest of a result unread.
-private struct EnoughRows: Error {}
+@usableFromInline struct EnoughRows: Error {
+    @usableFromInline init() {}
+}
 
 /// A reading and writing transaction.
 public protocol Transaction: Reader {
@@ -80,23 +82,25 @@ public protocol Transaction: Reader {
     func onCommit(_ action: @escaping @Sendable () -> Void)
 }
 
-/// One row of a result, read by column position.
+/// One row of a result, read by column position. Reading can be inlined into the modules that read, so that each has code
+/// for its own types: a list reads some thirty values a row.
 public struct Row: ~Copyable {
-    private let column: (Int) -> SQLValue
+    @usableFromInline let column: (Int) -> SQLValue
 
     /// A row over a driver's column accessor.
     public init(column: @escaping (Int) -> SQLValue) { self.column = column }
 
     /// The value of a column, counted from zero.
     /// - Throws: `StoreError.unexpectedValue` when it is not of the wanted type.
-    public subscript<Value: SQLDecodable>(position: Int) -> Value {
+    @inlinable public subscript<Value: SQLDecodable>(position: Int) -> Value {
         get throws {
-            let value = column(position)
-            guard let decoded = Value(sqlValue: value) else {
-                throw StoreError.unexpectedValue(column: position, wanted: "\(Value.self)")
-            }
+            guard let decoded = Value(sqlValue: column(position)) else { throw Self.unexpected(Value.self, at: position) }
             return decoded
         }
+    }
+
+    @usableFromInline static func unexpected(_ wanted: any SQLDecodable.Type, at position: Int) -> StoreError {
+        .unexpectedValue(column: position, wanted: "\(wanted)")
     }
 }
 

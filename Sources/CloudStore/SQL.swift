@@ -80,7 +80,7 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
         /// Binds a parenthesised list for IN. An empty list matches nothing.
         public mutating func appendInterpolation(in list: some Sequence<some SQLBindable>) {
             let list = list.map(\.sqlValue)
-            text += list.isEmpty ? "(NULL)" : "(" + list.map { _ in "?" }.joined(separator: ", ") + ")"
+            text += list.isEmpty ? "(NULL)" : "(" + String(repeating: "?, ", count: list.count - 1) + "?)"
             values += list
         }
     }
@@ -103,12 +103,12 @@ extension Sequence<SQL> {
 
 extension SQLValue: SQLConvertible {
     public var sqlValue: SQLValue { self }
-    public init?(sqlValue: SQLValue) { self = sqlValue }
+    @inlinable public init?(sqlValue: SQLValue) { self = sqlValue }
 }
 
 extension String: SQLConvertible {
     public var sqlValue: SQLValue { .text(self) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .text(let value) = sqlValue else { return nil }
         self = value
     }
@@ -116,7 +116,7 @@ extension String: SQLConvertible {
 
 extension Int: SQLConvertible {
     public var sqlValue: SQLValue { .integer(self) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .integer(let value) = sqlValue else { return nil }
         self = value
     }
@@ -124,7 +124,7 @@ extension Int: SQLConvertible {
 
 extension Bool: SQLConvertible {
     public var sqlValue: SQLValue { .integer(self ? 1 : 0) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .integer(let value) = sqlValue else { return nil }
         self = value != 0
     }
@@ -132,7 +132,7 @@ extension Bool: SQLConvertible {
 
 extension Double: SQLConvertible {
     public var sqlValue: SQLValue { .real(self) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         switch sqlValue {
         case .real(let value): self = value
         case .integer(let value): self = Double(value)
@@ -143,7 +143,7 @@ extension Double: SQLConvertible {
 
 extension Timestamp: SQLConvertible {
     public var sqlValue: SQLValue { .integer(microseconds) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .integer(let value) = sqlValue else { return nil }
         self.init(microseconds: value)
     }
@@ -152,7 +152,7 @@ extension Timestamp: SQLConvertible {
 extension JSON: SQLConvertible {
     /// JSON is stored as its compact text.
     public var sqlValue: SQLValue { .text(text) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .text(let text) = sqlValue, let value = try? JSON(parsing: text) else { return nil }
         self = value
     }
@@ -163,7 +163,7 @@ extension Optional: SQLBindable where Wrapped: SQLBindable {
 }
 
 extension Optional: SQLDecodable where Wrapped: SQLDecodable {
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard sqlValue != .null else {
             self = .none
             return
@@ -175,7 +175,7 @@ extension Optional: SQLDecodable where Wrapped: SQLDecodable {
 
 extension [UInt8]: SQLConvertible {
     public var sqlValue: SQLValue { .blob(self) }
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .blob(let value) = sqlValue else { return nil }
         self = value
     }
@@ -185,7 +185,7 @@ extension RawRepresentable where Self: Sendable, RawValue == String {
     /// Enumerations are stored as their raw text.
     public var sqlValue: SQLValue { .text(rawValue) }
     /// An enumeration from its raw text; nil for a text that is none of its cases.
-    public init?(sqlValue: SQLValue) {
+    @inlinable public init?(sqlValue: SQLValue) {
         guard case .text(let value) = sqlValue else { return nil }
         self.init(rawValue: value)
     }
