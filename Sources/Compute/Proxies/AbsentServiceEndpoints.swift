@@ -12,7 +12,8 @@ enum AbsentServiceEndpoints {
         func rule(_ name: String) -> Access { .rule("os_compute_api:os-volumes:\(prefix)\(name)") }
         return [
             Endpoint(.get, list, "List \(noun)s", microversions: .proxied, access: rule("list"), handler: noVolumes),
-            Endpoint(.get, list + "/detail", "List \(noun)s in detail", microversions: .proxied, access: rule("detail"), handler: noVolumes),
+            Endpoint(
+                .get, list + "/detail", "List \(noun)s in detail", microversions: .proxied, access: rule("detail"), handler: noVolumes),
             Endpoint(.post, list, "Create a \(noun)", microversions: .proxied, access: rule("create"), handler: noVolumes),
             Endpoint(.get, one, "Show a \(noun)", microversions: .proxied, access: rule("show"), handler: noVolumes),
             Endpoint(.delete, one, "Delete a \(noun)", microversions: .proxied, access: rule("delete"), handler: noVolumes),

@@ -42,7 +42,9 @@ struct ImageProxyView: JSONWritable {
     }
 
     /// The image service has its path beside compute's.
-    private var imageService: String { address.root.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/image" }
+    private var imageService: String {
+        address.root.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/image"
+    }
 
     private func writeDetails(to json: inout JSONWriter) {
         let properties = Self.properties(of: image)
