@@ -122,7 +122,9 @@ def compute_things(client):
 class Service:
     """What a service's bodies and refusals look like."""
 
-    def __init__(self, envelope, bodies, prepare=lambda client: {"*": None}, headers=()):
+    def __init__(self, envelope, bodies, prepare=lambda client: {"*": None}, headers=(), path=None):
+        # What is tried of a service that has its API under several paths.
+        self.path = path
         self.is_envelope = envelope
         self.prepare = prepare
         self.headers = dict(headers)
@@ -161,7 +163,7 @@ SERVICES = {
         b'"vcpus": 99999999999999999999999}, "quota_set": {"cores": 1e999, "ram": 99999999999999999999999}}',
         b'{"server": 7, "flavor": [], "keypair": {"name": []}, "metadata": 3, "aggregate": "x", "server_group": null, "tags": {"a": 1}, '
         b'"interfaceAttachment": [], "volumeAttachment": 5, "quota_set": [], "os-start": {}, "rebuild": [], "resize": 3}'),
-        compute_things, {"OpenStack-API-Version": "compute 2.90"}),
+        compute_things, {"OpenStack-API-Version": "compute 2.90"}, "compute/v2.1"),
     "placement": Service(placement_envelope, (
         b'{"name": "%s", "uuid": "2f0a3b1e-5a0d-4c1e-9a55-6d4b8d1f3a22"}',
         b'{"name": "x", "total": 1e999, "resource_provider_generation": 99999999999999999999999, "inventories": {"VCPU": '
@@ -241,7 +243,7 @@ class WrongBodies:
 def schemathesis(program, venv, token, options):
     # One worker: Python 3.11 counts the depth of syntax trees for all threads together, and hypothesis reads sources in each.
     command = [str(pathlib.Path(venv).absolute() / "bin" / "schemathesis"), "run", f"{program.url}/openapi.json", "--url", program.url,
-               "--include-path-regex", f"^/{options.service}/", "--checks", "no_fault", "--phases",
+               "--include-path-regex", f"^/{SERVICES[options.service].path or options.service}/", "--checks", "no_fault", "--phases",
                "coverage,fuzzing", "--max-examples", str(options.examples), "--workers", "1", "--no-shrink",
                "--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "20",
                "-H", f"X-Auth-Token: {token}", "--report-dir", str(program.directory / "schemathesis"), "--no-color"]
@@ -268,7 +270,7 @@ def check(program, options):
     client = Client(program, options.venv)
     client.login()
     bodies = WrongBodies(program, SERVICES[options.service], client)
-    print(f"  {bodies.run(f'/{options.service}/')} wrong bodies answered", flush=True)
+    print(f"  {bodies.run(f'/{SERVICES[options.service].path or options.service}/')} wrong bodies answered", flush=True)
     client.token = None
     client.login()
     schemathesis(program, options.venv, client.token, options)

@@ -49,7 +49,8 @@ extension Schema: JSONWritable {
             if length.lowerBound > 0 { json.member("minLength", length.lowerBound) }
             if length.upperBound < .max { json.member("maxLength", length.upperBound) }
         }
-        if let pattern { json.member("pattern", "^(?:\(pattern))$") }
+        // The dialect that documents' patterns are in (ECMA-262) and most of its readers lack Unicode's categories in this form.
+        if let pattern, !pattern.contains("\\p{") { json.member("pattern", "^(?:\(pattern))$") }
         if let format { json.member("format", format.rawValue) }
     }
 
