@@ -42,8 +42,9 @@ struct HostWeigher: Sendable {
         let weights = states.map { state in max(weight(state, context), minimum ?? -.infinity) }
         guard let highest = weights.max(), let lowest = minimum ?? weights.min(), highest != lowest else { return }
         let (range, isOverridden) = (highest - lowest, context.overriddenWeights.contains(key))
-        for (place, state) in states.enumerated() {
-            let multiplier = isOverridden ? state.least(key, fallback: multiplier) : multiplier
+        // By places: a state is a large value to copy.
+        for place in states.indices {
+            let multiplier = isOverridden ? states[place].least(key, fallback: multiplier) : multiplier
             scores[place] += sign * multiplier * (weights[place] - lowest) / range
         }
     }

@@ -18,6 +18,20 @@ struct ProviderState: Sendable, Hashable {
     }
 }
 
+/// A provider as snapshots share it: the next snapshot copies a reference of each provider, not what it is made of.
+final class SharedProvider: Sendable {
+    let state: ProviderState
+
+    init(_ state: ProviderState) { self.state = state }
+
+    var uuid: String { state.uuid }
+    var parentUUID: String? { state.parentUUID }
+    var rootUUID: String { state.rootUUID }
+    var inventories: [String: InventoryState] { state.inventories }
+    var traits: Set<String> { state.traits }
+    var aggregates: Set<String> { state.aggregates }
+}
+
 /// How much of a resource class a provider can still give, and in what pieces.
 struct InventoryState: Sendable, Hashable {
     /// How much may be given in all.
@@ -66,7 +80,7 @@ final class ProviderSnapshot: Sendable {
     }
 
     /// The providers in the order of their numbers, which is that of their UUIDs.
-    let providers: [ProviderState]
+    let providers: [SharedProvider]
     /// The number of each provider's root; of a root its own.
     let roots: [Int]
     /// The number of each provider's parent.
@@ -100,7 +114,7 @@ final class ProviderSnapshot: Sendable {
 
     /// - Parameter providers: sorted by UUID.
     init(_ providers: [ProviderState]) {
-        self.providers = providers
+        self.providers = providers.map(SharedProvider.init)
         summaries = WrittenSummaries(Array(repeating: nil, count: providers.count))
         let numbers = Dictionary(uniqueKeysWithValues: providers.enumerated().map { ($1.uuid, $0) })
         let roots = providers.enumerated().map { numbers[$1.rootUUID] ?? $0 }
@@ -133,8 +147,8 @@ final class ProviderSnapshot: Sendable {
     func updated(_ changed: [ProviderState]) -> ProviderSnapshot? {
         var (providers, columns, written) = (providers, columns, summaries.all)
         for state in changed {
-            guard let number = numbers[state.uuid], state.differsInAmountsOnly(from: providers[number]) else { return nil }
-            providers[number] = state
+            guard let number = numbers[state.uuid], state.differsInAmountsOnly(from: providers[number].state) else { return nil }
+            providers[number] = SharedProvider(state)
             written[number] = nil
             for (name, inventory) in state.inventories {
                 guard let resourceClass = classNumbers[name] else { return nil }
@@ -144,7 +158,7 @@ final class ProviderSnapshot: Sendable {
         return ProviderSnapshot(self, providers, columns, WrittenSummaries(written))
     }
 
-    private init(_ other: ProviderSnapshot, _ providers: [ProviderState], _ columns: [Column], _ summaries: WrittenSummaries) {
+    private init(_ other: ProviderSnapshot, _ providers: [SharedProvider], _ columns: [Column], _ summaries: WrittenSummaries) {
         (self.providers, self.columns, self.summaries) = (providers, columns, summaries)
         (roots, parents, members, numbers) = (other.roots, other.parents, other.members, other.numbers)
         (classNames, classNumbers, classesOfProviders) = (other.classNames, other.classNumbers, other.classesOfProviders)
