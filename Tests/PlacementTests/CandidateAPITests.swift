@@ -171,7 +171,7 @@ private func claims(_ response: TestResponse) -> Set<JSON> {
                 let host = try await site.host("late-\(round)")
                 await site.expect(.noContent, .put, "/allocations/\(Identifier.uuid())", Site.claim([host: ["VCPU": 1]]))
                 let (kept, fresh) = try await site.database.read { reader in
-                    (try cache.snapshot(in: reader).providers, try SnapshotRecords.load(nil, in: reader))
+                    (try cache.snapshot(in: reader).providers.map(\.state), try SnapshotRecords.load(nil, in: reader))
                 }
                 #expect(kept == fresh)
                 #expect(kept.first { $0.uuid == host }?.inventories["VCPU"]?.used == 1)
