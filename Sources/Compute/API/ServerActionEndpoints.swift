@@ -74,12 +74,18 @@ enum ConsoleOutputAction {
             let output = try await call.compute.bus.call(
                 ReadConsole(id: server.id, lines: lines), to: BusAddress(topic: ComputeTopic.agent, host: host),
                 deadline: .seconds(30))
-            return .json(status: .ok, "output", output)
+            return .json(status: .ok, "output", lines.map { last($0, of: output) } ?? output)
         } catch BusError.remote(let code, _) where code == "guest_not_found" {
             throw ComputeError.conflict("Instance \(server.id) is not ready")
         } catch let error as BusError {
             throw Fault(.serviceUnavailable, "The server's host does not answer.", cause: error)
         }
+    }
+
+    /// The last lines as upstream counts them: what follows the last line's end is a line too.
+    private static func last(_ count: Int, of output: String) -> String {
+        let lines = output.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.suffix(count).map { String($0) }.joined(separator: "\n")
     }
 }
 
