@@ -12,7 +12,9 @@ import Testing
     private static let shelve: JSON = ["shelve": .null]
     private static let unshelve: JSON = ["unshelve": .null]
 
-    private static func with(_ adjust: (inout ComputeOptions) -> Void = { _ in }, _ body: (Site, String) async throws -> Void) async throws {
+    private static func with(
+        _ adjust: (inout ComputeOptions) -> Void = { _ in }, _ body: (Site, String) async throws -> Void
+    ) async throws {
         try await Site.with(adjust) { site in
             site.acceptUploads()
             try await body(site, try await site.build())

@@ -91,7 +91,7 @@ enum MoveActions {
             }
             return state
         }
-        return .empty()
+        return .empty(status: .noContent)
     }
 
     @Sendable private static func revert(_ call: ActionCall) async throws -> APIResponse {
@@ -175,7 +175,8 @@ struct ResizeRules: Sendable {
         }
         guard flavor.diskGiB == 0 || flavor.diskGiB >= image.minDiskGiB else {
             throw ComputeError.badRequest(
-                "The created instance's disk would be too small: the image asks for \(image.minDiskGiB) GiB, the flavor has \(flavor.diskGiB).")
+                "The created instance's disk would be too small: the image asks for \(image.minDiskGiB) GiB, "
+                    + "the flavor has \(flavor.diskGiB).")
         }
         // A disk is never made smaller: what is on it would be lost. Upstream finds this out on the host.
         guard flavor.diskGiB == 0 || flavor.diskGiB >= server.flavor.diskGiB else {
