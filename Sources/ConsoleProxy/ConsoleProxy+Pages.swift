@@ -11,10 +11,6 @@ extension ConsoleProxy {
         try await channel.executeThenClose { requests, responses in
             for try await part in requests {
                 guard case .head(let head) = part else { continue }
-                // An upgrade that comes here was refused: its token opens nothing, or another site's page asked.
-                if head.headers.contains(name: "upgrade") {
-                    return try await write(Page(status: .forbidden, type: nil, bytes: []), head, close: true, to: responses)
-                }
                 try await write(try await page(head), head, close: !head.isKeepAlive, to: responses)
                 if !head.isKeepAlive { return }
             }

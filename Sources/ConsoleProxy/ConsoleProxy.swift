@@ -55,7 +55,8 @@ public final class ConsoleProxy: Sendable {
 
     /// What a connection turned out to be.
     enum Negotiated: Sendable {
-        case console(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, ConsoleTarget)
+        /// With the console; nil when the token opens none. Such a connection is closed without a word, as websockify does.
+        case console(NIOAsyncChannel<WebSocketFrame, WebSocketFrame>, ConsoleTarget?)
         case page(NIOAsyncChannel<HTTPServerRequestPart, HTTPServerResponsePart>)
     }
 
@@ -98,6 +99,19 @@ public final class ConsoleProxy: Sendable {
         }
     }
 
+    /// How long a browser may keep a connection for pages.
+    private static let pageSession = Duration.seconds(60)
+
+    /// Runs something for at most so long.
+    private func limited(to limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await body() }
+            group.addTask { try await Task.sleep(for: limit) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
     private func negotiate(_ channel: any Channel) -> EventLoopFuture<EventLoopFuture<Negotiated>> {
         let admission = Admission()
         let patience = channel.eventLoop.scheduleTask(in: TimeAmount(options.patience)) { channel.close(promise: nil) }
@@ -110,8 +124,7 @@ public final class ConsoleProxy: Sendable {
                 upgradePipelineHandler: { channel, _ in
                     patience.cancel()
                     return channel.eventLoop.makeCompletedFuture {
-                        guard let target = admission.target else { throw ChannelError.inappropriateOperationForState }
-                        return .console(try NIOAsyncChannel(wrappingChannelSynchronously: channel), target)
+                        .console(try NIOAsyncChannel(wrappingChannelSynchronously: channel), admission.target)
                     }
                 })
             let pages = NIOTypedHTTPServerUpgradeConfiguration(upgraders: [upgrader]) { channel in
@@ -125,15 +138,15 @@ public final class ConsoleProxy: Sendable {
         }
     }
 
-    /// Decides whether a WebSocket may be opened; the answer's further fields when it may.
-    private func admit(_ head: HTTPRequestHead, _ admission: Admission) async -> HTTPHeaders? {
-        guard ConsoleRequest.comesFromItsOwnPage(head), let token = ConsoleRequest.token(of: head) else { return nil }
+    /// Looks where a WebSocket leads, before it is opened; gives the answer's further fields.
+    private func admit(_ head: HTTPRequestHead, _ admission: Admission) async -> HTTPHeaders {
         do {
-            guard let target = try await resolver.withLock({ $0 })?(token) else { return nil }
-            admission.grant(target)
+            if ConsoleRequest.comesFromItsOwnPage(head), let token = ConsoleRequest.token(of: head),
+                let target = try await resolver.withLock({ $0 })?(token) {
+                admission.grant(target)
+            }
         } catch {
             logger.warning("a console's token cannot be checked", metadata: ["error": "\(error)"])
-            return nil
         }
         let offered = head.headers[canonicalForm: "sec-websocket-protocol"]
         return offered.contains("binary") ? ["Sec-WebSocket-Protocol": "binary"] : [:]
@@ -150,8 +163,9 @@ public final class ConsoleProxy: Sendable {
             switch try await connection.get() {
             case .console(let channel, _) where !isAdmitted: try await channel.channel.close()
             case .page(let channel) where !isAdmitted: try await channel.channel.close()
-            case .console(let channel, let target): try await carry(channel, to: target)
-            case .page(let channel): try await answer(channel)
+            case .console(let channel, nil): try await channel.channel.close()
+            case .console(let channel, let target?): try await carry(channel, to: target)
+            case .page(let channel): try await limited(to: Self.pageSession) { try await self.answer(channel) }
             }
         } catch {
             // Clients hang up as they like; what they were told is in what they got.
