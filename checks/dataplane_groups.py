@@ -210,7 +210,8 @@ def trace(cloud):
         said = told(sender, receiver, "--tcp", "7181")
         expect("no rule of the port's security groups" in said and said.strip().endswith("dropped"), said)
     expect(cloud.edge, "the router")
-    # The first host has yet to take up the router's gateway, if no check needed it before.
+    # A router asks for a neighbour's MAC address first; the trace has one to go by once packets have flowed.
+    eventually("a way out", lambda: cloud.red1.ping("172.24.4.2"))
     eventually("a way out behind the router's address", lambda: "its source becomes 172.24.4." in told(sender, "172.24.4.2"))
     expect("leaves the cloud" in told(sender, "172.24.4.2"), "the packet stays")
     cloud.lab.unplug(guest)
