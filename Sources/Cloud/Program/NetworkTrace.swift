@@ -86,6 +86,7 @@ public struct NetworkTrace: Sendable {
         case .leftCloud: "leaves the cloud for the physical network"
         case .flooded: "goes to every port that may want it"
         case .answered: "answered by the network itself"
+        case .waiting: "waits in the router, which asks for the MAC address of where it goes next"
         case .dropped: "dropped"
         }
     }

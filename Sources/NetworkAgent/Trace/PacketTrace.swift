@@ -10,6 +10,8 @@ public struct PacketTrace: Sendable, Hashable {
         case flooded
         /// The switch answers it itself, as DHCP and metadata.
         case answered
+        /// A router asks for the MAC address of where it goes next, and keeps it meanwhile; what comes then is not known yet.
+        case waiting
         case dropped
     }
 
@@ -84,6 +86,8 @@ private struct PacketTraceReader {
     init(rules: [PacketTrace.Rule]) { self.rules = rules }
 
     mutating func read(_ line: Substring) {
+        // What follows is the question's way, not the packet's.
+        guard outcome != .waiting else { return }
         if line.hasPrefix("ingress(") {
             if let port = quoted(line, after: "inport=") { steps.append(.entered(port: port)) }
         } else if line.hasPrefix("multicast(") {
@@ -124,7 +128,9 @@ private struct PacketTraceReader {
         if let missed = line.firstMatch(of: /^[0-9]+\. ([a-z0-9_]+).*: no match/) {
             return steps.append(.dropped(stage: String(missed.output.1), match: "nothing"))
         }
-        if line.hasPrefix("drop;") || line.contains("/* drop */") || line.contains("ct_mark.blocked = 1") {
+        if stage == "lr_in_arp_request", line.hasPrefix("arp {") || line.hasPrefix("nd_ns {") {
+            outcome = .waiting
+        } else if line.hasPrefix("drop;") || line.contains("/* drop */") || line.contains("ct_mark.blocked = 1") {
             if case .rule(let rule, passes: true)? = steps.last, stage.contains("_acl") {
                 steps[steps.count - 1] = .rule(rule, passes: false)
             } else {

@@ -99,6 +99,21 @@ import Testing
         #expect(trace.outcome == .leftCloud)
     }
 
+    @Test func aPacketWaitsWhileItsRouterAsks() {
+        let trace = trace("""
+            ingress(dp="router", inport="lrp-1")
+            ------------------------------------
+            21. lr_in_arp_request (northd.c:12929): eth.dst == 00:00:00:00:00:00 && ip4, priority 100, uuid 98a2614b
+                arp { eth.dst = ff:ff:ff:ff:ff:ff; arp.spa = reg1; arp.tpa = reg0; arp.op = 1; output; };
+
+            multicast(dp="outside", mcgroup="_MC_flood_l2")
+            -----------------------------------------------
+                /* output to "localnet-1", type "localnet" */
+            """)
+        #expect(trace.outcome == .waiting)
+        #expect(trace.steps == [.entered(port: "lrp-1")])
+    }
+
     @Test(arguments: [
         ("10.0.0.2", TracedPacket.Transport.icmp, "ip4.dst == 10.0.0.2 && ip.ttl == 64 && icmp4 && icmp4.type == 8"),
         ("fd00::2", .icmp, "ip6.dst == fd00::2 && ip.ttl == 64 && icmp6 && icmp6.type == 128"),
