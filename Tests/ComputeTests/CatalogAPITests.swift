@@ -129,7 +129,7 @@ import Testing
             #expect(site.agents.guests(on: "host-2") == [server: .running])
             let down: JSON = ["forced_down": true]
             #expect(await site.send(.put, "/os-services/\(id)", token: Site.admin, at: "2.53", down).json["service"]?["state"] == "down")
-            #expect(await site.send(.put, "/os-services/none", token: Site.admin, at: "2.53", down).status == .notFound)
+            #expect(await site.send(.put, "/os-services/none", token: Site.admin, at: "2.53", down).status == .badRequest)
             let old = await site.send(.get, "/os-services", token: Site.admin, at: "2.52").json["services"]
             #expect(old?.array?.compactMap { $0["id"]?.int } == [1, 2])
             let hypervisors = await site.send(.get, "/os-hypervisors/detail", token: Site.admin, at: "2.53").json["hypervisors"]

@@ -85,7 +85,7 @@ struct EC2Tree {
         func since(_ date: String, _ children: Child...) -> [Child] { version >= date ? children : [] }
         var children = [
             Child("ami-id", .value(EC2Identifier.text("ami", for: server.image?.id ?? ""))),
-            Child("ami-launch-index", .value(String(server.launchIndex))), Child("ami-manifest-path", .value("FIXME")),
+            Child("ami-launch-index", .value(String(server.launchIndex))), Child("ami-manifest-path", .value("(unknown)")),
             Child("hostname", .value(server.hostName)), Child("instance-id", .value(EC2Identifier.text("i", for: server.id))),
             Child("local-ipv4", .value(address?.address ?? "")), Child("reservation-id", .value(server.reservationID)),
             Child("security-groups", .list(Set(tree.ports.flatMap(\.securityGroups)).sorted())),
