@@ -54,7 +54,7 @@ private struct Rebuild: Sendable {
         if let data = body["user_data"] { server.userData = data.string }
         if let hostName = body["hostname"]?.string { server.hostName = hostName }
         if let address = body["accessIPv4"]?.string { server.details.accessIPv4 = address }
-        if let address = body["accessIPv6"]?.string { server.details.accessIPv6 = address }
+        if let address = body["accessIPv6"]?.string { server.details.accessIPv6 = AccessAddress.canonical(address) }
         if let config = body["OS-DCF:diskConfig"]?.string { server.details.diskConfig = config }
         if let certificates = body["trusted_image_certificates"] {
             server.details.trustedCertificates = certificates.array?.compactMap(\.string)

@@ -145,7 +145,9 @@ struct ServerCreation: Sendable {
 
     private func details(_ flavor: Flavor) -> ServerDetails {
         var details = ServerDetails()
-        (details.accessIPv4, details.accessIPv6) = (body["accessIPv4"]?.string, body["accessIPv6"]?.string)
+        (details.accessIPv4, details.accessIPv6) = (
+            body["accessIPv4"]?.string, body["accessIPv6"]?.string.map(AccessAddress.canonical)
+        )
         details.diskConfig = body["OS-DCF:diskConfig"]?.string
         if !demand.trustedCertificates.isEmpty { details.trustedCertificates = demand.trustedCertificates }
         if !demand.personality.isEmpty {

@@ -110,7 +110,8 @@ struct ServerEndpoints: Sendable {
     ) async throws -> (ServerPage, Around) {
         let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
         return try await compute.database.read { [networking = compute.networking] reader in
-            let (rows, hasMore) = query.page.cut(try query.servers(networking: networking, in: reader))
+            // A limit of none is upstream's way to ask for nothing.
+            let (rows, hasMore) = query.isForNone ? ([], false) : query.page.cut(try query.servers(networking: networking, in: reader))
             return (ServerPage(request: query.page, servers: rows, hasMore: hasMore), try around(rows, reader))
         }
     }
@@ -152,7 +153,7 @@ struct ServerEndpoints: Sendable {
                 if let zone = body["pinned_availability_zone"] { try compute.pin(&server, to: zone.string) }
                 if let name = body["name"]?.string { server.name = name }
                 if let address = body["accessIPv4"]?.string { server.details.accessIPv4 = address }
-                if let address = body["accessIPv6"]?.string { server.details.accessIPv6 = address }
+                if let address = body["accessIPv6"]?.string { server.details.accessIPv6 = AccessAddress.canonical(address) }
                 if let config = body["OS-DCF:diskConfig"]?.string { server.details.diskConfig = config }
                 if let description = body["description"] { server.description = description.string }
                 if let hostName = body["hostname"]?.string { server.hostName = hostName }

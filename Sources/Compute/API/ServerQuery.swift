@@ -9,6 +9,8 @@ struct ServerQuery: Sendable {
     /// What tables can't be searched by: each server that they give is put to these.
     var patterns: [ServerPattern] = []
     let page: PageRequest
+    /// Whether the limit is zero.
+    let isForNone: Bool
 
     private static let newestFirst = [ServerOrder.Key.createdAt, .id].map { SortKey($0.rawValue, .descending) }
     /// Filters by other tables' columns, which administrators are told of.
@@ -21,6 +23,7 @@ struct ServerQuery: Sendable {
         try ServerQueryRules.check(request)
         let isAdmin = request.token?.isAdmin ?? false
         let items = try Self.options(request)
+        isForNone = request.query["limit"] == "0"
         page = try PageRequest(
             Self.sortable(request.query, at: request.microversion, isAdmin: isAdmin),
             PageRules(

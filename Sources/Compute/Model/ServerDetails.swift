@@ -1,4 +1,5 @@
 import CloudCore
+import Glibc
 
 /// What a server has beside what its row's columns hold. Every member is optional or has a default that `init(from:)` gives
 /// where older rows lack it.
@@ -98,5 +99,17 @@ enum ServerStatus {
         case .deleted: "DELETED"
         case .softDeleted: "SOFT_DELETED"
         }
+    }
+}
+
+/// The addresses that a server's user says it has.
+enum AccessAddress {
+    /// An IPv6 address in its shortest form (RFC 5952); other text as it is.
+    static func canonical(_ text: String) -> String {
+        var address = in6_addr()
+        guard inet_pton(AF_INET6, text, &address) == 1 else { return text }
+        var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(AF_INET6, &address, &buffer, socklen_t(buffer.count)) != nil else { return text }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
