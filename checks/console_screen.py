@@ -21,7 +21,7 @@ NEW = ("--os-compute-api-version", "2.96")
 def browse(url, directory, *options):
     """Opens a page in Chromium for some seconds; returns what it prints."""
     command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-               "--no-first-run", f"--user-data-dir={directory / 'browser'}", "--window-size=800,500", "--timeout=9000", *options, url]
+               "--no-first-run", f"--user-data-dir={directory / 'browser'}", "--window-size=800,500", "--virtual-time-budget=20000", *options, url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=dict(os.environ, HOME=str(directory)))
     expect(done.returncode == 0, f"chromium: {done.stderr[-2000:]}")
     return done.stdout
@@ -76,7 +76,7 @@ class Screen:
                      lambda: "altostack-guest: kernel" in client.run("console", "log", "show", "seen").stdout, 120, interval=2)
         url = client.json("console", "url", "show", "seen", "--novnc", *NEW)["url"]
         page = browse(url, self.program.directory, "--dump-dom")
-        expect("Connected to" in page, f"the page shows no connection:\n{page[-3000:]}")
+        expect('id="status">Connected to QEMU' in page, f"the page shows no connection:\n{page[-3000:]}")
         picture = self.options.picture or self.program.directory / "screen.png"
         browse(url, self.program.directory, f"--screenshot={picture}")
         # The upper rows are noVNC's own bar; the guest's screen begins below.

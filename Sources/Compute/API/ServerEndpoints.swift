@@ -109,9 +109,10 @@ struct ServerEndpoints: Sendable {
         _ request: APIRequest, rule: String, _ around: @escaping @Sendable ([Server], any Reader) throws -> Around
     ) async throws -> (ServerPage, Around) {
         let query = try ServerQuery(request, allProjectsRule: rule, maximum: compute.options.maximumListLength)
-        return try await compute.database.read { [networking = compute.networking] reader in
+        return try await compute.database.read { [compute] reader in
             // A limit of none is upstream's way to ask for nothing.
-            let (rows, hasMore) = query.isForNone ? ([], false) : query.page.cut(try query.servers(networking: networking, in: reader))
+            let (rows, hasMore) = query.isForNone ? ([], false) : query.page.cut(
+                try query.servers(networking: compute.networking, zones: try compute.zones(in: reader), in: reader))
             return (ServerPage(request: query.page, servers: rows, hasMore: hasMore), try around(rows, reader))
         }
     }

@@ -154,7 +154,7 @@ extension ServerQuery {
 
     /// The servers of the page, and one more where more follow.
     /// - Throws: 400 for a marker that is no server.
-    func servers(networking: any ComputeNetworking, in reader: any Reader) throws -> [Server] {
+    func servers(networking: any ComputeNetworking, zones: AvailabilityZones, in reader: any Reader) throws -> [Server] {
         var filter = filter
         if let marker = page.marker {
             guard let server = try ServerRecords.find(marker, deleted: true, in: reader) else {
@@ -167,17 +167,17 @@ extension ServerQuery {
             filter.uuids = (filter.uuids ?? []) + found
         }
         guard !patterns.isEmpty else { return try ServerRecords.list(filter, in: reader) }
-        return try matching(&filter, in: reader)
+        return try matching(&filter, zones, in: reader)
     }
 
     /// Goes through the servers that the tables give until enough match.
-    private func matching(_ filter: inout ServerFilter, in reader: any Reader) throws -> [Server] {
+    private func matching(_ filter: inout ServerFilter, _ zones: AvailabilityZones, in reader: any Reader) throws -> [Server] {
         let wanted = filter.limit
         filter.limit = Self.batch
         var matching: [Server] = []
         while true {
             let servers = try ServerRecords.list(filter, in: reader)
-            for server in servers where patterns.allSatisfy({ $0.matches(server) }) {
+            for server in servers where patterns.allSatisfy({ $0.matches(server, zones) }) {
                 matching.append(server)
                 guard matching.count < wanted else { return matching }
             }
@@ -210,7 +210,7 @@ struct ServerPattern: Sendable, Hashable {
         case ramdiskID = "ramdisk_id"
 
         /// What a server has there; nil where it has nothing, which no expression matches.
-        func text(of server: Server) -> String? {
+        func text(of server: Server, _ zones: AvailabilityZones) -> String? {
             switch self {
             case .name, .displayName: server.name
             case .hostname: server.hostName
@@ -223,7 +223,7 @@ struct ServerPattern: Sendable, Hashable {
             case .createdAt: Self.moment(server.createdAt)
             case .launchedAt: server.launchedAt.map(Self.moment)
             case .terminatedAt: server.deletedAt.map(Self.moment)
-            case .availabilityZone: server.availabilityZone
+            case .availabilityZone: server.host.map(zones.zone) ?? server.availabilityZone
             case .lockedBy: server.isLocked ? (server.details.lock?.isByAdministrator == true ? "admin" : "owner") : nil
             case .rootDeviceName: server.details.rootDeviceName ?? "/dev/vda"
             case .accessIPv4: server.details.accessIPv4
@@ -242,7 +242,7 @@ struct ServerPattern: Sendable, Hashable {
     let attribute: Attribute
     let pattern: TextPattern
 
-    func matches(_ server: Server) -> Bool { attribute.text(of: server).map(pattern.matches) ?? false }
+    func matches(_ server: Server, _ zones: AvailabilityZones) -> Bool { attribute.text(of: server, zones).map(pattern.matches) ?? false }
 
     /// The expressions of a query.
     /// - Throws: 400 for one that is none.
