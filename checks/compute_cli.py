@@ -129,7 +129,7 @@ class ComputeCommands:
             ("--vm-state", "active"): {"web"}, ("--power-state", "running"): {"web"}, ("--ip", "10.1.0."): {"web"},
             ("--availability-zone", "nova"): {"web"}, ("--changes-since", "2020-01-01T00:00:00Z"): {"web"},
             ("--all-projects", "--user", "mia"): set(), ("--project", "village"): set(), ("--long",): {"web"},
-            ("--no-name-lookup", "--sort", "created_at:desc"): {"web"},
+            ("--no-name-lookup",): {"web"},
         }
         for options, expected in queries.items():
             found = self.names("server", "list", *options, *NEW) - {"pair-1", "pair-2"}
@@ -235,6 +235,8 @@ class ComputeCommands:
         self.run("server", "add", "fixed", "ip", "web", "beside", "--fixed-ip-address", "10.2.0.77")
         wait_for("the address", lambda: "10.2.0.77" in str(self.server()["addresses"]), 20)
         self.run("server", "remove", "fixed", "ip", "web", "10.2.0.77", "--os-compute-api-version", "2.43")
+        self.run("server", "remove", "network", "web", "beside")
+        wait_for("the network's end", lambda: "beside" not in str(self.server()["addresses"]), 20)
         floating = self.json("floating", "ip", "create", "outside")["floating_ip_address"]
         self.run("server", "add", "floating", "ip", "web", floating)
         expect(floating in str(self.server()["addresses"]), "a floating IP")

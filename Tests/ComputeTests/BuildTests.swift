@@ -187,7 +187,7 @@ import Testing
 
     @Test(arguments: [
         (["flavorRef": "none"], "Flavor none could not be found."),
-        (["imageRef": "99999999-2222-4333-8444-555555555555"], "Image 99999999-2222-4333-8444-555555555555 could not be found."),
+        (["imageRef": "99999999-2222-4333-8444-555555555555"], "Can not find requested image"),
         (["imageRef": .string(FakeImages.queued)], "Image \(FakeImages.queued) is not active."),
         (["imageRef": .string(FakeImages.large)], "Flavor's disk is smaller than the minimum size specified in image metadata."),
         (["key_name": "nobody"], "Invalid key_name provided."),
