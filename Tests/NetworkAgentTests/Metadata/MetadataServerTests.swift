@@ -34,7 +34,7 @@ import Testing
 
     @Test(arguments: [
         ("GET /unavailable HTTP/1.1\r\nHost: x\r\n\r\n", "503"),
-        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "405"),
+        ("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "405"),
         ("GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "a", count: 9000))\r\n\r\n", "431"),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n\(String(repeating: "a", count: 70000))", "413"),
