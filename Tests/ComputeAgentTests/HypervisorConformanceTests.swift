@@ -20,7 +20,7 @@ protocol HypervisorArm: AnyObject, Sendable {
     /// How long a guest may take to come up.
     var bootDeadline: Duration { get }
     /// What takes the images of snapshots.
-    var images: ImageSinkStub { get }
+    var images: MemoryImageSink { get }
     /// Makes a file that can be attached as a volume.
     func makeVolume() async throws -> String
     /// Makes a guest crash without our doing.

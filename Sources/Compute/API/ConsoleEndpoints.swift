@@ -135,7 +135,7 @@ extension Compute.Parts {
         return console.url(base: base, token: token)
     }
 
-    private func address(_ console: ServerConsole, of server: Server, on host: String) async throws -> GuestConsoleAddress {
+    fileprivate func address(_ console: ServerConsole, of server: Server, on host: String) async throws -> GuestConsoleAddress {
         do {
             return try await bus.call(
                 OpenGuestConsole(id: server.id, kind: console.kind), to: BusAddress(topic: ComputeTopic.agent, host: host),
@@ -162,14 +162,20 @@ extension ConsoleConnection {
 }
 
 extension Compute {
-    /// Where the console is that a token opens; nil for a token that is unknown, has expired or whose server is gone.
+    /// Where the console is that a token opens; nil for a token that is unknown, has expired or whose server is gone or off.
+    /// The host is asked again, for the port that it once named may be another guest's by now.
     public func console(token: Secret<String>) async throws -> GuestConsoleAddress? {
-        try await parts.database.read { reader in
-            guard let found = try ConsoleTokenRecords.connection(for: token.reveal(), at: .now, in: reader),
-                try ServerRecords.find(found.serverID, in: reader) != nil
+        let found = try await parts.database.read { reader -> (ServerConsole, Server)? in
+            guard let connection = try ConsoleTokenRecords.connection(for: token.reveal(), at: .now, in: reader),
+                let console = ServerConsole(type: connection.kind), let server = try ServerRecords.find(connection.serverID, in: reader)
             else { return nil }
-            if let path = found.internalAccessPath { return .unix(path: path) }
-            return .tcp(host: found.host, port: found.port, tlsPort: found.tlsPort)
+            return (console, server)
+        }
+        guard let (console, server) = found, let host = server.host else { return nil }
+        do {
+            return try await parts.address(console, of: server, on: host)
+        } catch is ComputeError {
+            return nil
         }
     }
 }

@@ -48,11 +48,6 @@ enum ConsoleTokenRecords {
         }
     }
 
-    /// Takes away all tokens of a server, as when it moves or stops.
-    static func revoke(server id: String, in transaction: any Transaction) throws {
-        try transaction.execute("DELETE FROM compute_console_tokens WHERE server_id = \(id)")
-    }
-
     /// Removes what has expired.
     static func purge(expiredBy moment: Timestamp, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM compute_console_tokens WHERE expires_at <= \(moment)")

@@ -21,7 +21,7 @@ final class LibvirtArm: HypervisorArm {
     let bus: any Bus = InProcessBus()
     let controller = ControllerStub()
     let network = NetworkAgentStub(makesTaps: true)
-    let images = ImageSinkStub()
+    let images = MemoryImageSink()
     let root: RootDisk
     let driveMarks = [
         "altostack-guest: metadata config-drive", "altostack-guest: hostname driven", "altostack-guest: user-data: it ran",

@@ -13,7 +13,7 @@ final class SimulatedArm: HypervisorArm {
     let bus: any Bus = InProcessBus()
     let controller = ControllerStub()
     let network = NetworkAgentStub(makesTaps: false)
-    let images = ImageSinkStub()
+    let images = MemoryImageSink()
     let root = RootDisk(imageID: Identifier.uuid(), format: "qcow2", checksum: nil, sizeGiB: 1)
     let driveMarks = ["config drive found: label config-2"]
     let bootMark = "hostname set to"

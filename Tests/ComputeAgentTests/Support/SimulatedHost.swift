@@ -12,7 +12,7 @@ final class SimulatedHost: Sendable {
     let agent: ComputeAgent
     let controller = ControllerStub()
     let network = NetworkAgentStub(makesTaps: false)
-    let images = ImageSinkStub()
+    let images = MemoryImageSink()
     private let running: Task<Void, any Error>
 
     init(

@@ -186,7 +186,7 @@ final class ImageSourceStub: ImageSource {
 }
 
 /// Takes images into memory.
-final class ImageSinkStub: ImageSink {
+final class MemoryImageSink: ImageSink {
     private let images = Mutex<[String: [UInt8]]>([:])
 
     func image(_ id: String) -> [UInt8]? { images.withLock { $0[id] } }

@@ -73,12 +73,7 @@ struct EvacuationWorkflow: Sendable {
             }
             state.move.power = power
         } catch let error as BusError {
-            state.move.failedHosts.append(target)
-            let message = MoveMessages.text(error, "The server could not be made on \(target)")
-            guard state.move.wish.host == nil, state.move.failedHosts.count < compute.options.maximumBuildAttempts else {
-                throw WorkflowStop(message, cause: error)
-            }
-            throw WorkflowRewind(to: "schedule", message)
+            throw compute.elsewhere(&state.move, after: error, at: target)
         }
     }
 

@@ -33,6 +33,17 @@ extension Compute.Parts {
         try unclaim(server, migration: state.migrationID, in: transaction)
     }
 
+    /// What to throw when a host could not make a server's guest: choose again without that host, or stop when a host was asked for
+    /// or enough were tried.
+    func elsewhere(_ state: inout MoveState, after error: BusError, at host: String) -> any Error {
+        state.failedHosts.append(host)
+        let message = MoveMessages.text(error, "The server could not be made on \(host)")
+        guard state.wish.host == nil, state.failedHosts.count < options.maximumBuildAttempts else {
+            return WorkflowStop(message, cause: error)
+        }
+        return WorkflowRewind(to: "schedule", message)
+    }
+
     /// Waits until the networks of a server are there on its new host.
     func settleMove(_ state: MoveState, _ context: StepContext, last: Int) async throws {
         do {

@@ -82,12 +82,7 @@ struct UnshelveWorkflow: Sendable {
         do {
             state.move.power = try await compute.ask(target, SpawnGuest(guest: guest), context).power
         } catch let error as BusError {
-            state.move.failedHosts.append(target)
-            let message = MoveMessages.text(error, "The server could not be made on \(target)")
-            guard state.move.wish.host == nil, state.move.failedHosts.count < compute.options.maximumBuildAttempts else {
-                throw WorkflowStop(message, cause: error)
-            }
-            throw WorkflowRewind(to: "schedule", message)
+            throw compute.elsewhere(&state.move, after: error, at: target)
         }
     }
 
