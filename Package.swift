@@ -72,6 +72,7 @@ let package = Package(
         // Hosts: what touches a machine, spoken to through messages only.
         module("ComputeMessages", ["CloudBus", "CloudCore"]),
         module("NetworkMessages", ["CloudBus", "CloudCore"]),
+        module("VolumeMessages", ["CloudBus", "CloudCore"]),
         module("HostCommands", ["CLinux"]),
         module("ComputeAgent", [
             "ComputeMessages", "NetworkMessages", "CloudBus", "CloudCore", "CloudCrypto", "CloudTelemetry", "CLibvirt", "CLinux",
@@ -81,6 +82,9 @@ let package = Package(
             "NetworkMessages", "CloudBus", "CloudCore", "CloudTelemetry", "CLinux", logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
+        module("VolumeBackends", [
+            "VolumeMessages", "CloudBus", "CloudCore", "CloudCrypto", "CloudTelemetry", "CLinux", "HostCommands", "ImageInspection", logging,
+        ]),
         module("ImageInspection"),
         module("ImageStores", [
             "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", logging,
@@ -104,12 +108,15 @@ let package = Package(
         module("Placement", service + [logging]),
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", "CloudCrypto", logging]),
         module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", "COpenSSL", logging]),
+        module("BlockStorage", service + ["CloudWorkflow", "CloudBus", "VolumeMessages", "CloudCrypto", logging]),
+        module("KeyManager", service + ["CloudCrypto", logging]),
 
         // The composition root and the command line.
         module("Cloud", service + [
             "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
             "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ConsoleProxy", "ImageInspection", "ImageStores",
-            "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute", logging,
+            "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute",
+            "BlockStorage", "KeyManager", "VolumeMessages", "VolumeBackends", logging,
         ]),
         .executableTarget(
             name: "altostack",
@@ -132,6 +139,9 @@ let package = Package(
         tests("ComputeAgent", ["HostCommands", "CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ConsoleProxy", ["CloudCore"] + nio),
+        tests("VolumeBackends", ["VolumeMessages", "HostCommands", "CloudBus", "CloudCore"]),
+        tests("BlockStorage", service + ["CloudWorkflow", "CloudBus", "VolumeMessages"]),
+        tests("KeyManager", service + ["CloudCrypto"]),
         tests("ImageInspection"),
         tests("ImageStores", [
             "CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio"),

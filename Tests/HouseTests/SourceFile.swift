@@ -174,8 +174,8 @@ enum House {
     /// The project's root folder.
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    static let services: Set = ["Identity", "Images", "MetadataDefinitions", "Placement", "Compute", "Networking"]
-    static let hosts: Set = ["ComputeAgent", "NetworkAgent", "ImageStores", "HostCommands"]
-    static let contracts: Set = ["ComputeMessages", "NetworkMessages"]
+    static let services: Set = ["Identity", "Images", "MetadataDefinitions", "Placement", "Compute", "Networking", "BlockStorage", "KeyManager"]
+    static let hosts: Set = ["ComputeAgent", "NetworkAgent", "VolumeBackends", "ImageStores", "HostCommands"]
+    static let contracts: Set = ["ComputeMessages", "NetworkMessages", "VolumeMessages"]
     static let composition: Set = ["Cloud", "altostack"]
 }
