@@ -40,10 +40,23 @@ public struct GuestVolume: Codable, Sendable, Hashable {
         case nfs(export: String, name: String, format: String)
     }
 
+    /// How a volume's bytes are encrypted: LUKS, by QEMU on the host where the guest runs.
+    public struct Encryption: Codable, Sendable, Hashable, CustomStringConvertible {
+        /// What unlocks it. It is on its way to the hypervisor's secret store, in memory, and is never kept or printed.
+        public var passphrase: String
+        /// What nothing is printed of.
+        public var description: String { "LUKS" }
+
+        /// An encryption.
+        public init(passphrase: String) { self.passphrase = passphrase }
+    }
+
     /// The volume's UUID.
     public var id: String
     /// Where it is.
     public var connection: Connection
+    /// How it is encrypted; nil for one in the clear.
+    public var encryption: Encryption?
     /// The name that the API shows, such as "/dev/vdb"; nil to let the host choose.
     public var deviceName: String?
     /// What it is plugged into: virtio, scsi, sata, ide or usb; nil for what the guest's disks use.
@@ -62,8 +75,10 @@ public struct GuestVolume: Codable, Sendable, Hashable {
     /// A volume.
     public init(
         id: String, connection: Connection, deviceName: String? = nil, bus: String? = nil, bootIndex: Int? = nil,
-        isReadOnly: Bool = false, isShared: Bool = false, serial: String? = nil, tag: String? = nil
+        isReadOnly: Bool = false, isShared: Bool = false, serial: String? = nil, tag: String? = nil,
+        encryption: Encryption? = nil
     ) {
+        self.encryption = encryption
         (self.id, self.connection, self.deviceName, self.bus, self.bootIndex) = (id, connection, deviceName, bus, bootIndex)
         (self.isReadOnly, self.isShared, self.serial, self.tag) = (isReadOnly, isShared, serial ?? id, tag)
     }
