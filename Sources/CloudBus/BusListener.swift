@@ -104,14 +104,26 @@ final class BusListener: Sendable {
     }
 
     private func outcome(of envelope: BusEnvelope) async -> BusWorkQueue.Answer {
+        let began = ContinuousClock.now
         do {
             let payload = try await handler(envelope)
             metrics.done.increment()
+            note("done", envelope, since: began)
             return .success(payload)
         } catch {
             metrics.failed.increment()
+            note("failed: \(error)", envelope, since: began)
             return .failure(report(error, of: envelope))
         }
+    }
+
+    /// Leaves a line about what was done for somebody's request, so that a request's way can be followed to its end.
+    private func note(_ outcome: String, _ envelope: BusEnvelope, since began: ContinuousClock.Instant) {
+        guard let request = envelope.requestID else { return }
+        logger.info("\(outcome)", metadata: [
+            "method": "\(envelope.method)", "address": "\(address)", "request_id": "\(request)",
+            "duration": "\(ContinuousClock.now - began)",
+        ])
     }
 
     /// What the caller learns of a handler's error. An error that is not meant for callers stays in the log.

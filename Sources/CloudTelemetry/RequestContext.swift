@@ -9,7 +9,7 @@ public enum RequestContext {
     @TaskLocal public static var globalRequestID: String?
 
     /// A new request id in oslo's form: `req-` and a UUID in lower case.
-    public static func makeRequestID() -> String { "req-" + Identifier.uuid() }
+    public static func makeRequestID() -> String { "req-" + Identifier.passing() }
 
     /// Whether a text has the form of a request id, the only form in which a client's own id is taken over.
     public static func isRequestID(_ text: String) -> Bool {

@@ -63,8 +63,20 @@ struct WorkflowExecution<State: Codable & Sendable> {
         while true {
             if let ending { return ending }
             if await heedInterruptions() { continue }
+            let (before, began) = (progress, ContinuousClock.now)
             await move()
+            note(since: before, began)
         }
+    }
+
+    /// Leaves a line about the steps that were done, or undone, for people who follow a request.
+    private func note(since before: WorkflowProgress, _ began: ContinuousClock.Instant) {
+        guard before.position != progress.position else { return }
+        let steps = workflow.steps.indices.filter { (min(before.position, progress.position)..<max(before.position, progress.position)).contains($0) }
+        let metadata: Logger.Metadata = [
+            "steps": "\(steps.map { workflow.steps[$0].name }.joined(separator: ","))", "duration": "\(ContinuousClock.now - began)",
+        ]
+        logger.info(progress.isBackward ? "undone" : "done", metadata: metadata)
     }
 
     /// Acts on what the runner or the clock says.

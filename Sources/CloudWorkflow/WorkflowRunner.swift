@@ -94,7 +94,7 @@ public final class WorkflowRunner: WorkflowEngine {
         guard text.utf8.count <= means.options.stateLimit else {
             throw WorkflowError.stateTooLarge(workflow: workflow.name, bytes: text.utf8.count)
         }
-        let now = means.clock.now, id = Identifier.uuid()
+        let now = means.clock.now, id = Identifier.passing()
         let new = WorkflowTable.New(
             id: id, name: workflow.name, subject: subject, requestID: requestID, steps: definition.steps, state: text,
             deadlineAt: now + workflow.deadline, now: now,

@@ -61,7 +61,8 @@ extension Scheduler {
         }
         var wanted = ResourceTranslation.request(for: request)
         guard try restrict(&wanted, for: request, snapshot, in: reader) else { return [] }
-        let place = Double.random(in: 0..<1)
+        var chance = ChoiceGenerator()
+        let place = Double.random(in: 0..<1, using: &chance)
         // The few hosts that have the other members must be among those that are looked at.
         let limit = context.group?.policy == .softAffinity ? .max : options.maximumCandidates
         var candidates = try compute.placement.candidates(wanted, from: place, limit: limit, in: reader)
@@ -123,7 +124,8 @@ extension Scheduler {
         let wanted = options.alternates + 1
         var best = Self.highest(scores, max(wanted, options.hostSubsetSize))
         let subset = min(options.hostSubsetSize, best.count)
-        if subset > 1 { best.swapAt(0, Int.random(in: 0..<subset)) }
+        var chance = ChoiceGenerator()
+        if subset > 1 { best.swapAt(0, Int.random(in: 0..<subset, using: &chance)) }
         return best.prefix(wanted).map { states[$0] }
     }
 

@@ -34,6 +34,7 @@ public final class SimulatedHostFaults: Sendable {
         var orders: [Order] = []
         var counts: [SimulatedHostOperation: Int] = [:]
         var isLost = false
+        var source: (@Sendable (SimulatedHostOperation) -> Effect?)?
     }
 
     private let state = Mutex(State())
@@ -44,6 +45,11 @@ public final class SimulatedHostFaults: Sendable {
     /// Orders a fault for the nth such operation from now on, counted from one.
     public func order(_ effect: Effect, on operation: SimulatedHostOperation, nth: Int = 1) {
         state.withLock { $0.orders.append(Order(operation: operation, remaining: max(1, nth), effect: effect)) }
+    }
+
+    /// Asks somebody else as well what goes wrong with each operation.
+    public func follow(_ source: @escaping @Sendable (SimulatedHostOperation) -> Effect?) {
+        state.withLock { $0.source = source }
     }
 
     /// Makes the host unreachable: every operation hangs until cancelled.
@@ -57,16 +63,19 @@ public final class SimulatedHostFaults: Sendable {
 
     /// Counts an operation and says what goes wrong with it.
     func strike(_ operation: SimulatedHostOperation) -> Effect? {
-        state.withLock { state in
-            state.counts[operation, default: 0] += 1
-            if state.isLost { return .hang }
-            var effect: Effect?
-            for index in state.orders.indices where state.orders[index].operation == operation {
-                state.orders[index].remaining -= 1
-                if state.orders[index].remaining == 0 { effect = state.orders[index].effect }
-            }
-            state.orders.removeAll { $0.remaining <= 0 }
-            return effect
+        let (ordered, source) = state.withLock { (strike(operation, &$0), $0.source) }
+        return ordered ?? source?(operation)
+    }
+
+    private func strike(_ operation: SimulatedHostOperation, _ state: inout State) -> Effect? {
+        state.counts[operation, default: 0] += 1
+        if state.isLost { return .hang }
+        var effect: Effect?
+        for index in state.orders.indices where state.orders[index].operation == operation {
+            state.orders[index].remaining -= 1
+            if state.orders[index].remaining == 0 { effect = state.orders[index].effect }
         }
+        state.orders.removeAll { $0.remaining <= 0 }
+        return effect
     }
 }

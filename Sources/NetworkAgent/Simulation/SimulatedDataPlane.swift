@@ -18,8 +18,7 @@ public actor SimulatedDataPlane: DataPlane {
 
     /// Keeps the topology in memory.
     public func apply(_ change: ApplyTopology, deadline: ContinuousClock.Instant) async throws -> TopologyReport {
-        try faults.begin(.apply)
-        try await SimulatedLatency.pass(faults.latency, deadline: deadline)
+        try await SimulatedLatency.pass(try faults.begin(.apply), deadline: deadline)
         var before: [TopologyKey: TopologyEntity?] = [:]
         do {
             try replace(change, remembering: &before)

@@ -16,8 +16,7 @@ public actor SimulatedInterfaces: InterfaceDriver {
 
     /// Notes an interface, which is up at once.
     public func plug(_ request: PlugInterface, deadline: ContinuousClock.Instant) async throws -> PluggedInterface {
-        try faults.begin(.plug)
-        try await SimulatedLatency.pass(faults.latency, deadline: deadline)
+        try await SimulatedLatency.pass(try faults.begin(.plug), deadline: deadline)
         let isNew = interfaces.updateValue(request, forKey: request.portID) == nil
         if isNew { listener?.yield(InterfaceStatus(portID: request.portID, isUp: true)) }
         return PluggedInterface(device: InterfaceName.tap(request.portID))
@@ -25,8 +24,7 @@ public actor SimulatedInterfaces: InterfaceDriver {
 
     /// Forgets an interface.
     public func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {
-        try faults.begin(.unplug)
-        try await SimulatedLatency.pass(faults.latency, deadline: deadline)
+        try await SimulatedLatency.pass(try faults.begin(.unplug), deadline: deadline)
         if interfaces.removeValue(forKey: portID) != nil {
             listener?.yield(InterfaceStatus(portID: portID, isUp: false))
         }

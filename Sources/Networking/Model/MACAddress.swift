@@ -1,3 +1,5 @@
+import CloudCore
+
 /// A 48-bit Ethernet address.
 struct MACAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address as a number below 2^48.
@@ -16,7 +18,10 @@ struct MACAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// A random address below Neutron's own prefix, fa:16:3e.
-    static func generated() -> MACAddress { MACAddress(value: 0xFA16_3E00_0000 | UInt64.random(in: 0...0xFF_FFFF)) }
+    static func generated() -> MACAddress {
+        var choice = ChoiceGenerator()
+        return MACAddress(value: 0xFA16_3E00_0000 | UInt64.random(in: 0...0xFF_FFFF, using: &choice))
+    }
 
     /// Whether it names a group rather than one interface.
     var isMulticast: Bool { value >> 40 & 1 == 1 }

@@ -310,7 +310,8 @@ extension Operations {
     private func allocate(_ segment: Segment, project: String, in reader: any Reader) throws -> Segment {
         guard segment.type != .local else { return segment }
         for (physical, range) in try candidates(segment, project: project, in: reader) {
-            let choice = Segment(type: segment.type, physicalNetwork: physical, id: Int.random(in: range))
+            var chance = ChoiceGenerator()
+            let choice = Segment(type: segment.type, physicalNetwork: physical, id: Int.random(in: range, using: &chance))
             // A random number is free almost always; the search for the lowest is for crowded ranges.
             if try !SegmentRecords.isTaken(choice, in: reader) { return choice }
             let lowest = try SegmentRecords.lowestFree(segment.type, physical: physical, in: range, reader: reader)

@@ -201,7 +201,7 @@ enum TopologyChangeRecords {
         try transaction.execute(
             """
             INSERT INTO topology_changes (kind, id, mark, marked_at)
-            VALUES (\(key.kind.rawValue), \(key.id), \(Identifier.uuid()), \(Timestamp.now))
+            VALUES (\(key.kind.rawValue), \(key.id), \(Identifier.passing()), \(Timestamp.now))
             ON CONFLICT (kind, id) DO UPDATE SET mark = excluded.mark
             """)
     }
@@ -211,7 +211,7 @@ enum TopologyChangeRecords {
         try transaction.execute(
             """
             INSERT INTO topology_changes (kind, id, mark, marked_at)
-            SELECT CAST(\(kind.rawValue) AS TEXT), id, CAST(\(Identifier.uuid()) AS TEXT), CAST(\(Timestamp.now) AS BIGINT)
+            SELECT CAST(\(kind.rawValue) AS TEXT), id, CAST(\(Identifier.passing()) AS TEXT), CAST(\(Timestamp.now) AS BIGINT)
             FROM (\(ids)) AS changed WHERE 1 = 1
             ON CONFLICT (kind, id) DO UPDATE SET mark = excluded.mark
             """)

@@ -1,3 +1,5 @@
+import CloudCore
+
 /// Finds the allocation candidates of a request in a snapshot: a function of its arguments alone.
 ///
 /// Upstream's rules (placement/objects/allocation_candidate.py): a group with a suffix comes from one provider, the group
@@ -37,11 +39,11 @@ struct CandidateSearch {
         return CandidateAnswer(requests: search.requests, providers: search.providers())
     }
 
-    /// The same with the system's random numbers.
+    /// The same with the process's random numbers.
     static func run(
         _ request: CandidateRequest, over snapshot: ProviderSnapshot, _ options: CandidateOptions = CandidateOptions()
     ) -> CandidateAnswer {
-        var generator = SystemRandomNumberGenerator()
+        var generator = ChoiceGenerator()
         return run(request, over: snapshot, options, using: &generator)
     }
 
