@@ -2,7 +2,8 @@
 """Runs a selection of tempest against a cloud of its own. A test that fails must stand in the list of known failures
 (`checks/tempest/known-failures.txt`, with its reason), and a test of the list that passes must leave it.
 
-`--slice K/N` runs one part of the selection's classes out of N; `--slice random/N` picks another part each time."""
+`--slice K/N` runs one part of the selection's classes out of N; `--slice random/N` picks another part each time.
+`--real` boots real guests from `--image` (see scripts/build-test-guest), which needs root and the machine for itself."""
 
 import collections
 import configparser
@@ -39,6 +40,8 @@ PROFILES = {
               "images.do_secure_hash=false", "images.require_image_format_match=false"],
     # Two hosts, as upstream's jobs with several nodes have them.
     "compute": ["simulation.hosts=2"],
+    # Guests that boot, are pinged and logged in to.
+    "real": [],
 }
 LIMITS = {"image_size_total": 10_000, "image_stage_total": 10_000, "image_count_total": 10_000, "image_count_uploading": 100}
 
@@ -85,8 +88,8 @@ def register_limits(client):
 
 
 class Tempest:
-    def __init__(self, program, venv, profile):
-        self.program, self.profile = program, profile
+    def __init__(self, program, venv, profile, image):
+        self.program, self.profile, self.image = program, profile, image
         self.bin = pathlib.Path(venv).resolve() / "bin"
         self.directory = program.directory / "tempest"
         (self.directory / "lock").mkdir(parents=True)
@@ -117,7 +120,7 @@ class Tempest:
     def guests(self):
         """The images and flavors that servers are made from, as devstack makes them; returns what tempest is told of them."""
         client = Client(self.program, self.bin.parent)
-        disk, values = ImageServer.disk(), {}
+        disk, values = self.image.read_bytes() if self.image else ImageServer.disk(), {}
         for key, name in [("IMAGEREF", "tempest-image"), ("IMAGEALT", "tempest-image-alt")]:
             image = {"name": name, "disk_format": "qcow2", "container_format": "bare", "visibility": "public"}
             status, _, answer = client.http("POST", "/image/v2/images", image)
@@ -136,17 +139,22 @@ class Tempest:
             values[key] = flavor
         return values
 
+    @staticmethod
+    def filled(text, values):
+        return re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
+
     def configure(self):
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
                   "EXTERNAL": self.external_network(),
                   "IMAGE": ImageServer(self.directory / "served").url,
-                  "MANIFEST": image_formats.make(self.directory / "formats")}
+                  "MANIFEST": image_formats.make(self.directory / "formats"), "GUEST": str(self.image)}
         values.update(self.guests())
-        text = re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
         told = configparser.RawConfigParser(strict=False)
-        told.read_string(text)
-        told.read(HERE / "tempest" / f"{self.profile}.conf")
+        told.read_string(self.filled(text, values))
+        beside = HERE / "tempest" / f"{self.profile}.conf"
+        if beside.exists():
+            told.read_string(self.filled(beside.read_text(), values))
         with open(self.directory / "etc" / "tempest.conf", "w") as file:
             told.write(file)
         top = self.run("python", "-c", "import tempest, os; print(os.path.dirname(tempest.__file__))").stdout.strip()
@@ -229,21 +237,26 @@ def add_options(parser):
     parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
     parser.add_argument("--slice", help="K/N or random/N")
     parser.add_argument("--profile", choices=sorted(PROFILES), help="compute for selections with that name, else gate")
+    parser.add_argument("--real", dest="simulate", action="store_false", help="real guests; needs root and --image")
+    parser.add_argument("--image", type=pathlib.Path, help="what real guests boot from")
     parser.add_argument("--concurrency", type=int, default=2)
     parser.add_argument("--timeout", type=int, default=1500)
     parser.add_argument("--keep", help="a folder for tempest's own log and results")
 
 
 def profile(options):
-    return options.profile or ("compute" if "compute" in options.select else "gate")
+    if options.profile or not options.simulate:
+        return options.profile or "real"
+    return "compute" if "compute" in options.select else "gate"
 
 
 def check(program, options):
+    expect(options.simulate or options.image, "real guests need --image")
     # As upstream's gate does: tests of metadata definitions use the resource types that come with them.
     program.run("images", "load-metadefs")
     if profile(options) == "other":
         register_limits(Client(program, options.venv))
-    tempest = Tempest(program, options.venv, profile(options))
+    tempest = Tempest(program, options.venv, profile(options), options.image)
     tempest.configure()
     tests = tempest.tests(options.select)
     if options.slice:
