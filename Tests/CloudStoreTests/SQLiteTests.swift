@@ -197,7 +197,8 @@ import Testing
             // The last checkpoint runs behind the acknowledgement; one more transaction waits for it.
             try await database.write { _ in }
             let log = try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
-            #expect(try #require(log) < 24_000_000)
+            // 8,000 pages, and what is written while they are moved.
+            #expect(try #require(log) < 40_000_000)
             await database.close()
         }
     }

@@ -69,13 +69,14 @@ final class SQLiteConnection: Connection {
         sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
     }
 
-    /// Moves what the log holds into the file, once that is worth it: at 1,000 pages when nothing waits, at 4,000 in
-    /// any case. By itself SQLite would do so within a commit, before that is acknowledged.
-    func checkpoint(isIdle: Bool) {
-        guard logPages.pointee >= (isIdle ? 1_000 : 4_000) else { return }
-        // A failure costs nothing: the log still holds everything, and the next commit tries again.
+    /// Pages in the write-ahead log after this connection's last commit.
+    var pagesInLog: Int { Int(logPages.pointee) }
+
+    /// Moves what the log holds into the file, as far as nobody reads what it would overwrite; neither readers nor the writer wait
+    /// for it. By itself SQLite would do so within a commit, before that is acknowledged.
+    func checkpoint() {
+        // A failure costs nothing: the log still holds everything, and the next checkpoint tries again.
         sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-        logPages.pointee = 0
     }
 
     /// The cached statement of a text, or a fresh one while the cached one's rows are being read.

@@ -7,6 +7,8 @@ import Synchronization
 final class SQLiteWriter: Sendable {
     private let queue: WorkQueue<WriteJob>
     private let threads = ThreadGroup()
+    /// Rings for the thread that moves the log into the file; one may wait while another is heeded.
+    private let checkpoints = WorkQueue<CheckpointBell>(limit: 1)
     private let options: SQLiteDatabase.Options
     /// How much was written since the file was opened.
     let statistics = WriteStatistics()
@@ -16,15 +18,33 @@ final class SQLiteWriter: Sendable {
         queue = WorkQueue(limit: options.queueLimit)
         self.options = options
         let opening = Opening()
-        threads.start(named: "store-writer") { [queue, statistics] in
+        threads.start(named: "store-writer") { [queue, statistics, checkpoints] in
             let connection: SQLiteConnection
             do {
                 connection = try SQLiteConnection(path: path, role: .writer, busyTimeout: options.busyTimeout)
                 opening.finish(nil)
             } catch { return opening.finish(error) }
-            WriteLoop(connection, queue, statistics, options).run()
+            var loop = WriteLoop(connection, queue, statistics, options, checkpoints)
+            loop.run()
+            checkpoints.close()
         }
         try opening.wait()
+        startCheckpoints(of: path)
+    }
+
+    /// A thread and a connection of their own move the log's pages into the file: the writer, and who waits for it, would stand
+    /// still for tens of milliseconds meanwhile.
+    private func startCheckpoints(of path: String) {
+        threads.start(named: "store-pages") { [checkpoints, options] in
+            let bell = DispatchSemaphore(value: 0)
+            do {
+                let connection = try SQLiteConnection(path: path, role: .writer, busyTimeout: options.busyTimeout)
+                while checkpoints.pop(sleepingOn: bell) != nil { connection.checkpoint() }
+            } catch {
+                // The writer does it by itself once the log is long.
+                Logger(label: "altostack.store").warning("The log has no thread of its own", metadata: ["cause": "\(error)"])
+            }
+        }
     }
 
     deinit { queue.close() }
@@ -54,6 +74,9 @@ final class SQLiteWriter: Sendable {
         await threads.wait()
     }
 }
+
+/// Says that the log has grown.
+struct CheckpointBell: Sendable {}
 
 /// A transaction that waits for the writer. Exactly one of `fail` and what `run` answers is called, once.
 struct WriteJob: Sendable {
@@ -97,6 +120,9 @@ private struct WriteLoop {
 
     private let connection: SQLiteConnection
     private let queue: WorkQueue<WriteJob>
+    private let checkpoints: WorkQueue<CheckpointBell>
+    /// How long the log was when it was last seen to.
+    private var pagesSeen = 0
     private let statistics: WriteStatistics
     private let options: SQLiteDatabase.Options
     private let bell = DispatchSemaphore(value: 0)
@@ -105,17 +131,33 @@ private struct WriteLoop {
 
     init(
         _ connection: SQLiteConnection, _ queue: WorkQueue<WriteJob>, _ statistics: WriteStatistics,
-        _ options: SQLiteDatabase.Options
+        _ options: SQLiteDatabase.Options, _ checkpoints: WorkQueue<CheckpointBell>
     ) {
         (self.connection, self.queue, self.statistics, self.options) = (connection, queue, statistics, options)
+        self.checkpoints = checkpoints
     }
 
-    func run() {
+    mutating func run() {
         while let job = queue.pop(sleepingOn: bell) {
             runBatch(startingWith: job)
-            connection.checkpoint(isIdle: queue.count == 0)
+            tendLog()
         }
     }
+
+    /// Sees to it that the log is moved into the file whenever it has grown by so many pages. It begins anew only at a moment when
+    /// nothing in it is left to move, which a busy writer has to make itself.
+    private mutating func tendLog() {
+        let pages = connection.pagesInLog
+        if pages < pagesSeen { pagesSeen = 0 }
+        guard pages - pagesSeen >= Self.pagesOfACheckpoint else { return }
+        pagesSeen = pages
+        if pages >= Self.pagesOfALongLog { return connection.checkpoint() }
+        // A bell that rings already will be heeded.
+        try? checkpoints.push(CheckpointBell())
+    }
+
+    private static let pagesOfACheckpoint = 1_000
+    private static let pagesOfALongLog = 8_000
 
     /// Runs a transaction and those that wait behind it, commits, and only then tells their callers.
     private func runBatch(startingWith first: WriteJob) {

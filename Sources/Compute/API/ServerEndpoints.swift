@@ -68,7 +68,7 @@ struct ServerEndpoints: Sendable {
     @Sendable private func list(_ request: APIRequest) async throws -> APIResponse {
         let (page, _) = try await page(request, rule: "os_compute_api:servers:index:get_all_tenants") { _, _ in () }
         let address = ServiceAddress(root: request.serviceURL)
-        return answer(page, request) { server, json in
+        return await answer(page, request) { server, json in
             json.object {
                 $0.member("id", server.id)
                 $0.member("name", server.name)
@@ -81,18 +81,19 @@ struct ServerEndpoints: Sendable {
         let (page, context) = try await page(request, rule: "os_compute_api:servers:detail:get_all_tenants") { [compute] servers, reader in
             try ServerViewContext(request, compute, of: servers, isSingle: false, in: reader)
         }
-        return answer(page, request) { server, json in
+        return await answer(page, request) { server, json in
             ServerView(server: server, ports: context.ports[server.id] ?? [], context: context).write(to: &json)
         }
     }
 
     private func answer(
-        _ page: ServerPage, _ request: APIRequest, _ view: (Server, inout JSONWriter) -> Void
-    ) -> APIResponse {
+        _ page: ServerPage, _ request: APIRequest, _ view: @escaping @Sendable (Server, inout JSONWriter) -> Void
+    ) async -> APIResponse {
+        let parts = await JSONParts.write(page.servers, expectedSize: 2_048, view)
         let links = PageLinks(request, page.request, ids: page.servers.map(\.id), hasMore: page.hasMore)
         return .json {
             $0.object {
-                $0.member("servers") { json in json.array { json in for server in page.servers { view(server, &json) } } }
+                $0.member("servers") { $0.array(parts: parts) }
                 links.writeNext("servers_links", to: &$0)
             }
         }

@@ -32,7 +32,7 @@ extension NetworkingAPI {
         let list = try listRequest(request, kind.listing)
         let visibility = request.visibility
         let views = try await database.read { try kind.load(try kind.list(list, visibility, $0), $0) }
-        return request.answer(views, kind.names, list)
+        return await request.answer(views, kind.names, list)
     }
 
     func show<Item, Shown>(_ request: APIRequest, _ kind: ResourceKind<Item, Shown>) async throws -> APIResponse {
@@ -49,7 +49,7 @@ extension NetworkingAPI {
         _ request: APIRequest, _ kind: ResourceKind<Item, Shown>, _ make: @escaping @Sendable (any Transaction) throws -> [Item]
     ) async throws -> APIResponse {
         let views = try await database.write { try kind.load(try make($0), $0) }
-        return request.answer(created: views, kind.names)
+        return await request.answer(created: views, kind.names)
     }
 
     /// Finds a resource, checks that the caller may change it, changes it and answers with it.

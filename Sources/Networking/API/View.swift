@@ -2,7 +2,7 @@ import CloudAPI
 import CloudCore
 
 /// A resource as the API shows it.
-protocol View {
+protocol View: Sendable {
     /// The resource's id, for the links between pages.
     var id: String { get }
     /// What policy may know of it.
@@ -12,7 +12,7 @@ protocol View {
 }
 
 /// Which members of a view are written.
-struct ViewFilter {
+struct ViewFilter: Sendable {
     /// The members asked for; nil for all.
     var fields: Set<String>?
     /// The members that may not be seen.
@@ -105,30 +105,28 @@ extension APIRequest {
     }
 
     /// Answers a creation: with one resource or, where several were asked for, with all.
-    func answer(created views: [some View], _ names: ResourceNames) -> APIResponse {
+    func answer(created views: [some View], _ names: ResourceNames) async -> APIResponse {
         if body[names.singular] != nil, let view = views.first { return answer(view, names) }
-        return answer(views, names, ListRequest(), isComplete: true)
+        return await answer(views, names, ListRequest(), isComplete: true)
     }
 
     /// Answers with a list of what the caller may see of these.
     func answer(
         _ views: [some View], _ names: ResourceNames, _ list: ListRequest, isComplete: Bool = false
-    ) -> APIResponse {
+    ) async -> APIResponse {
         var decisions = Decisions(self, names.policy)
         let links = PageLinks(self, list, ids: list.limit == nil ? [] : views.map(\.id))
+        // By position: a view is large, and to iterate would copy each.
+        let shown = views.indices.compactMap { position -> (position: Int, hidden: Set<String>)? in
+            let verdict = decisions.verdict(views[position].subject)
+            return verdict.isVisible || isComplete ? (position, verdict.hidden) : nil
+        }
+        let parts = await JSONParts.write(shown, expectedSize: 1_280) { [fields = list.fields, project = token?.projectID] item, json in
+            json.object(views[item.position], ViewFilter(fields: fields, hidden: item.hidden, project: project))
+        }
         return .json { json in
             json.object { json in
-                json.member(names.plural) { json in
-                    json.array { json in
-                        // By position: a view is large, and to iterate would copy each.
-                        for position in views.indices {
-                            let verdict = decisions.verdict(views[position].subject)
-                            guard verdict.isVisible || isComplete else { continue }
-                            json.object(
-                                views[position], ViewFilter(fields: list.fields, hidden: verdict.hidden, project: token?.projectID))
-                        }
-                    }
-                }
+                json.member(names.plural) { $0.array(parts: parts) }
                 links.write(as: "\(names.plural)_links", to: &json)
             }
         }

@@ -42,7 +42,7 @@ extension NetworkingAPI {
         let list = try listRequest(request, AddressScopeRecords.listing)
         let visibility = request.visibility
         let scopes = try await database.read { try AddressScopeRecords.list(list, visibility, in: $0) }
-        return request.answer(scopes.map(AddressScopeView.init), AddressScopeView.names, list)
+        return await request.answer(scopes.map(AddressScopeView.init), AddressScopeView.names, list)
     }
 
     private func showScope(_ request: APIRequest) async throws -> APIResponse {
@@ -66,7 +66,7 @@ extension NetworkingAPI {
                     in: transaction)
             }
         }
-        return request.answer(created: scopes.map(AddressScopeView.init), AddressScopeView.names)
+        return await request.answer(created: scopes.map(AddressScopeView.init), AddressScopeView.names)
     }
 
     private func updateScope(_ request: APIRequest) async throws -> APIResponse {

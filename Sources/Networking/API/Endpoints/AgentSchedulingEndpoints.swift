@@ -74,7 +74,7 @@ extension NetworkingAPI {
             let routers = try RouterRecords.find(try RouterAgentRecords.routers(agent: id, in: reader), in: reader)
             return try RouterView.load(routers.sorted { $0.id < $1.id }, zones: zones, in: reader)
         }
-        return request.answer(views, RouterView.names, ListRequest(fields: request.fields))
+        return await request.answer(views, RouterView.names, ListRequest(fields: request.fields))
     }
 
     private func addRouter(_ request: APIRequest) async throws -> APIResponse {
@@ -106,6 +106,6 @@ extension NetworkingAPI {
                 agents[binding.agentID].map { AgentView(agent: $0, priority: binding.priority) }
             }
         }
-        return request.answer(views, AgentView.names, ListRequest(fields: request.fields))
+        return await request.answer(views, AgentView.names, ListRequest(fields: request.fields))
     }
 }

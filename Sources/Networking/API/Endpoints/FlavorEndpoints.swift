@@ -190,10 +190,10 @@ extension NetworkingAPI {
         }
     }
 
-    private func listProviders(_ request: APIRequest) -> APIResponse {
+    private func listProviders(_ request: APIRequest) async -> APIResponse {
         let wanted = request.query.all("service_type")
         let providers = ServiceProvider.all.filter { wanted.isEmpty || wanted.contains($0.serviceType) }
-        return request.answer(
+        return await request.answer(
             providers.map(ServiceProviderView.init), ServiceProviderView.names, ListRequest(fields: request.fields))
     }
 }

@@ -29,7 +29,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try FloatingIPView.load(try FloatingIPRecords.list(list, visibility, in: reader), in: reader)
         }
-        return request.answer(views, FloatingIPView.names, list)
+        return await request.answer(views, FloatingIPView.names, list)
     }
 
     private func showFloatingIP(_ request: APIRequest) async throws -> APIResponse {
@@ -62,7 +62,7 @@ extension NetworkingAPI {
             }
             return try FloatingIPView.load(created, in: transaction)
         }
-        return request.answer(created: views, FloatingIPView.names)
+        return await request.answer(created: views, FloatingIPView.names)
     }
 
     private static func draft(_ attributes: Attributes, _ request: APIRequest) throws(NetworkingError) -> FloatingIPDraft {

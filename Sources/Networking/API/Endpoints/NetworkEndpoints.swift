@@ -30,7 +30,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try NetworkView.load(try NetworkRecords.list(list, visibility, in: reader), zones: zones, in: reader)
         }
-        return request.answer(views, NetworkView.names, list)
+        return await request.answer(views, NetworkView.names, list)
     }
 
     private func showNetwork(_ request: APIRequest) async throws -> APIResponse {
@@ -55,7 +55,7 @@ extension NetworkingAPI {
             let networks = try drafts.map { try operations.createNetwork($0, by: caller, in: transaction) }
             return try NetworkView.load(networks, zones: zones, in: transaction)
         }
-        return request.answer(created: views, NetworkView.names)
+        return await request.answer(created: views, NetworkView.names)
     }
 
     private static func draft(_ attributes: Attributes, _ request: APIRequest) throws -> NetworkDraft {

@@ -34,7 +34,7 @@ extension NetworkingAPI {
     private func listAgents(_ request: APIRequest) async throws -> APIResponse {
         let list = try listRequest(request, AgentRecords.listing)
         let agents = try await database.read { try AgentRecords.list(list, in: $0) }
-        return request.answer(agents.map { AgentView(agent: $0) }, AgentView.names, list)
+        return await request.answer(agents.map { AgentView(agent: $0) }, AgentView.names, list)
     }
 
     private func showAgent(_ request: APIRequest) async throws -> APIResponse {
@@ -100,7 +100,7 @@ extension NetworkingAPI {
         let wanted = views.filter { view in
             versions.isEmpty || view.subnets.contains { versions.contains($0.cidr.version.rawValue) }
         }
-        return request.answer(wanted, AvailabilityView.names, ListRequest())
+        return await request.answer(wanted, AvailabilityView.names, ListRequest())
     }
 
     private func showAvailability(_ request: APIRequest) async throws -> APIResponse {

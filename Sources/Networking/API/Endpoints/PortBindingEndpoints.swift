@@ -53,7 +53,7 @@ extension NetworkingAPI {
         }
         var list = ListRequest()
         list.fields = request.fields
-        return request.answer(shown, PortBindingView.names, list, isComplete: true)
+        return await request.answer(shown, PortBindingView.names, list, isComplete: true)
     }
 
     private func showBinding(_ request: APIRequest) async throws -> APIResponse {

@@ -31,7 +31,7 @@ extension NetworkingAPI {
             let (ports, selection) = try PortRecords.list(list, visibility, in: reader)
             return try PortView.load(ports, selection, domain: domain, in: reader)
         }
-        return request.answer(views, PortView.names, list)
+        return await request.answer(views, PortView.names, list)
     }
 
     private func showPort(_ request: APIRequest) async throws -> APIResponse {
@@ -64,7 +64,7 @@ extension NetworkingAPI {
             }
             return try PortView.load(ports, domain: domain, in: transaction)
         }
-        return request.answer(created: views, PortView.names)
+        return await request.answer(created: views, PortView.names)
     }
 
     private func updatePort(_ request: APIRequest) async throws -> APIResponse {

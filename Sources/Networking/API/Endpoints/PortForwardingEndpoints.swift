@@ -62,7 +62,7 @@ extension NetworkingAPI {
         let views = try await database.read { try kind.load(try kind.list(list, visibility, $0), $0) }
         let rule = "get_\(kind.ruleName ?? kind.names.singular)"
         let visible = views.filter { request.allows(rule, $0.subject.target) }
-        return request.answer(visible, kind.names, list, isComplete: true)
+        return await request.answer(visible, kind.names, list, isComplete: true)
     }
 
     private static func draft(_ attributes: Attributes) throws(NetworkingError) -> PortForwardingDraft {

@@ -60,7 +60,7 @@ extension NetworkingAPI {
     }
 
     /// The types that ports can have; with `all_rules` those that policies can have.
-    private func listRuleTypes(_ request: APIRequest) throws -> APIResponse {
+    private func listRuleTypes(_ request: APIRequest) async throws -> APIResponse {
         let isComplete = request.query["all_rules"].flatMap { LenientBoolean($0)?.value } ?? false
         let types = QoSRuleType.allCases.filter { isComplete || $0.isSupported }
         let wanted = request.query.all("type")
@@ -68,7 +68,7 @@ extension NetworkingAPI {
             .map { QoSRuleTypeView(type: $0, hasDetails: false) }
         var list = ListRequest()
         list.fields = request.fields
-        return request.answer(views, QoSRuleTypeView.names, list, isComplete: true)
+        return await request.answer(views, QoSRuleTypeView.names, list, isComplete: true)
     }
 
     private func showRuleType(_ request: APIRequest) throws -> APIResponse {

@@ -83,7 +83,7 @@ extension NetworkingAPI {
             let policy = try Self.visiblePolicy(request, in: reader)
             return try QoSRuleRecords.list(list, type, policy: policy.id, in: reader).map { QoSRuleView($0, of: policy) }
         }
-        return request.answer(views, QoSRuleView.names(type), list)
+        return await request.answer(views, QoSRuleView.names(type), list)
     }
 
     private static func change(_ attributes: Attributes, _ type: QoSRuleType) -> QoSRuleChange {
@@ -104,7 +104,7 @@ extension NetworkingAPI {
                 QoSRuleView(try operations.createQoSRule(type, of: policy, $0, in: transaction), of: policy)
             }
         }
-        return request.answer(created: views, names)
+        return await request.answer(created: views, names)
     }
 
     private func showRule(_ request: APIRequest, _ type: QoSRuleType, _ names: ResourceNames) async throws -> APIResponse {

@@ -42,7 +42,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try RouterView.load(try RouterRecords.list(list, visibility, in: reader), zones: zones, in: reader)
         }
-        return request.answer(views, RouterView.names, list)
+        return await request.answer(views, RouterView.names, list)
     }
 
     private func showRouter(_ request: APIRequest) async throws -> APIResponse {
@@ -85,7 +85,7 @@ extension NetworkingAPI {
             }
             return try RouterView.load(routers, zones: zones, in: transaction)
         }
-        return request.answer(created: views, RouterView.names)
+        return await request.answer(created: views, RouterView.names)
     }
 
     /// What a body says of the gateway; nil when it says nothing. Null and `{}` mean none.

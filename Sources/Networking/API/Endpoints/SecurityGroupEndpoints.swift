@@ -56,7 +56,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try SecurityGroupView.load(try SecurityGroupRecords.list(list, visibility, in: reader), in: reader)
         }
-        return request.answer(views, SecurityGroupView.names, list)
+        return await request.answer(views, SecurityGroupView.names, list)
     }
 
     private func showGroup(_ request: APIRequest) async throws -> APIResponse {
@@ -84,7 +84,7 @@ extension NetworkingAPI {
             }
             return try SecurityGroupView.load(groups, in: transaction)
         }
-        return request.answer(created: views, SecurityGroupView.names)
+        return await request.answer(created: views, SecurityGroupView.names)
     }
 
     private func updateGroup(_ request: APIRequest) async throws -> APIResponse {
@@ -125,7 +125,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try SecurityGroupRuleView.load(try SecurityGroupRuleRecords.list(list, visibility, in: reader), in: reader)
         }
-        return request.answer(views, SecurityGroupRuleView.names, list)
+        return await request.answer(views, SecurityGroupRuleView.names, list)
     }
 
     private func showRule(_ request: APIRequest) async throws -> APIResponse {
@@ -157,7 +157,7 @@ extension NetworkingAPI {
             let rules = try operations.createSecurityGroupRules(drafts, in: group, transaction: transaction)
             return rules.map { SecurityGroupRuleView(rule: $0, group: group) }
         }
-        return request.answer(created: views, SecurityGroupRuleView.names)
+        return await request.answer(created: views, SecurityGroupRuleView.names)
     }
 
     /// Refuses rules about groups that the caller may not see, as if they were not there.

@@ -39,7 +39,7 @@ extension NetworkingAPI {
     private func listSegments(_ request: APIRequest) async throws -> APIResponse {
         let list = try listRequest(request, SegmentRecords.listing)
         let views = try await database.read { try SegmentView.load(try SegmentRecords.list(list, in: $0), in: $0) }
-        return request.answer(views, SegmentView.names, list)
+        return await request.answer(views, SegmentView.names, list)
     }
 
     private func showSegment(_ request: APIRequest) async throws -> APIResponse {
@@ -61,7 +61,7 @@ extension NetworkingAPI {
             }
             return try SegmentView.load(segments, in: transaction)
         }
-        return request.answer(created: views, SegmentView.names)
+        return await request.answer(created: views, SegmentView.names)
     }
 
     private func updateSegment(_ request: APIRequest) async throws -> APIResponse {
@@ -142,7 +142,7 @@ extension NetworkingAPI {
             try await database.write { [operations] in try operations.storeConfiguredRanges(in: $0) }
         }
         let views = try await database.read { try SegmentRangeView.load(try SegmentRangeRecords.list(list, in: $0), in: $0) }
-        return request.answer(views, SegmentRangeView.names, list)
+        return await request.answer(views, SegmentRangeView.names, list)
     }
 
     private func showRange(_ request: APIRequest) async throws -> APIResponse {
@@ -168,7 +168,7 @@ extension NetworkingAPI {
             let ranges = try drafts.map { try operations.createSegmentRange($0, in: transaction) }
             return try SegmentRangeView.load(ranges, in: transaction)
         }
-        return request.answer(created: views, SegmentRangeView.names)
+        return await request.answer(created: views, SegmentRangeView.names)
     }
 
     private func updateRange(_ request: APIRequest) async throws -> APIResponse {

@@ -41,7 +41,7 @@ extension NetworkingAPI {
         let list = try listRequest(request, SharingRecords.listing)
         let visibility = request.visibility
         let policies = try await database.read { try SharingRecords.list(list, visibility, in: $0) }
-        return request.answer(policies.map(SharingView.init), SharingView.names, list)
+        return await request.answer(policies.map(SharingView.init), SharingView.names, list)
     }
 
     private func showSharing(_ request: APIRequest) async throws -> APIResponse {
@@ -67,7 +67,7 @@ extension NetworkingAPI {
         let policies = try await database.write { [operations] transaction in
             try drafts.map { try operations.createSharing($0, by: caller, in: transaction) }
         }
-        return request.answer(created: policies.map(SharingView.init), SharingView.names)
+        return await request.answer(created: policies.map(SharingView.init), SharingView.names)
     }
 
     private func updateSharing(_ request: APIRequest) async throws -> APIResponse {

@@ -31,7 +31,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try SubnetView.load(try SubnetRecords.list(list, visibility, in: reader), in: reader)
         }
-        return request.answer(views, SubnetView.names, list)
+        return await request.answer(views, SubnetView.names, list)
     }
 
     private func showSubnet(_ request: APIRequest) async throws -> APIResponse {
@@ -49,7 +49,7 @@ extension NetworkingAPI {
             let subnets = try orders.map { try create($0, request, in: transaction) }
             return try SubnetView.load(subnets, in: transaction)
         }
-        return request.answer(created: views, SubnetView.names)
+        return await request.answer(created: views, SubnetView.names)
     }
 
     private func create(_ order: SubnetOrder, _ request: APIRequest, in transaction: any Transaction) throws -> Subnet {

@@ -76,7 +76,7 @@ extension NetworkingAPI {
         let views = try await database.read { reader in
             try SubnetPoolView.load(try SubnetPoolRecords.list(list, visibility, in: reader), in: reader)
         }
-        return request.answer(views, SubnetPoolView.names, list)
+        return await request.answer(views, SubnetPoolView.names, list)
     }
 
     private func showSubnetPool(_ request: APIRequest) async throws -> APIResponse {
@@ -97,7 +97,7 @@ extension NetworkingAPI {
             let pools = try drafts.map { try operations.createSubnetPool($0, by: caller, in: transaction) }
             return try SubnetPoolView.load(pools, in: transaction)
         }
-        return request.answer(created: views, SubnetPoolView.names)
+        return await request.answer(created: views, SubnetPoolView.names)
     }
 
     private static func draft(_ attributes: Attributes, _ request: APIRequest) throws -> SubnetPoolDraft {
