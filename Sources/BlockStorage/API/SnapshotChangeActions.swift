@@ -1,0 +1,4 @@
+/// What changes a snapshot itself.
+enum SnapshotChangeActions {
+    static let all: [ResourceAction<Snapshot>] = []
+}

@@ -1,0 +1,4 @@
+/// What changes a volume itself.
+enum VolumeChangeActions {
+    static let all: [ResourceAction<Volume>] = []
+}

@@ -1,0 +1,43 @@
+import CloudAPI
+import CloudPolicy
+
+extension BlockStorage {
+    /// The service's default policy.
+    public static var rules: [PolicyRule] { VolumePolicies.rules }
+
+    /// The service's front: Cinder's API under `/volume/v3`, with the project's id in the path and, as upstream since 3.67, without.
+    public var api: ServiceAPI {
+        ServiceAPI(
+            type: "block-storage", name: "cinder", path: "/volume", envelope: .blockStorage,
+            microversions: BlockStorageVersions.policy,
+            endpoints: BlockStorageVersions.endpoints + tables.flatMap { $0 }.flatMap(\.underBothPaths), rules: Self.rules,
+            requestIDHeader: HTTPField.Name("x-compute-request-id"))
+    }
+
+    /// The tables of operations, their paths below `/v3` and below `/v3/{project_id}`. One entry a line.
+    private var tables: [[Endpoint]] {
+        [
+            VolumeEndpoints(storage: parts).table,
+            VolumeActionEndpoints(storage: parts).table,
+            SnapshotActionEndpoints(storage: parts).table,
+        ]
+    }
+}
+
+extension Endpoint {
+    /// The operation under its two paths. A project in the path must be the token's own.
+    fileprivate var underBothPaths: [Endpoint] {
+        let handler = handler
+        let whole = Endpoint(
+            method, "/v3/{project_id}" + path, summary, microversions: microversions, access: access, body: body, query: query,
+            success: success
+        ) { request in
+            guard request["project_id"] == request.token?.projectID else { throw BlockStorageError.badRequest("Malformed request url") }
+            return try await handler(request)
+        }
+        let short = Endpoint(
+            method, "/v3" + path, summary, microversions: microversions, access: access, body: body, query: query, success: success,
+            handler: handler)
+        return [whole, short]
+    }
+}

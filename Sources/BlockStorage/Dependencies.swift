@@ -1,0 +1,144 @@
+import CloudAPI
+import CloudCore
+import VolumeMessages
+
+/// What block storage needs of the other services.
+public struct VolumeNeighbours: Sendable {
+    /// Images.
+    public var images: any VolumeImages
+    /// Projects and their limits.
+    public var identity: any VolumeIdentity
+    /// Keys of encrypted volumes.
+    public var keys: any VolumeKeys
+    /// The servers that have volumes.
+    public var servers: any VolumeServers
+
+    /// The neighbours.
+    public init(images: any VolumeImages, identity: any VolumeIdentity, keys: any VolumeKeys, servers: any VolumeServers) {
+        (self.images, self.identity, self.keys, self.servers) = (images, identity, keys, servers)
+    }
+}
+
+/// What block storage needs of the image service.
+public protocol VolumeImages: Sendable {
+    /// An image that the caller may see, by its id; nil when there is none.
+    func image(_ id: String, for token: TokenContext) async throws -> VolumeImage?
+
+    /// The ids of the images of a name that the caller may see.
+    func images(named name: String, for token: TokenContext) async throws -> [String]
+}
+
+/// An image as far as block storage depends on it.
+public struct VolumeImage: Sendable, Codable, Hashable {
+    /// Its UUID.
+    public var id: String
+    /// Its name; nil where it has none.
+    public var name: String?
+    /// Its status; only an `active` image can be read.
+    public var status: String
+    /// Its disk format, such as raw or qcow2.
+    public var diskFormat: String
+    /// Its container format, such as bare.
+    public var containerFormat: String
+    /// Its size in bytes.
+    public var sizeBytes: Int
+    /// The size of the disk in it in bytes; nil while nobody has looked.
+    public var virtualSizeBytes: Int?
+    /// The least volume for it in GiB.
+    public var minDiskGiB: Int
+    /// The least memory for a server with it in MiB.
+    public var minMemoryMiB: Int
+    /// Its MD5, as older clients show it; nil where it has none.
+    public var checksum: String?
+    /// Its SHA-512, under which hosts know its bytes; nil where it has none.
+    public var sha512: String?
+    /// Its properties beyond these.
+    public var properties: [String: String]
+
+    /// An image.
+    public init(
+        id: String, name: String?, status: String, diskFormat: String, containerFormat: String, sizeBytes: Int, virtualSizeBytes: Int?,
+        minDiskGiB: Int, minMemoryMiB: Int, checksum: String?, sha512: String?, properties: [String: String]
+    ) {
+        (self.id, self.name, self.status, self.diskFormat) = (id, name, status, diskFormat)
+        (self.containerFormat, self.sizeBytes, self.virtualSizeBytes) = (containerFormat, sizeBytes, virtualSizeBytes)
+        (self.minDiskGiB, self.minMemoryMiB, self.checksum) = (minDiskGiB, minMemoryMiB, checksum)
+        (self.sha512, self.properties) = (sha512, properties)
+    }
+}
+
+/// What block storage needs of identity.
+public protocol VolumeIdentity: Sendable {
+    /// Whether there is such a project.
+    func projectExists(_ id: String) async throws -> Bool
+}
+
+/// What block storage needs of the key manager.
+public protocol VolumeKeys: Sendable {
+    /// Makes a random key for a new volume of the caller's project.
+    /// - Parameter bits: its length; nil for 256.
+    /// - Returns: its id.
+    func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String
+
+    /// The passphrase that a key stands for.
+    /// - Throws: an error where there is no such key.
+    func passphrase(_ id: String) async throws -> Secret<String>
+
+    /// Makes a key with the same bytes as another.
+    /// - Returns: its id.
+    func copyKey(_ id: String) async throws -> String
+
+    /// Removes a key; one that is gone is success.
+    func deleteKey(_ id: String) async throws
+}
+
+/// What block storage asks of compute for volumes that servers have.
+public protocol VolumeServers: Sendable {
+    /// Tells a server that a volume of it has grown, and waits until its guest can see that.
+    /// - Parameter needsResize: whether the hypervisor has to resize the disk, rather than only to notice its size.
+    func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, key: String) async throws
+
+    /// Writes a copy of a server's volume, as it is at one moment, to a place that its host can reach. A repeat finds it.
+    func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws
+
+    /// Moves what a server has on one volume to another while it runs; on return the server has the other one.
+    func swap(server: String, from volume: String, to newVolume: String, key: String) async throws
+}
+
+/// A neighbour is not there, or can't do this.
+public struct VolumeNeighbourMissing: Error, Sendable, Hashable {
+    /// What is missing, in words for the user.
+    public let message: String
+    /// A refusal.
+    public init(_ message: String) { self.message = message }
+}
+
+/// The key manager of a cloud without one.
+public struct AbsentKeys: VolumeKeys {
+    private static let refusal = VolumeNeighbourMissing("This cloud has no key manager, so it has no encrypted volumes.")
+    /// Nothing.
+    public init() {}
+    /// Refuses.
+    public func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String { throw Self.refusal }
+    /// Refuses.
+    public func passphrase(_ id: String) async throws -> Secret<String> { throw Self.refusal }
+    /// Refuses.
+    public func copyKey(_ id: String) async throws -> String { throw Self.refusal }
+    /// There is nothing to remove.
+    public func deleteKey(_ id: String) async throws {}
+}
+
+/// The servers of a cloud that lets no server have volumes.
+public struct AbsentServers: VolumeServers {
+    private static let refusal = VolumeNeighbourMissing("No server has this volume.")
+    /// Nothing.
+    public init() {}
+    /// Refuses.
+    public func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, key: String) async throws {
+        throw Self.refusal
+    }
+    /// Refuses.
+    public func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws { throw Self.refusal }
+    /// Refuses.
+    public func swap(server: String, from volume: String, to newVolume: String, key: String) async throws { throw Self.refusal }
+}
