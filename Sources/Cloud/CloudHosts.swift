@@ -16,26 +16,33 @@ struct CloudHosts: Sendable {
 
     /// Hosts that exist in memory; their guests survive restarts in a file of the data folder.
     static func simulated(
-        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images, faults: FaultBoard
     ) -> CloudHosts {
         let count = settings[CloudSettingKeys.simulatedHosts]
         // The network's controller needs a data plane even where there is no compute host.
         let names = count <= 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
         let latency = settings[CloudSettingKeys.simulatedLatency]
-        let plane = SimulatedDataPlane(faults: .init(latency: latency))
+        faults.connect(hosts: names)
+        func networkFaults(_ host: String) -> SimulatedFaults {
+            var own = SimulatedFaults(latency: latency)
+            own.source = faults.network(of: host)
+            return own
+        }
+        let plane = SimulatedDataPlane(faults: networkFaults(names.first ?? hostName))
         var (network, compute): ([NetworkAgent], [ComputeAgent]) = ([], [])
         for (position, name) in names.enumerated() {
-            let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: .init(latency: latency)))
+            let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: networkFaults(name)))
             network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
             compute.append(simulatedGuests(
-                bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images))
+                bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images, faults: faults))
         }
         return CloudHosts(network: network, compute: compute)
     }
 
     private static func simulatedGuests(
-        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int, images: Images
+        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int, images: Images,
+        faults: FaultBoard? = nil
     ) -> ComputeAgent {
         var options = SimulatedHypervisor.Options()
         options.seed = UInt64(seed)
@@ -44,6 +51,7 @@ struct CloudHosts: Sendable {
         }
         options.directory = directory.file("compute/simulated/\(name)")
         let hypervisor = SimulatedHypervisor(options: options)
+        if let faults { hypervisor.faults.follow(faults.guests(of: name)) }
         return ComputeAgent(
             host: name, driver: hypervisor, disks: hypervisor, bus: bus, imageSink: LocalImageSink(images: images))
     }

@@ -23,13 +23,18 @@ public struct CloudLaunch: Sendable {
     let simulate: Bool
     let settings: Settings
     let adminPassword: Secret<String>?
+    /// Whether log lines go to standard error too, not only into the data folder.
+    let logsToTerminal: Bool
 
     /// A run to come.
     /// - Parameters:
     ///   - adminPassword: the administrator's password if this is the first start; nil for a generated one.
+    ///   - logsToTerminal: whether log lines go to standard error too, not only into the data folder.
     public init(
-        directory: DataDirectory, host: String, port: Int, simulate: Bool, settings: Settings, adminPassword: String?
+        directory: DataDirectory, host: String, port: Int, simulate: Bool, settings: Settings, adminPassword: String?,
+        logsToTerminal: Bool = true
     ) {
+        self.logsToTerminal = logsToTerminal
         (self.directory, self.host, self.port) = (directory, host, port)
         (self.simulate, self.settings, self.adminPassword) = (simulate, settings, adminPassword.map(Secret.init))
     }
@@ -40,10 +45,12 @@ public struct CloudLaunch: Sendable {
         try directory.create()
         let lock = try directory.lock()
         let metrics = PrometheusRegistry()
-        let format = settings[CloudSettingKeys.logFormat]
+        let output = try logOutput()
         Telemetry.bootstrap(
-            level: Logger.Level(rawValue: settings[CloudSettingKeys.logLevel].rawValue) ?? .info, format: format,
-            metrics: metrics)
+            level: Logger.Level(rawValue: settings[CloudSettingKeys.logLevel].rawValue) ?? .info,
+            format: settings[CloudSettingKeys.logFormat], output: output, metrics: metrics)
+        let seed = try SimulationSeed(settings: settings, directory: directory, simulate: simulate)
+        seed?.begin()
         let policies = try PolicyBook(directory: directory)
         let database = try StoreOpening.open(directory, settings)
         let bus = InProcessBus()
@@ -53,7 +60,7 @@ public struct CloudLaunch: Sendable {
         let services = try await CloudServices(
             database: database, bus: bus, directory: directory, settings: settings, simulate: simulate,
             consoleURL: settings[ConsoleSettingKeys.publicURL] ?? "http://\(bracketedHost):\(consolePort)")
-        let options = serverOptions(metrics: metrics, database: database)
+        let options = serverOptions(metrics: metrics, database: database, output: output)
         let server = try CloudServer(
             services: services.apis, policies: policies.engines, authenticator: services.identity, options: options)
         services.relay.connect(server)
@@ -61,6 +68,7 @@ public struct CloudLaunch: Sendable {
         let hosts = try await makeHosts(services, bus)
         _ = try await services.listen()
         try await hosts.start()
+        seed?.goOn()
         try await serve(server, services, hosts, consoles, announce)
         await bus.close(deadline: .seconds(1))
         await database.close()
@@ -70,8 +78,9 @@ public struct CloudLaunch: Sendable {
 
     private func makeHosts(_ services: CloudServices, _ bus: any Bus) async throws -> CloudHosts {
         let name = ServiceOptions(settings: settings, directory: directory, simulate: simulate).hostName
-        if simulate {
-            return .simulated(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
+        if let faults = services.faults {
+            return .simulated(
+                bus: bus, directory: directory, settings: settings, hostName: name, images: services.images, faults: faults)
         }
         return try await .real(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
     }
@@ -100,12 +109,24 @@ public struct CloudLaunch: Sendable {
 
     // MARK: Serving
 
-    private func serverOptions(metrics: PrometheusRegistry, database: any Database) -> ServerOptions {
+    /// Where log lines go: the data folder, standard error, or both.
+    private func logOutput() throws -> LineWriter {
+        let files = settings[LogSettingKeys.files]
+        guard files > 0 else { return .standardError }
+        let log = try RotatingLog(folder: directory.logs, files: files, fileSize: settings[LogSettingKeys.fileSize] << 20)
+        guard logsToTerminal else { return LineWriter { log.append($0) } }
+        return LineWriter { line in
+            log.append(line)
+            LineWriter.standardError(line)
+        }
+    }
+
+    private func serverOptions(metrics: PrometheusRegistry, database: any Database, output: LineWriter) -> ServerOptions {
         var options = ServerOptions()
         (options.host, options.port, options.metrics) = (host, port, metrics)
         options.publicURL = settings[CloudSettingKeys.publicURL]
         options.bodyLimit = settings[CloudSettingKeys.bodyLimit]
-        if settings[CloudSettingKeys.accessLog] { options.accessLog = AccessLog(format: settings[CloudSettingKeys.logFormat]) }
+        if settings[CloudSettingKeys.accessLog] { options.accessLog = AccessLog(format: settings[CloudSettingKeys.logFormat], output: output) }
         options.healthChecks = [HealthCheck("store") { _ = try await database.read { try $0.scalar("SELECT 1", as: Int.self) } }]
         options.mapError = { error in
             switch error {

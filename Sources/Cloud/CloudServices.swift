@@ -27,6 +27,8 @@ final class CloudServices: Sendable {
     let compute: Compute
     let runner: WorkflowRunner
     let reconcilers: ReconcilerLoop
+    /// The faults ordered for a simulated cloud; nil for a real one.
+    let faults: FaultBoard?
     private let database: any Database
     private let bus: any Bus
     /// What compute passes on to other services goes through here, once the server is connected.
@@ -38,6 +40,7 @@ final class CloudServices: Sendable {
         database: any Database, bus: any Bus, directory: DataDirectory, settings: Settings, simulate: Bool, consoleURL: String
     ) async throws {
         (self.database, self.bus) = (database, bus)
+        faults = simulate ? FaultBoard() : nil
         for set in [
             WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
             Placement.migrations, Networking.migrations, Compute.migrations,
@@ -74,7 +77,10 @@ final class CloudServices: Sendable {
     }
 
     /// The fronts, for the server.
-    var apis: [ServiceAPI] { [identity.api, imageAPI, placement.api, networking.api, compute.api] }
+    var apis: [ServiceAPI] {
+        [identity.api, imageAPI, placement.api, networking.api, compute.api]
+            + (faults.map { [FaultAPI(board: $0).api] } ?? [])
+    }
 
     /// The image service's front with the catalogue of metadata definitions, which is a part of it.
     private var imageAPI: ServiceAPI {

@@ -19,6 +19,9 @@ struct Up: AsyncParsableCommand {
     @Flag(name: .long, help: "Go on in the background once the cloud is ready.")
     var detach = false
 
+    @Flag(name: .long, help: "Write log lines into the data folder alone, not to standard error.")
+    var quiet = false
+
     func run() async throws {
         let settings = try settings.load()
         guard simulate || geteuid() == 0 else {
@@ -29,7 +32,7 @@ struct Up: AsyncParsableCommand {
         }
         let launch = CloudLaunch(
             directory: directory.directory, host: listen.host, port: listen.port, simulate: simulate, settings: settings,
-            adminPassword: ProcessInfo.processInfo.environment["ALTOSTACK_ADMIN_PASSWORD"])
+            adminPassword: ProcessInfo.processInfo.environment["ALTOSTACK_ADMIN_PASSWORD"], logsToTerminal: !quiet)
         try await launch.run { line in
             print(line)
             fflush(nil)

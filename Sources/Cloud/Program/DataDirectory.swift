@@ -39,6 +39,8 @@ public struct DataDirectory: Sendable {
     public var openrc: String { file("openrc") }
     /// What a detached program prints.
     public var log: String { file("altostack.log") }
+    /// The folder of log lines, for `altostack logs`.
+    var logs: String { file("log") }
     /// The running program's process number and address.
     public var state: String { file("run.json") }
 

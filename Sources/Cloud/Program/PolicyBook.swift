@@ -20,6 +20,7 @@ public struct PolicyBook: Sendable {
         let services: [(String, [PolicyRule], [PolicyCheckKind])] = [
             ("identity", Identity.rules, []), ("image", Images.rules + MetadataDefinitions.rules, []), ("placement", Placement.rules, []),
             ("network", Networking.rules, Networking.policyChecks), ("compute", Compute.rules, []),
+            ("simulation", FaultAPI.rules, []),
         ]
         var engines: [String: PolicyEngine] = [:]
         for (type, rules, kinds) in services {

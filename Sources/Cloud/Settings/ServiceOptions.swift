@@ -15,7 +15,7 @@ struct ServiceOptions {
 
     var identity: IdentityOptions {
         var options = IdentityOptions(keyDirectory: directory.tokenKeys)
-        options.passwordHashRounds = settings[CloudSettingKeys.passwordHashRounds]
+        options.passwordHashRounds = passwordHashRounds
         options.tokenLifetime = settings[CloudSettingKeys.tokenLifetime]
         options.maximumActiveKeys = settings[CloudSettingKeys.maximumActiveKeys]
         options.securityCompliance = securityCompliance
@@ -25,6 +25,13 @@ struct ServiceOptions {
         options.signingKeyDirectory = directory.signingKeys
         TokenSettingKeys.apply(settings, to: &options)
         return options
+    }
+
+    /// A simulated cloud holds nobody's secrets and shall be ready at once, so it hashes cheaply unless somebody says otherwise.
+    private var passwordHashRounds: Int {
+        let key = CloudSettingKeys.passwordHashRounds
+        let isChosen = settings.effective.contains { $0.key == key.path && $0.source != .builtIn }
+        return simulate && !isChosen ? 4 : settings[key]
     }
 
     private var securityCompliance: IdentityOptions.SecurityCompliance {
