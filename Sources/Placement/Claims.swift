@@ -34,7 +34,7 @@ enum Claims {
         // A provider that lost an allocation to an empty claim has changed as well.
         let emptied = Set(claims.filter(\.resources.isEmpty).map(\.consumer))
         let left = former.filter { emptied.contains($0.consumer) }.map(\.provider)
-        try ProviderRecords.bumpGenerations(of: Set(providers + left), now: now, in: transaction)
+        try ProviderRecords.bumpGenerations(of: Set(providers + left), ofUsage: true, now: now, in: transaction)
     }
 
     /// - Returns: whether the consumer had anything.

@@ -126,19 +126,35 @@ extension Placement {
     ///   - place: where to begin, from 0 to 1.
     ///   - limit: how many trees at most.
     ///   - reader: a snapshot of the store, not a transaction.
+    ///
+    /// What was given within the last moment may still count as free, and the other way round; nothing is said to be full because of
+    /// that.
     public func matches(
         _ request: ProviderRequest, watching classes: [String], from place: Double, limit: Int, in reader: any Reader
     ) throws -> ProviderMatches {
-        let (snapshot, wanted) = (try snapshots.snapshot(in: reader), request.candidateRequest)
+        let wanted = request.candidateRequest
+        let last = try snapshots.snapshot(usageAge: Self.usageAge, in: reader)
+        let found = Self.matches(wanted, watching: classes, from: place, limit: limit, over: last)
+        guard found.roots.isEmpty else { return found }
+        let now = try snapshots.snapshot(in: reader)
+        return now === last ? found : Self.matches(wanted, watching: classes, from: place, limit: limit, over: now)
+    }
+
+    /// With thousands of providers it takes some milliseconds to take up claims: too much to be done for each.
+    private static let usageAge = Duration.milliseconds(20)
+
+    private static func matches(
+        _ wanted: CandidateRequest, watching classes: [String], from place: Double, limit: Int, over snapshot: ProviderSnapshot
+    ) -> ProviderMatches {
         if let fitting = CandidatePlan.rootsAlone(wanted, over: snapshot) {
-            let roots = Self.turned(fitting, from: place, snapshot.count)
+            let roots = turned(fitting, from: place, snapshot.count)
             return ProviderMatches(
                 Array(roots.prefix(limit)), ways: nil, isComplete: roots.count <= limit, watching: classes, request: wanted,
                 over: snapshot)
         }
         let plan = CandidatePlan(wanted, over: snapshot)
         var (steps, found, ways, isComplete) = (CandidateSearch.maximumSteps, [Int](), [AllocationRequest](), true)
-        for root in Self.turned(plan.roots, from: place, snapshot.count) {
+        for root in turned(plan.roots, from: place, snapshot.count) {
             var walk = CandidateWalk(plan, root: root)
             guard let way = walk.next(steps: &steps) else { continue }
             guard found.count < limit else {

@@ -7,9 +7,17 @@ import Synchronization
 final class SnapshotCache: Sendable {
     private struct State {
         var total = -1
+        var beyondUsage = -1
+        var readAt = ContinuousClock.now
         var numbers: [String: Int] = [:]
         var shards: [String: [ProviderState]] = [:]
         var snapshot = ProviderSnapshot([])
+
+        /// Whether it is as true as a reader who sees so many changes asks for. More than the reader sees was committed later: as true
+        /// an answer.
+        func serves(_ totals: ChangeRecords.Totals, usageAge age: Duration) -> Bool {
+            total >= totals.all || (age > .zero && beyondUsage >= totals.beyondUsage && .now - readAt <= age)
+        }
     }
 
     /// With more changed shards than this, everything is read again.
@@ -19,22 +27,24 @@ final class SnapshotCache: Sendable {
     private let reading = Mutex<Void>(())
 
     /// The providers as they are.
-    /// - Parameter reader: a snapshot of the store. Not a transaction: what it has not committed must not be kept.
-    func snapshot(in reader: any Reader) throws -> ProviderSnapshot {
-        let total = try ChangeRecords.total(in: reader)
+    /// - Parameters:
+    ///   - age: for how long what has been given since may be left out, by who claims against the rows later; anything else never is.
+    ///   - reader: a snapshot of the store. Not a transaction: what it has not committed must not be kept.
+    func snapshot(usageAge age: Duration = .zero, in reader: any Reader) throws -> ProviderSnapshot {
+        let totals = try ChangeRecords.totals(in: reader)
         let known = state.withLock { $0 }
-        // More than the reader sees was committed later: as true an answer.
-        if known.total >= total { return known.snapshot }
+        if known.serves(totals, usageAge: age) { return known.snapshot }
         return try reading.withLock { _ in
             let known = state.withLock { $0 }
-            if known.total >= total { return known.snapshot }
-            let fresh = try Self.state(total, after: known, in: reader)
+            if known.serves(totals, usageAge: age) { return known.snapshot }
+            let fresh = try Self.state(totals, after: known, in: reader)
             state.withLock { $0 = fresh }
             return fresh.snapshot
         }
     }
 
-    private static func state(_ total: Int, after known: State, in reader: any Reader) throws -> State {
+    private static func state(_ totals: ChangeRecords.Totals, after known: State, in reader: any Reader) throws -> State {
+        let began = ContinuousClock.now
         let numbers = try ChangeRecords.numbers(in: reader)
         let changed = Set(numbers.filter { known.numbers[$0.key] != $0.value }.keys)
         let isPart = known.total >= 0 && changed.count <= maximumRanges && !changed.contains(ChangeRecords.everything)
@@ -45,6 +55,7 @@ final class SnapshotCache: Sendable {
         let hasSame = isPart && changed.allSatisfy { known.shards[$0]?.count == shards[$0]?.count }
         let snapshot = (hasSame ? known.snapshot.updated(loaded) : nil)
             ?? ProviderSnapshot(shards.sorted { $0.key < $1.key }.flatMap(\.value))
-        return State(total: total, numbers: numbers, shards: shards, snapshot: snapshot)
+        return State(
+            total: totals.all, beyondUsage: totals.beyondUsage, readAt: began, numbers: numbers, shards: shards, snapshot: snapshot)
     }
 }

@@ -5,7 +5,8 @@ import CloudStore
 /// followed by a note in the same transaction.
 ///
 /// Providers are counted in shards, by the beginning of their UUIDs: writers of different providers then hardly ever
-/// meet at one row, and after a change only a small part is read again.
+/// meet at one row, and after a change only a small part is read again. What is given and given back is counted beside all
+/// else: who places many servers need not look at each of their claims.
 enum ChangeRecords {
     /// The shard of what concerns every provider.
     static let everything = "*"
@@ -23,9 +24,25 @@ enum ChangeRecords {
         }
     }
 
+    /// What ends the name of a shard's counter of what is given.
+    private static let usageMark = "~"
+
+    /// How many changes there were: numbers that each change makes larger.
+    struct Totals {
+        /// All changes.
+        let all: Int
+        /// Those of more than what is given.
+        let beyondUsage: Int
+    }
+
     /// Notes that providers have changed, with anything of theirs.
     static func note(_ providers: some Sequence<String>, in transaction: any Transaction) throws {
         try note(shards: Set(providers.map(shard(of:))), in: transaction)
+    }
+
+    /// Notes that providers have given something or got it back.
+    static func noteUsage(_ providers: some Sequence<String>, in transaction: any Transaction) throws {
+        try note(shards: Set(providers.map { shard(of: $0) + usageMark }), in: transaction)
     }
 
     /// Notes that all providers may have changed.
@@ -36,7 +53,7 @@ enum ChangeRecords {
         let providers = try transaction.all("""
             SELECT DISTINCT provider_uuid FROM placement_allocations WHERE consumer_uuid IN \(in: consumers)
             """) { try $0[0] as String }
-        try note(providers, in: transaction)
+        try noteUsage(providers, in: transaction)
     }
 
     /// In the order of the shards, so that two writers cannot wait for each other.
@@ -49,15 +66,24 @@ enum ChangeRecords {
             """)
     }
 
-    /// How many changes there were: a number that each change makes larger.
-    static func total(in reader: any Reader) throws -> Int {
-        try reader.scalar("SELECT CAST(COALESCE(SUM(number), 0) AS BIGINT) FROM placement_changes") ?? 0
+    /// How many changes there were.
+    static func totals(in reader: any Reader) throws -> Totals {
+        let totals = try reader.first("""
+            SELECT CAST(COALESCE(SUM(number), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN shard LIKE '%~' THEN 0 ELSE number END), 0) AS BIGINT)
+            FROM placement_changes
+            """) { Totals(all: try $0[0], beyondUsage: try $0[1]) }
+        return totals ?? Totals(all: 0, beyondUsage: 0)
     }
 
     /// How many changes there were in each shard.
     static func numbers(in reader: any Reader) throws -> [String: Int] {
         var numbers: [String: Int] = [:]
-        try reader.forEach("SELECT shard, number FROM placement_changes") { numbers[try $0[0]] = try $0[1] }
+        try reader.forEach("SELECT shard, number FROM placement_changes") { row in
+            let counter: String = try row[0]
+            let shard = counter.hasSuffix(usageMark) ? String(counter.dropLast()) : counter
+            numbers[shard, default: 0] += try row[1] as Int
+        }
         return numbers
     }
 }

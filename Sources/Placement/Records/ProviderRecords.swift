@@ -56,12 +56,15 @@ enum ProviderRecords {
     }
 
     /// Counts a change of what the providers offer or have given.
-    static func bumpGenerations(of uuids: some Sequence<String>, now: Timestamp, in transaction: any Transaction) throws {
+    /// - Parameter ofUsage: whether only what they have given has changed.
+    static func bumpGenerations(
+        of uuids: some Sequence<String>, ofUsage: Bool = false, now: Timestamp, in transaction: any Transaction
+    ) throws {
         try transaction.execute("""
             UPDATE placement_providers SET generation = generation + 1, updated_at = \(now)
             WHERE uuid IN \(in: uuids.sorted())
             """)
-        try ChangeRecords.note(uuids, in: transaction)
+        if ofUsage { try ChangeRecords.noteUsage(uuids, in: transaction) } else { try ChangeRecords.note(uuids, in: transaction) }
     }
 
     /// The providers of a tree: each with its parent.
