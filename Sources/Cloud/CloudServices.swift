@@ -1,3 +1,4 @@
+import BlockStorage
 import CloudAPI
 import CloudBus
 import CloudCore
@@ -15,6 +16,7 @@ import NetworkMessages
 import Networking
 import Placement
 import Synchronization
+import VolumeMessages
 
 /// The controller role: every API service over one database, with the workflows and reconcilers that carry out what
 /// they accept. Services meet here and nowhere else.
@@ -25,6 +27,7 @@ final class CloudServices: Sendable {
     let placement: Placement
     let networking: Networking
     let compute: Compute
+    let blockStorage: BlockStorage
     let runner: WorkflowRunner
     let reconcilers: ReconcilerLoop
     /// The faults ordered for a simulated cloud; nil for a real one.
@@ -44,6 +47,7 @@ final class CloudServices: Sendable {
         for set in [
             WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
             Placement.migrations, Networking.migrations, Compute.migrations,
+            BlockStorage.migrations,
         ] { try await database.migrate(set) }
         let options = ServiceOptions(settings: settings, directory: directory, simulate: simulate)
         var computeOptions = options.compute
@@ -60,6 +64,13 @@ final class CloudServices: Sendable {
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
         networking = Networking(database: database, bus: bus, options: options.networking)
+        let volumeServers = VolumeServersAdapter()
+        blockStorage = BlockStorage(
+            database: database, bus: bus, workflows: runner,
+            neighbours: VolumeNeighbours(
+                images: VolumeImagesAdapter(images: images), identity: VolumeIdentityAdapter(identity: identity), keys: AbsentKeys(),
+                servers: volumeServers),
+            options: VolumeSettingKeys.options(settings, hostName: options.hostName))
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
             networking: ComputeNetworkingAdapter(networking: networking),
@@ -67,10 +78,13 @@ final class CloudServices: Sendable {
             others: ComputeNeighbours(
                 identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
                 names: PlacementNames(), services: relay))
+        volumeServers.connect(compute)
         runner.register(compute.workflows)
+        runner.register(blockStorage.workflows)
         runner.register(images.workflows)
         reconcilers = ReconcilerLoop(
-            networking.reconcilers + compute.reconcilers + images.reconcilers + [WorkflowPurge(database: database)])
+            networking.reconcilers + compute.reconcilers + images.reconcilers + blockStorage.reconcilers
+                + [WorkflowPurge(database: database)])
         bells.connect(reconcilers)
         networking.connect { bells.ring($0) }
         try await images.recover()
@@ -78,7 +92,7 @@ final class CloudServices: Sendable {
 
     /// The fronts, for the server.
     var apis: [ServiceAPI] {
-        [identity.api, imageAPI, placement.api, networking.api, compute.api]
+        [identity.api, imageAPI, placement.api, networking.api, compute.api, blockStorage.api]
             + (faults.map { [FaultAPI(board: $0).api] } ?? [])
     }
 
@@ -105,6 +119,8 @@ final class CloudServices: Sendable {
             try await bus.serve(network, at: BusAddress(topic: NetworkTopic.controller), concurrency: 32, queueLimit: 4096),
             try await bus.serve(
                 compute.reports, at: BusAddress(topic: ComputeTopic.controller), concurrency: 32, queueLimit: 16384),
+            try await bus.serve(
+                blockStorage.reports, at: BusAddress(topic: VolumeTopic.controller), concurrency: 8, queueLimit: 4096),
         ]
     }
 }

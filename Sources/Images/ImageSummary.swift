@@ -13,6 +13,12 @@ public struct ImageSummary: Sendable, Hashable {
     public let status: String
     /// Its format.
     public let diskFormat: String?
+    /// Its container format.
+    public let containerFormat: String?
+    /// The size in bytes of the disk in it; nil while nobody has looked.
+    public let virtualSize: Int?
+    /// Its MD5 in hexadecimal.
+    public let md5: String?
     /// The smallest disk in GiB that holds it.
     public let minimumDiskGiB: Int
     /// The least memory in MiB it runs in.
@@ -39,8 +45,16 @@ extension Images {
         guard let image = found else { return nil }
         return ImageSummary(
             id: image.id, name: image.name, status: image.status.rawValue, diskFormat: image.diskFormat,
+            containerFormat: image.containerFormat, virtualSize: image.virtualSize, md5: image.md5,
             minimumDiskGiB: image.minimumDiskGiB, minimumMemoryMiB: image.minimumMemoryMiB, size: image.size,
             sha512: image.hashAlgorithm == "sha512" ? image.hash : nil, properties: image.properties)
+    }
+
+    /// The ids of the images of a name that a token's holder may see.
+    public func ids(named name: String, for token: TokenContext) async throws -> [String] {
+        var filter = ImageFilter(viewer: .init(projectID: token.projectID, isAdmin: token.isAdmin), limit: 2)
+        filter.conditions = ["name = \(name)"]
+        return try await parts.database.read { [filter] in try ImageRecords.list(filter, in: $0).map(\.id) }
     }
 
     /// Opens an active image's bytes for a host.

@@ -53,7 +53,7 @@ final class ServiceRelay: ServiceCalls {
         switch service {
         case .image: "/image"
         case .network: "/network"
-        case .volume: nil
+        case .volume: "/volume"
         }
     }
 }

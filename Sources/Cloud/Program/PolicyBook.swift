@@ -1,3 +1,4 @@
+import BlockStorage
 import CloudAPI
 import CloudPolicy
 import Compute
@@ -21,6 +22,7 @@ public struct PolicyBook: Sendable {
             ("identity", Identity.rules, []), ("image", Images.rules + MetadataDefinitions.rules, []), ("placement", Placement.rules, []),
             ("network", Networking.rules, Networking.policyChecks), ("compute", Compute.rules, []),
             ("simulation", FaultAPI.rules, []),
+            ("block-storage", BlockStorage.rules, []),
         ]
         var engines: [String: PolicyEngine] = [:]
         for (type, rules, kinds) in services {

@@ -123,6 +123,7 @@ public enum CloudSettingKeys {
         simulatedLatency,
     ] + TokenSettingKeys.all + DataPlaneSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
         + SchedulerSettingKeys.all
+        + VolumeSettingKeys.all
         + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + VendorDataSettingKey.all + SimulationSettingKeys.all + LogSettingKeys.all + federation)
 }
 
