@@ -65,12 +65,13 @@ public struct ExtendVolume: BusRequest {
     }
 }
 
-/// Makes a snapshot. Of a volume that a guest has open, a back end of files answers `needsHypervisor`: where the compute host
-/// has to write a copy of the disk as it is at one moment (QEMU's backup job); a repeat then finds it.
+/// Makes a snapshot. Of a volume that a guest has open, a back end of files answers a `target`: where the compute host has to
+/// write a copy of the disk as it is at one moment (QEMU's backup job, into what is there already and has the disk's size). Once
+/// that is done, the same request with `isCopied` makes the copy the snapshot; without it, the copy is begun anew.
 public struct CreateSnapshot: BusRequest {
     /// What remains to be done.
     public struct Reply: Codable, Sendable, Hashable {
-        /// The file to be made by the compute host that has the volume; nil when the snapshot is there.
+        /// What the compute host that has the volume has to write to; nil when the snapshot is there.
         public var target: VolumeConnection?
         /// An answer.
         public init(target: VolumeConnection? = nil) { self.target = target }
@@ -82,10 +83,12 @@ public struct CreateSnapshot: BusRequest {
     public var snapshot: SnapshotSpecification
     /// Whether a guest has the volume.
     public var isAttached: Bool
+    /// Whether the compute host has written what the last answer's `target` named.
+    public var isCopied: Bool
 
     /// A snapshot's making.
-    public init(backend: String, snapshot: SnapshotSpecification, isAttached: Bool) {
-        (self.backend, self.snapshot, self.isAttached) = (backend, snapshot, isAttached)
+    public init(backend: String, snapshot: SnapshotSpecification, isAttached: Bool, isCopied: Bool = false) {
+        (self.backend, self.snapshot, self.isAttached, self.isCopied) = (backend, snapshot, isAttached, isCopied)
     }
 }
 

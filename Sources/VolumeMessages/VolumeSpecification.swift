@@ -21,7 +21,8 @@ public struct VolumeSpecification: Codable, Sendable, Hashable {
     }
 }
 
-/// How a volume's bytes are encrypted: by QEMU, in the LUKS format, on the host where the guest runs.
+/// How a volume's bytes are encrypted: by QEMU, in the LUKS format, on the host where the guest runs. Such a volume is raw bytes
+/// that begin with a LUKS header, whatever the format of the back end's other volumes; the disk inside has the volume's size.
 public struct VolumeEncryption: Codable, Sendable, Hashable {
     /// The secret that unlocks it, in the key manager.
     public var keyID: String
@@ -59,7 +60,8 @@ public enum VolumeContent: Codable, Sendable, Hashable {
     case snapshot(SnapshotSpecification)
     /// A volume of the same back end, as it is at this moment.
     case volume(VolumeSpecification)
-    /// An image's bytes: its UUID, format (raw, qcow2 …) and SHA-512 (nil where it has none).
+    /// An image's bytes: its UUID, format (raw, qcow2 …; "luks" for raw bytes that are encrypted already with the volume's
+    /// key) and SHA-512 (nil where it has none).
     case image(id: String, format: String, checksum: String?)
 }
 

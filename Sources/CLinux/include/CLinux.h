@@ -38,6 +38,12 @@ int altostack_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 // Takes room on the disk for a file beforehand, without changing its length.
 int altostack_reserve(int descriptor, off_t length);
 
+// Lets an empty file share all of another's bytes, where the file system can (Linux's FICLONE).
+int altostack_clone_file(int source, int target);
+
+// Makes a part of a file a hole, which reads as zeros; the length stays.
+int altostack_punch(int descriptor, off_t offset, off_t length);
+
 // Tells the disk to begin writing a part of a file; does not wait for it.
 int altostack_begin_write_back(int descriptor, off_t offset, off_t length);
 #endif
