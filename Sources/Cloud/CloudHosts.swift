@@ -5,12 +5,14 @@ import ComputeAgent
 import Images
 import Logging
 import NetworkAgent
+import VolumeBackends
 
-/// The roles that touch a machine: the network agent and the compute agents of this process, simulated or real. They
+/// The roles that touch a machine: the network, compute and volume agents of this process, simulated or real. They
 /// reach the controllers over the bus alone.
 struct CloudHosts: Sendable {
     let network: [NetworkAgent]
     let compute: [ComputeAgent]
+    let volumes: [VolumeAgent]
     /// The real data plane's daemons; nil where it is simulated.
     var ovn: OVNHost?
 
@@ -37,7 +39,8 @@ struct CloudHosts: Sendable {
             compute.append(simulatedGuests(
                 bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images, faults: faults))
         }
-        return CloudHosts(network: network, compute: compute)
+        let volumes = VolumeHosts.simulated(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+        return CloudHosts(network: network, compute: compute, volumes: [volumes])
     }
 
     private static func simulatedGuests(
@@ -69,7 +72,8 @@ struct CloudHosts: Sendable {
             options: networkOptions(directory: directory, settings: settings, hostName: hostName), metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
         let network = NetworkAgent(
             host: hostName, bus: bus, drivers: ovn.drivers, logger: Logger(label: "altostack.network-agent"))
-        return CloudHosts(network: [network], compute: [compute], ovn: ovn)
+        let volumes = VolumeHosts.real(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+        return CloudHosts(network: [network], compute: [compute], volumes: [volumes], ovn: ovn)
     }
 
     /// How this host joins the cloud's networks.
@@ -102,12 +106,14 @@ struct CloudHosts: Sendable {
     func start() async throws {
         try await ovn?.start()
         for agent in network { try await agent.start() }
+        for agent in volumes { try await agent.start() }
         for agent in compute { try await agent.start() }
     }
 
     /// Runs the agents until the task is cancelled.
     func run() async throws {
         try await withThrowingTaskGroup { group in
+            for agent in volumes { group.addTask { try await agent.run() } }
             for agent in compute { group.addTask { try await agent.run() } }
             // Without a host there is nothing to run, and the roles last as long as the program all the same.
             if compute.isEmpty { group.addTask { while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) } } }

@@ -124,6 +124,7 @@ public enum CloudSettingKeys {
     ] + TokenSettingKeys.all + DataPlaneSettingKeys.all + PlacementSettingKeys.all + ImageSettingKeys.all + ImageImportSettingKeys.all
         + SchedulerSettingKeys.all
         + VolumeSettingKeys.all
+        + VolumeBackendSettingKeys.all
         + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + VendorDataSettingKey.all + SimulationSettingKeys.all + LogSettingKeys.all + federation)
 }
 

@@ -1,0 +1,55 @@
+import VolumeBackends
+
+/// A back end's options with their meaning and bounds.
+struct VolumeBackendOptions {
+    private let setting: VolumeBackendSetting
+
+    init(_ setting: VolumeBackendSetting) { self.setting = setting }
+
+    /// The options of every driver, and those of one.
+    static func names(of driver: VolumeBackendSetting.Driver) -> Set<String> {
+        let common: Set = ["backend_name", "oversubscription", "reserved_percent"]
+        return switch driver {
+        case .simulated: common.union(["size_gib", "pools", "needs_hypervisor"])
+        case .file: common.union(["path", "format", "wipe"])
+        case .nfs: common.union(["path", "format", "wipe", "export"])
+        case .iscsi: common.union(["path", "wipe", "address", "port", "iqn_prefix"])
+        case .lvm: common.union(["group", "pool", "wipe", "address", "port", "iqn_prefix"])
+        case .rbd: common.union(["pool", "user", "conf", "keyring"])
+        }
+    }
+
+    /// What is wrong; nil when the options can be used.
+    var problem: String? {
+        for name in ["oversubscription", "size_gib"] where value(name) != nil && (number(name) ?? 0) <= 0 {
+            return "\(name) must be a number above zero"
+        }
+        if let text = value("reserved_percent"), !(0...100).contains(Int(text) ?? -1) { return "reserved_percent must be 0 to 100" }
+        if let text = value("format"), !["qcow2", "raw"].contains(text) { return "format must be qcow2 or raw" }
+        if let text = value("wipe"), !["zero", "none"].contains(text) { return "wipe must be zero or none" }
+        if let text = value("path"), !text.hasPrefix("/") { return "path must begin with a slash" }
+        if let text = value("port"), !(1...65535).contains(Int(text) ?? 0) { return "port must be 1 to 65535" }
+        if setting.driver == .nfs, value("path") == nil || value("export") == nil {
+            return "an NFS back end needs export (HOST:/PATH) and path, where it is mounted"
+        }
+        if setting.driver == .lvm, value("group") == nil { return "an LVM back end needs a volume group" }
+        if setting.driver == .rbd, value("pool") == nil { return "an RBD back end needs a pool" }
+        return nil
+    }
+
+    func value(_ name: String) -> String? { setting.options[name] }
+    func number(_ name: String) -> Double? { value(name).flatMap(Double.init) }
+    func integer(_ name: String) -> Int? { value(name).flatMap(Int.init) }
+
+    /// A simulated back end's options.
+    func simulated(directory: String) -> SimulatedBackend.Options {
+        var options = SimulatedBackend.Options()
+        options.directory = directory
+        options.backendName = value("backend_name")
+        if let total = number("size_gib") { options.totalGiB = total }
+        if let ratio = number("oversubscription") { options.oversubscription = ratio }
+        if let pools = value("pools") { options.pools = pools.split(separator: "+").map(String.init) }
+        options.needsHypervisor = value("needs_hypervisor") == "true"
+        return options
+    }
+}

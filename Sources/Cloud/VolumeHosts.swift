@@ -1,0 +1,61 @@
+import CloudBus
+import CloudSettings
+import Images
+import VolumeBackends
+
+extension LocalImageSource: VolumeImageSource {}
+extension LocalImageSink: VolumeImageSink {}
+
+/// This host's hand on volumes.
+enum VolumeHosts {
+    /// An agent whose back ends are in memory, under the names that the settings give.
+    static func simulated(
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> VolumeAgent {
+        let latency = settings[CloudSettingKeys.simulatedLatency]
+        let backends = settings[VolumeBackendSettingKeys.backends].backends.map { backend in
+            simulated(backend, directory: directory, latency: latency)
+        }
+        return agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+    }
+
+    /// An agent with the settings' back ends.
+    static func real(
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> VolumeAgent {
+        let latency = settings[CloudSettingKeys.simulatedLatency]
+        let backends = settings[VolumeBackendSettingKeys.backends].backends.map { backend -> any VolumeBackend in
+            switch backend.driver {
+            case .simulated: simulated(backend, directory: directory, latency: latency)
+            case .file, .nfs, .iscsi, .lvm, .rbd: simulated(backend, directory: directory, latency: latency)
+            }
+        }
+        return agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+    }
+
+    private static func simulated(
+        _ backend: VolumeBackendSetting, directory: DataDirectory, latency: Duration
+    ) -> SimulatedBackend {
+        // A real back end's options say nothing to a simulated one.
+        var options = VolumeBackendOptions(backend).simulated(directory: directory.file("volumes/simulated/\(backend.name)"))
+        if latency > .zero {
+            options.latencies = Dictionary(uniqueKeysWithValues: SimulatedStorageOperation.allCases.map { ($0, latency) })
+        }
+        return SimulatedBackend(name: backend.name, options: options)
+    }
+
+    private static func agent(
+        _ backends: [any VolumeBackend], bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> VolumeAgent {
+        let chunk = settings[VolumeBackendSettingKeys.backupChunk]
+        var backups: [String: any BackupStore] = [
+            "file": FolderBackupStore(folder: settings[VolumeBackendSettingKeys.backupPath] ?? directory.file("backups"), chunk: chunk)
+        ]
+        if let folder = settings[VolumeBackendSettingKeys.backupNFSPath] {
+            backups["nfs"] = FolderBackupStore(folder: folder, chunk: chunk)
+        }
+        return VolumeAgent(
+            host: hostName, backends: backends, backups: backups, bus: bus, source: LocalImageSource(images: images),
+            sink: LocalImageSink(images: images), options: VolumeAgentOptions(scratch: directory.file("volumes/scratch")))
+    }
+}
