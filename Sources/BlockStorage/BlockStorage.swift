@@ -50,6 +50,7 @@ public final class BlockStorage: Sendable {
     public var reconcilers: [any Reconciler] {
         let lists: [[any Reconciler]] = [
             parts.volumeReconcilers,
+            [MessagePurge(storage: parts)],
         ]
         return lists.flatMap { $0 }
     }

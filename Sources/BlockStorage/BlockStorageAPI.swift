@@ -20,6 +20,19 @@ extension BlockStorage {
             VolumeEndpoints(storage: parts).table,
             VolumeActionEndpoints(storage: parts).table,
             SnapshotActionEndpoints(storage: parts).table,
+            VolumeTypeEndpoints(storage: parts).table,
+            TypeExtraSpecEndpoints(storage: parts).table,
+            TypeAccessEndpoints(storage: parts).table,
+            TypeEncryptionEndpoints(storage: parts).table,
+            DefaultTypeEndpoints(storage: parts).table,
+            QoSEndpoints(storage: parts).table,
+            GroupTypeEndpoints(storage: parts).table,
+            MessageEndpoints(storage: parts).table,
+            QuotaSetEndpoints(storage: parts).table,
+            PoolEndpoints(storage: parts).table,
+            StorageServiceEndpoints(storage: parts).table,
+            StorageHostEndpoints(storage: parts).table,
+            CloudInformationEndpoints(storage: parts).table,
         ]
     }
 }

@@ -16,6 +16,7 @@ enum VolumePolicies {
         + volumeActions
         + snapshots
         + attachments
+        + catalogue
 
     /// A rule under Cinder's name.
     static func rule(_ name: String, _ persona: Persona, _ description: String) -> PolicyRule {

@@ -6,6 +6,8 @@ enum BlockStorageSchema {
     static let migrations = MigrationSet(module: "block-storage", [
         volumes,
         CatalogueSchema.types,
+        CatalogueSchema.groups,
+        CatalogueSchema.messages,
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

@@ -30,4 +30,54 @@ enum CatalogueSchema {
         VALUES (\(Identifier.uuid()), \(VolumeType.defaultName), 'Default Volume Type', 1, '{}', \(Timestamp.now))
         """,
     ])
+
+    static let groups = Migration(3, "groups of volumes, their types and snapshots", [
+        """
+        CREATE TABLE volume_group_types (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT, is_public BIGINT NOT NULL, specs TEXT NOT NULL,
+            created_at BIGINT NOT NULL, updated_at BIGINT)
+        """,
+        """
+        CREATE TABLE volume_group_type_access (
+            type_id TEXT NOT NULL REFERENCES volume_group_types (id) ON DELETE CASCADE, project_id TEXT NOT NULL,
+            PRIMARY KEY (type_id, project_id))
+        """,
+        """
+        INSERT INTO volume_group_types (id, name, description, is_public, specs, created_at)
+        VALUES (\(Identifier.uuid()), \(GroupType.consistencyName), 'Default group type for migrating cgsnapshot', 1,
+            '{"consistent_group_snapshot_enabled":"<is> True"}', \(Timestamp.now))
+        """,
+        """
+        CREATE TABLE volume_groups (
+            id TEXT PRIMARY KEY, project_id TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT, description TEXT,
+            type_id TEXT NOT NULL REFERENCES volume_group_types (id), status TEXT NOT NULL, availability_zone TEXT NOT NULL, host TEXT,
+            group_snapshot_id TEXT, source_group_id TEXT, volume_types TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT)
+        """,
+        "CREATE INDEX volume_groups_by_project ON volume_groups (project_id, created_at, id)",
+        "CREATE INDEX volume_groups_by_type ON volume_groups (type_id)",
+        """
+        CREATE TABLE volume_group_volume_types (
+            group_id TEXT NOT NULL REFERENCES volume_groups (id) ON DELETE CASCADE,
+            type_id TEXT NOT NULL REFERENCES volume_types (id), PRIMARY KEY (group_id, type_id))
+        """,
+        "CREATE INDEX volume_group_volume_types_by_type ON volume_group_volume_types (type_id)",
+        """
+        CREATE TABLE volume_group_snapshots (
+            id TEXT PRIMARY KEY, group_id TEXT NOT NULL REFERENCES volume_groups (id), group_type_id TEXT NOT NULL,
+            project_id TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT, description TEXT, status TEXT NOT NULL,
+            created_at BIGINT NOT NULL, updated_at BIGINT)
+        """,
+        "CREATE INDEX volume_group_snapshots_by_project ON volume_group_snapshots (project_id, created_at, id)",
+        "CREATE INDEX volume_group_snapshots_by_group ON volume_group_snapshots (group_id)",
+    ])
+
+    static let messages = Migration(4, "messages to users", [
+        """
+        CREATE TABLE volume_messages (
+            id TEXT PRIMARY KEY, project_id TEXT NOT NULL, request_id TEXT, resource_type TEXT NOT NULL, resource_id TEXT,
+            action TEXT NOT NULL, detail TEXT NOT NULL, level TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL)
+        """,
+        "CREATE INDEX volume_messages_by_project ON volume_messages (project_id, created_at, id)",
+        "CREATE INDEX volume_messages_by_expiry ON volume_messages (expires_at)",
+    ])
 }

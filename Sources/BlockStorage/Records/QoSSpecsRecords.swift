@@ -21,9 +21,9 @@ enum QoSSpecsRecords {
         try reader.first("SELECT \(columns) FROM volume_qos_specs WHERE name = \(name)", specs)
     }
 
-    /// All of them, the newest first.
-    static func all(in reader: any Reader) throws -> [QoSSpecs] {
-        try reader.all("SELECT \(columns) FROM volume_qos_specs ORDER BY created_at DESC, id DESC", specs)
+    /// A page of a list.
+    static func list(_ selection: ListSelection, _ table: ListTable, in reader: any Reader) throws -> [QoSSpecs] {
+        try reader.all("SELECT \(columns) FROM volume_qos_specs\(try selection.clause(table, in: reader))", specs)
     }
 
     static func insert(_ specs: QoSSpecs, in transaction: any Transaction) throws {

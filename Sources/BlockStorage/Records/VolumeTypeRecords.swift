@@ -51,12 +51,14 @@ enum VolumeTypeRecords {
         return try find(name: name, in: reader)
     }
 
-    static func list(_ filter: TypeFilter, in reader: any Reader) throws -> [VolumeType] {
-        try reader.all("SELECT \(columns) FROM volume_types\(filter.clause(.volume))", type)
+    /// All types.
+    static func all(in reader: any Reader) throws -> [VolumeType] {
+        try reader.all("SELECT \(columns) FROM volume_types ORDER BY created_at DESC, id DESC", type)
     }
 
-    static func count(in reader: any Reader) throws -> Int {
-        try reader.scalar("SELECT COUNT(*) FROM volume_types") ?? 0
+    /// A page of a list.
+    static func list(_ selection: ListSelection, _ table: ListTable, in reader: any Reader) throws -> [VolumeType] {
+        try reader.all("SELECT \(columns) FROM volume_types\(try selection.clause(table, in: reader))", type)
     }
 
     /// The types that have these QoS specs.
