@@ -180,7 +180,7 @@ enum Sample {
             serviceID: "s", id: "h", name: "host", hypervisorType: "QEMU", hypervisorVersion: 7_002_022, vcpus: 16, memoryMiB: 32768,
             diskGiB: 1000, cpuInfo: "{}", isDisabled: false, disabledReason: nil, isForcedDown: false, seenAt: .now, createdAt: .now)
         return HostState(
-            host: host, aggregates: aggregates, room: HostCandidates.Room(vcpus: 8, memoryMiB: memory, diskGiB: 100), diskWork: 0,
+            known: KnownHost(host, aggregates), room: HostCandidates.Room(vcpus: 8, memoryMiB: memory, diskGiB: 100), diskWork: 0,
             servers: 0, buildFailures: failures, place: 0)
     }
 }

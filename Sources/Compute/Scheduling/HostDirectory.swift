@@ -2,6 +2,14 @@ import CloudCore
 import CloudStore
 import Synchronization
 
+/// A host with its aggregates, as those who choose among thousands share it.
+final class KnownHost: Sendable {
+    let host: ComputeHost
+    let aggregates: [Aggregate]
+
+    init(_ host: ComputeHost, _ aggregates: [Aggregate]) { (self.host, self.aggregates) = (host, aggregates) }
+}
+
 /// The hosts and aggregates at one moment, arranged for looking things up.
 struct HostSnapshot: Sendable {
     /// The hosts by their names.
@@ -11,11 +19,15 @@ struct HostSnapshot: Sendable {
     /// The place of each hypervisor among the hosts, by its UUID.
     private var placesByID: [String: Int] = [:]
     private var placesByName: [String: Int] = [:]
+    /// The hosts again, each with its aggregates, in the same order.
+    private var known: [KnownHost] = []
     /// The places of each host's aggregates, by its name.
     private var memberships: [String: [Int]] = [:]
 
     /// A host by its hypervisor's UUID.
     func host(id: String) -> ComputeHost? { placesByID[id].map { hosts[$0] } }
+    /// A host with its aggregates, by its hypervisor's UUID.
+    func known(id: String) -> KnownHost? { placesByID[id].map { known[$0] } }
     /// A host by its name.
     func host(named name: String) -> ComputeHost? { placesByName[name].map { hosts[$0] } }
     /// The aggregates that a host is in.
@@ -26,18 +38,26 @@ struct HostSnapshot: Sendable {
     fileprivate mutating func arrange() {
         placesByID = Dictionary(uniqueKeysWithValues: hosts.enumerated().map { ($1.id, $0) })
         placesByName = Dictionary(uniqueKeysWithValues: hosts.enumerated().map { ($1.name, $0) })
+        share()
     }
+
+    private mutating func share() { known = hosts.map(shared) }
+
+    private func shared(_ host: ComputeHost) -> KnownHost { KnownHost(host, aggregates(of: host.name)) }
 
     fileprivate mutating func arrangeAggregates() {
         memberships = [:]
         for (place, aggregate) in aggregates.enumerated() { for host in aggregate.hosts { memberships[host, default: []].append(place) } }
+        share()
     }
 
     /// Takes over what has changed of hosts.
     fileprivate mutating func merge(_ changed: [ComputeHost]) {
         var isNew = false
         for host in changed {
-            if let place = placesByID[host.id] { hosts[place] = host } else {
+            if let place = placesByID[host.id] {
+                (hosts[place], known[place]) = (host, shared(host))
+            } else {
                 hosts.append(host)
                 isNew = true
             }
@@ -49,6 +69,7 @@ struct HostSnapshot: Sendable {
 
     fileprivate mutating func note(seen moments: [String: Timestamp]) {
         for place in hosts.indices { if let moment = moments[hosts[place].id] { hosts[place].seenAt = moment } }
+        share()
     }
 
     fileprivate mutating func replace(hosts all: [ComputeHost]) {

@@ -3,8 +3,10 @@ import CloudStore
 
 /// A candidate as filters and weighers see it.
 struct HostState: Sendable {
-    let host: ComputeHost
-    let aggregates: [Aggregate]
+    /// Shared, because a state is copied often.
+    let known: KnownHost
+    var host: ComputeHost { known.host }
+    var aggregates: [Aggregate] { known.aggregates }
     /// What it has left, without what is on its way to it.
     let room: HostCandidates.Room
     /// How many servers keep its disks busy, with those on their way.

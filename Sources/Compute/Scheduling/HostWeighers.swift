@@ -39,9 +39,11 @@ struct HostWeigher: Sendable {
 
     /// Adds to each host's score: its weight between 0 and 1, times how much that counts.
     func weigh(_ states: [HostState], _ context: SchedulingContext, into scores: inout [Double]) {
+        let isOverridden = context.overriddenWeights.contains(key)
+        guard multiplier != 0 || isOverridden else { return }
         let weights = states.map { state in max(weight(state, context), minimum ?? -.infinity) }
         guard let highest = weights.max(), let lowest = minimum ?? weights.min(), highest != lowest else { return }
-        let (range, isOverridden) = (highest - lowest, context.overriddenWeights.contains(key))
+        let range = highest - lowest
         // By places: a state is a large value to copy.
         for place in states.indices {
             let multiplier = isOverridden ? states[place].least(key, fallback: multiplier) : multiplier

@@ -40,11 +40,10 @@ struct Scheduler: Sendable {
     func admitsRebuild(_ request: SchedulingRequest, on host: String) async throws -> Bool {
         try await compute.database.read { [self] reader in
             let snapshot = try compute.hosts.snapshot(in: reader)
-            guard let host = snapshot.host(named: host) else { return false }
+            guard let host = snapshot.host(named: host).flatMap({ snapshot.known(id: $0.id) }) else { return false }
             let context = try SchedulingContext(request, compute.options, in: reader)
             let state = HostState(
-                host: host, aggregates: snapshot.aggregates(of: host.name),
-                room: HostCandidates.Room(vcpus: 0, memoryMiB: 0, diskGiB: 0), diskWork: 0, servers: 0, buildFailures: 0, place: 0)
+                known: host, room: HostCandidates.Room(vcpus: 0, memoryMiB: 0, diskGiB: 0), diskWork: 0, servers: 0, buildFailures: 0, place: 0)
             return HostFilter.named(options.enabledFilters).allSatisfy { !$0.countsOnRebuild || $0.passes(state, context) }
         }
     }
@@ -97,13 +96,13 @@ extension Scheduler {
         var states: [HostState] = []
         states.reserveCapacity(candidates.hosts.count)
         for (place, id) in candidates.hosts.enumerated() {
-            guard let host = snapshot.host(id: id), !excluded.contains(host.name) else { continue }
+            guard let known = snapshot.known(id: id), excluded.isEmpty || !excluded.contains(known.host.name) else { continue }
             var (room, coming) = (candidates.rooms[place], 0)
             if let sum = pending[id] { (room, coming) = (room.without(sum.room), sum.servers) }
             let state = HostState(
-                host: host, aggregates: snapshot.aggregates(of: host.name), room: room,
-                diskWork: (work[host.name] ?? 0) + coming, servers: (loads[host.name]?.servers ?? 0) + coming,
-                buildFailures: failures[host.name] ?? 0, place: place)
+                known: known, room: room, diskWork: (work.isEmpty ? 0 : work[known.host.name] ?? 0) + coming,
+                servers: (loads.isEmpty ? 0 : loads[known.host.name]?.servers ?? 0) + coming,
+                buildFailures: failures.isEmpty ? 0 : failures[known.host.name] ?? 0, place: place)
             if filters.allSatisfy({ $0.passes(state, context) }) { states.append(state) }
         }
         return states
