@@ -224,11 +224,12 @@ def use_tools(venv):
 def run_check(body, settings=(), add_options=None, needs_tools=False):
     """A check's `main`: reads its options, starts a program of its own, runs `body(program, options)` on it, and looks
     whether the program stops as it should. With `--simulate` among the check's options that decides about the hosts;
-    else they are simulated. With `--postgresql` the store is in a PostgreSQL server of the check's own. `settings` may be a function of the options; `needs_tools` is for checks that import what
-    the tools from PyPI bring."""
+    else they are simulated. `settings` may be a function of the options; `needs_tools` is for checks that import what the
+    tools from PyPI bring."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--program", required=True)
     parser.add_argument("--venv", required=True)
+    parser.add_argument("--postgresql", action="store_true", help="keep the store in a PostgreSQL server of the check's own")
     if add_options:
         add_options(parser)
     options = parser.parse_args()
@@ -236,7 +237,7 @@ def run_check(body, settings=(), add_options=None, needs_tools=False):
         use_tools(options.venv)
     chosen = list(settings(options) if callable(settings) else settings)
     with contextlib.ExitStack() as stack:
-        if getattr(options, "postgresql", False):
+        if options.postgresql:
             from postgres import PostgresServer
 
             chosen.append(f"store.database={stack.enter_context(PostgresServer()).connection}")

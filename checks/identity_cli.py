@@ -259,10 +259,6 @@ class IdentityCommands:
         self.run("domain", "delete", "shop")
 
 
-def add_options(parser):
-    parser.add_argument("--postgresql", action="store_true", help="keep the store in PostgreSQL")
-
-
 def check(program, options):
     shell = Shell(program, options.venv, "openstack.identity.v3")
     flow = IdentityCommands(shell, program)
@@ -272,4 +268,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check, add_options=add_options)
+    run_check(check)

@@ -6,6 +6,9 @@ import CloudStore
 public protocol ComputeImages: ComputeSnapshots {
     /// An image the caller may see; nil when there is none.
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage?
+
+    /// The image that holds a server's own disk, whoever may see it; nil when there is none.
+    func ownImage(_ id: String) async throws -> ServerImage?
 }
 
 /// An image as far as a server depends on it.

@@ -32,6 +32,12 @@ public struct ImageSummary: Sendable, Hashable {
 }
 
 extension Images {
+    /// An image, whoever may see it; nil when there is none.
+    public func summary(_ id: String) async throws -> ImageSummary? {
+        guard Identifier.isUUID(id) else { return nil }
+        return try await parts.database.read { try ImageRecords.find(id, in: $0) }.map(Self.summary)
+    }
+
     /// An image that a token's holder may see; nil when there is none.
     public func summary(_ id: String, for token: TokenContext) async throws -> ImageSummary? {
         guard Identifier.isUUID(id) else { return nil }
@@ -42,8 +48,11 @@ extension Images {
             guard image.visibility == .shared, let projectID = token.projectID else { return nil }
             return try MemberRecords.find(projectID, of: id, in: reader) == nil ? nil : image
         }
-        guard let image = found else { return nil }
-        return ImageSummary(
+        return found.map(Self.summary)
+    }
+
+    private static func summary(_ image: Image) -> ImageSummary {
+        ImageSummary(
             id: image.id, name: image.name, status: image.status.rawValue, diskFormat: image.diskFormat,
             containerFormat: image.containerFormat, virtualSize: image.virtualSize, md5: image.md5,
             minimumDiskGiB: image.minimumDiskGiB, minimumMemoryMiB: image.minimumMemoryMiB, size: image.size,

@@ -10,8 +10,13 @@ struct ComputeImagesAdapter: ComputeImages {
     let images: Images
 
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage? {
-        guard let image = try await images.summary(id, for: token) else { return nil }
-        return ServerImage(
+        try await images.summary(id, for: token).map(Self.image)
+    }
+
+    func ownImage(_ id: String) async throws -> ServerImage? { try await images.summary(id).map(Self.image) }
+
+    private static func image(_ image: ImageSummary) -> ServerImage {
+        ServerImage(
             id: image.id, name: image.name, status: image.status, diskFormat: image.diskFormat ?? "raw",
             minDiskGiB: image.minimumDiskGiB, minMemoryMiB: image.minimumMemoryMiB, sizeBytes: image.size ?? 0,
             checksum: image.sha512, properties: image.properties)

@@ -34,6 +34,7 @@ enum EvacuationActions {
                 let move = MoveState(
                     serverID: server.id, requestID: call.request.requestID, migrationID: migration.uuid, source: source,
                     before: server.state, wish: MoveWish(host: host, isForced: isForced, excludedHosts: [source]))
+                if let password { compute.passwords.hold(Secret(password), for: server.id, from: transaction) }
                 return EvacuationState(move: move, endsStopped: call.isFrom(95) || server.state == .stopped)
             }
         } catch is WorkflowBusy {

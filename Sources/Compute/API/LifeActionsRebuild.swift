@@ -27,12 +27,14 @@ private struct Rebuild: Sendable {
         let image = try await image()
         try await checkQuota()
         try check(image, against: call.server)
-        let server = try await begin(image, keyPair)
-        return try await answer(server)
+        let password = body["adminPass"]?.string ?? AdministratorPassword.make()
+        let server = try await begin(image, keyPair, password)
+        return try await answer(server, password)
     }
 
-    private func begin(_ image: ServerImage, _ keyPair: KeyPair??) async throws -> Server {
-        try await call.begin(RebuildWorkflow(compute: call.compute).workflow, if: Self.conditions) { server, _ in
+    private func begin(_ image: ServerImage, _ keyPair: KeyPair??, _ password: String) async throws -> Server {
+        try await call.begin(RebuildWorkflow(compute: call.compute).workflow, if: Self.conditions) { server, transaction in
+            call.compute.passwords.hold(Secret(password), for: server.id, from: transaction)
             let state = RebuildState(
                 serverID: server.id, requestID: call.request.requestID, host: server.host ?? "", formerImage: server.image,
                 isImageNew: server.image?.id != image.id, isStopped: server.state == .stopped,
@@ -125,11 +127,10 @@ private struct Rebuild: Sendable {
 
     // MARK: Answer
 
-    private func answer(_ server: Server) async throws -> APIResponse {
+    private func answer(_ server: Server, _ password: String) async throws -> APIResponse {
         var context = try await ServerViewContext(call.request, call.compute, of: [server], isSingle: true)
         (context.showsAll, context.isRebuild) = (call.isFrom(75), true)
         let view = ServerView(server: server, ports: context.ports[server.id] ?? [], context: context)
-        let password = body["adminPass"]?.string ?? AdministratorPassword.make()
         let address = ServiceAddress(root: call.request.serviceURL)
         return .json(status: .accepted, headers: [.location: "\(address.versioned)/servers/\(server.id)"]) {
             $0.object {

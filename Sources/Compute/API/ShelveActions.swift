@@ -48,9 +48,7 @@ enum ShelveActions {
         try conditions.check(call.server, isAdmin: call.isAdmin)
         let wish = try await UnshelveWish(call)
         var image: ServerImage?
-        if let id = call.server.details.shelvedImageID, let token = call.request.token {
-            image = try await compute.images.image(id, for: token)
-        }
+        if let id = call.server.details.shelvedImageID { image = try await compute.images.ownImage(id) }
         let workflows = UnshelveWorkflow(compute: compute)
         let isOffloaded = call.server.state == .shelvedOffloaded
         try await call.begin(isOffloaded ? workflows.workflow : workflows.start, if: conditions) { [image] server, _ in

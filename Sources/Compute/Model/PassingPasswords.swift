@@ -1,7 +1,8 @@
 import CloudCore
+import CloudStore
 import Synchronization
 
-/// The administrators' passwords of servers that are being built. They are kept in this process's memory until the guest has
+/// The administrators' passwords of servers that are being built, rebuilt or evacuated. They are kept in this process's memory until the guest has
 /// them, and nowhere else: a program that is killed in between forgets them.
 final class PassingPasswords: Sendable {
     /// More than are built at the same time; what lies longer is forgotten.
@@ -15,6 +16,16 @@ final class PassingPasswords: Sendable {
             guard held.order.count > Self.limit else { return }
             held.passwords[held.order.removeFirst()] = nil
         }
+    }
+
+    /// Keeps a server's password once the transaction that begins to make the guest is on disk.
+    func hold(_ password: Secret<String>, for server: String, from transaction: any Transaction) {
+        transaction.onCommit { [self] in hold(password, for: server) }
+    }
+
+    /// Forgets a server's password once the transaction that ends the making of its guest is on disk.
+    func forget(_ server: String, after transaction: any Transaction) {
+        transaction.onCommit { [self] in forget(server) }
     }
 
     /// A server's password; nil when it is not known.

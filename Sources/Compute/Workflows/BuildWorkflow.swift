@@ -167,7 +167,7 @@ struct BuildWorkflow: Sendable {
             (server.state, server.task, server.power) = (.active, nil, .running)
             server.launchedAt = .now
         }
-        transaction.onCommit { [passwords = compute.passwords, id = state.serverID] in passwords.forget(id) }
+        compute.passwords.forget(state.serverID, after: transaction)
         if let host = state.host {
             transaction.onCommit { [activity = compute.activity] in activity.noteSuccess(on: host) }
         }

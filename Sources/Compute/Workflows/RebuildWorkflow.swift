@@ -77,7 +77,8 @@ struct RebuildWorkflow: Sendable {
     }
 
     @Sendable private func rebuild(_ state: inout RebuildState, _ context: StepContext) async throws {
-        guard let guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        guard var guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        guest.configDrive = try await compute.configDrive(of: state.serverID)
         let request = RebuildGuest(
             guest: guest, preserveEphemeral: state.preserveEphemeral, start: !state.isStopped, token: context.workflow)
         state.outcome = try await compute.ask(request, host: state.host, context).power
@@ -89,10 +90,12 @@ struct RebuildWorkflow: Sendable {
             server.power = state.outcome ?? server.power
             server.launchedAt = .now
         }
+        compute.passwords.forget(state.serverID, after: transaction)
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: RebuildState, _ failure: WorkflowFailure) throws {
+        compute.passwords.forget(state.serverID, after: transaction)
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
         try compute.conclude(state.serverID, after: failure, in: transaction) { server in
             guard failure.step == Self.rebuildStep || failure.kind != .failed else {

@@ -15,8 +15,12 @@ extension ComputeAgent {
             if let status = try await driver.guest(guest.id), status.power.isOn {
                 throw GuestFailure(.wrongState, "The guest runs on this host already.")
             }
-            let address = try await driver.prepareArrival(guest)
             let block = request.block ?? !disks.isShared
+            guard block || disks.isShared || !guest.hasLocalDisks else {
+                throw GuestFailure(
+                    .unsupported, "\(host) does not see the disks on \(request.sourceHost): without copying them, only a guest whose disks are volumes can migrate.")
+            }
+            let address = try await driver.prepareArrival(guest)
             let sizes = try await disks.prepareArrival(guest, block: block)
             try await disks.remember(GuestRecord(guest: guest, runs: false))
             let devices = try await plug(guest.interfaces).map { ($0.interface.portID, $0.device) }
@@ -90,4 +94,9 @@ extension ComputeAgent {
             if !disks.isShared { try await disks.remove(id) }
         }
     }
+}
+
+extension GuestSpecification {
+    /// Whether it has disks that are files of its host; its config drive can be made anew anywhere.
+    fileprivate var hasLocalDisks: Bool { root != nil || ephemeralGiB > 0 || swapMiB > 0 }
 }

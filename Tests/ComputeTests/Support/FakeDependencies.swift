@@ -253,7 +253,9 @@ struct FakeImages: ComputeImages {
     static let queued = "bbbbbbbb-2222-4333-8444-555555555555"
     static let large = "cccccccc-2222-4333-8444-555555555555"
 
-    func image(_ id: String, for token: TokenContext) async throws -> ServerImage? {
+    func image(_ id: String, for token: TokenContext) async throws -> ServerImage? { try await ownImage(id) }
+
+    func ownImage(_ id: String) async throws -> ServerImage? {
         guard [Self.image, Self.other, Self.choosy, Self.queued, Self.large].contains(id) else { return nil }
         return ServerImage(
             id: id, name: "cirros", status: id == Self.queued ? "queued" : "active", diskFormat: "qcow2",

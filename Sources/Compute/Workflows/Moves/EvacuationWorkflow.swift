@@ -65,7 +65,8 @@ struct EvacuationWorkflow: Sendable {
 
     @Sendable private func spawn(_ state: inout EvacuationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The evacuation lost its host.") }
-        let guest = try await compute.definition(of: state.move.serverID)
+        var guest = try await compute.definition(of: state.move.serverID)
+        guest.configDrive = try await compute.configDrive(of: state.move.serverID)
         do {
             var power = try await compute.ask(target, SpawnGuest(guest: guest), context).power
             if state.endsStopped {
@@ -89,12 +90,14 @@ struct EvacuationWorkflow: Sendable {
             (server.power, server.launchedAt) = (state.move.power ?? server.power, .now)
         }
         try MigrationRecords.set(.done, state.move.migrationID, in: transaction)
+        compute.passwords.forget(state.move.serverID, after: transaction)
         try ActionRecords.finish(server: state.move.serverID, request: state.move.requestID, message: nil, in: transaction)
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: EvacuationState, _ failure: WorkflowFailure) throws {
         let move = state.move
         try MigrationRecords.set(.error, move.migrationID, in: transaction)
+        compute.passwords.forget(move.serverID, after: transaction)
         try compute.abandon(
             move.serverID, requestID: move.requestID, message: failure.message, leftAt: [move.target], in: transaction
         ) { server in

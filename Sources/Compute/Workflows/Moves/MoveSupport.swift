@@ -36,10 +36,12 @@ extension Compute.Parts {
 
     /// A server and the guest that it is, as its row and its ports say now.
     func definition(of id: String, _ change: (@Sendable (inout Server) -> Void)? = nil) async throws -> GuestSpecification {
-        let found = try await database.read { [networking] reader -> GuestSpecification? in
+        let found = try await database.read { [self] reader -> GuestSpecification? in
             guard var server = try ServerRecords.find(id, in: reader) else { return nil }
             change?(&server)
-            return server.guest(ports: try networking.ports(servers: [id], in: reader)[id] ?? [])
+            let zone = try server.host.map { try zones(in: reader).zone(of: $0) } ?? options.defaultAvailabilityZone
+            return server.guest(
+                ports: try networking.ports(servers: [id], in: reader)[id] ?? [], zone: zone, vendorData: options.vendorData)
         }
         guard let found else { throw WorkflowStop("The server is gone.") }
         return found
