@@ -109,7 +109,7 @@ let package = Package(
         module("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages", "CloudCrypto", logging]),
         module("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages", "CloudCrypto", "COpenSSL", logging]),
         module("BlockStorage", service + ["CloudWorkflow", "CloudBus", "VolumeMessages", "CloudCrypto", logging]),
-        module("KeyManager", service + ["CloudCrypto", logging]),
+        module("KeyManager", service + ["CloudCrypto", "COpenSSL", logging]),
 
         // The composition root and the command line.
         module("Cloud", service + [

@@ -1,0 +1,67 @@
+import CloudCore
+import CloudCrypto
+import CloudStore
+
+/// Keys of encrypted volumes, for services in this program. They are secrets like any other: their project sees them in
+/// the API, under the id that the volume names as its key.
+extension KeyManager {
+    /// Makes a random symmetric key and stores it under an id that the caller chose. A repeat finds what is there.
+    /// - Parameters:
+    ///   - bits: the key's length; a multiple of 8.
+    ///   - algorithm: what it is for, such as "AES".
+    /// - Throws: `KeyManagerError` when the project's quota is used up.
+    public func makeKey(
+        id: String, bits: Int, algorithm: String, name: String, projectID: String, userID: String
+    ) async throws {
+        let sealed = parts.cipher.seal(RandomBytes.make(bits / 8))
+        var key = StoredSecret(id: id, projectID: projectID, creatorID: userID, at: .now)
+        (key.name, key.type, key.algorithm, key.bitLength) = (name, .symmetric, algorithm, bits)
+        (key.contentType, key.sealedPayload) = (.octetStream, sealed)
+        try await store(key)
+    }
+
+    /// Stores a copy of a key under another id, as the copy of an encrypted volume needs it. A repeat finds what is there.
+    /// - Throws: `KeyManagerError.secretNotFound` when there is no key to copy, and as `makeKey`.
+    public func copyKey(_ source: String, to id: String, name: String, projectID: String, userID: String) async throws {
+        guard let found = try await parts.database.read({ try SecretRecords.find(source, now: .now, in: $0) }) else {
+            throw KeyManagerError.secretNotFound
+        }
+        var copy = StoredSecret(id: id, projectID: projectID, creatorID: userID, at: .now)
+        (copy.name, copy.type, copy.algorithm, copy.bitLength) = (name, found.type, found.algorithm, found.bitLength)
+        (copy.mode, copy.contentType, copy.sealedPayload) = (found.mode, found.contentType, found.sealedPayload)
+        try await store(copy)
+    }
+
+    private func store(_ key: StoredSecret) async throws {
+        let options = parts.options
+        try await parts.database.write { transaction in
+            guard try SecretRecords.find(key.id, now: .now, in: transaction) == nil else { return }
+            try QuotaRecords.check(.secrets, of: key.projectID, options, in: transaction)
+            try SecretRecords.insert(key, in: transaction)
+        }
+    }
+
+    /// The passphrase that a key stands for: its bytes as hexadecimal digits, as Cinder and Nova hand keys to LUKS.
+    /// Nil when there is no such key, or no payload in it.
+    /// - Throws: `KeyManagerError.unreadable` when the payload opens with none of the keys.
+    public func passphrase(ofKey id: String) async throws -> Secret<String>? {
+        guard let key = try await parts.database.read({ try SecretRecords.find(id, now: .now, in: $0) }),
+            let sealed = key.sealedPayload
+        else { return nil }
+        return Secret(try parts.open(sealed).hexadecimal)
+    }
+
+    /// Removes a key. An unknown one is success.
+    public func deleteKey(_ id: String) async throws {
+        try await parts.database.write { _ = try SecretRecords.delete(id, in: $0) }
+    }
+}
+
+extension KeyManager.Parts {
+    /// Decrypts a payload.
+    /// - Throws: `KeyManagerError.unreadable` when no key opens it.
+    func open(_ sealed: String) throws(KeyManagerError) -> [UInt8] {
+        guard let payload = cipher.open(sealed) else { throw .unreadable }
+        return payload
+    }
+}
