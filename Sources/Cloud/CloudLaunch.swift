@@ -106,6 +106,7 @@ public struct CloudLaunch: Sendable {
             Identity.BootstrapService(type: "compute", name: "nova", publicURL: "\(url)/compute/v2.1"),
             Identity.BootstrapService(type: "volumev3", name: "cinderv3", publicURL: "\(url)/volume/v3/%(project_id)s"),
             Identity.BootstrapService(type: "block-storage", name: "cinder", publicURL: "\(url)/volume/v3/%(project_id)s"),
+            Identity.BootstrapService(type: "key-manager", name: "barbican", publicURL: "\(url)/key-manager"),
         ]
     }
 

@@ -11,6 +11,7 @@ import Foundation
 import Identity
 import ImageStores
 import Images
+import KeyManager
 import MetadataDefinitions
 import NetworkMessages
 import Networking
@@ -28,6 +29,7 @@ final class CloudServices: Sendable {
     let networking: Networking
     let compute: Compute
     let blockStorage: BlockStorage
+    let keyManager: KeyManager
     let runner: WorkflowRunner
     let reconcilers: ReconcilerLoop
     /// The faults ordered for a simulated cloud; nil for a real one.
@@ -48,6 +50,7 @@ final class CloudServices: Sendable {
             WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
             Placement.migrations, Networking.migrations, Compute.migrations,
             BlockStorage.migrations,
+            KeyManager.migrations,
         ] { try await database.migrate(set) }
         let options = ServiceOptions(settings: settings, directory: directory, simulate: simulate)
         var computeOptions = options.compute
@@ -79,6 +82,9 @@ final class CloudServices: Sendable {
                 identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
                 names: PlacementNames(), services: relay))
         volumeServers.connect(compute)
+        keyManager = KeyManager(
+            database: database,
+            cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))
         runner.register(compute.workflows)
         runner.register(blockStorage.workflows)
         runner.register(images.workflows)
@@ -92,7 +98,7 @@ final class CloudServices: Sendable {
 
     /// The fronts, for the server.
     var apis: [ServiceAPI] {
-        [identity.api, imageAPI, placement.api, networking.api, compute.api, blockStorage.api]
+        [identity.api, imageAPI, placement.api, networking.api, compute.api, blockStorage.api, keyManager.api]
             + (faults.map { [FaultAPI(board: $0).api] } ?? [])
     }
 

@@ -27,6 +27,8 @@ public struct DataDirectory: Sendable {
     var tokenKeys: String { file("identity/fernet-keys") }
     /// The keys of signed tokens.
     var signingKeys: String { file("identity/jws-keys") }
+    /// The keys that the key manager's secrets are encrypted under.
+    var secretKeys: String { file("key-manager/fernet-keys") }
     /// The images' store.
     var images: String { file("images") }
     /// The guests' disks, consoles and the image cache.

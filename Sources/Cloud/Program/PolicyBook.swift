@@ -5,6 +5,7 @@ import Compute
 import Foundation
 import Identity
 import Images
+import KeyManager
 import MetadataDefinitions
 import Networking
 import Placement
@@ -21,6 +22,7 @@ public struct PolicyBook: Sendable {
         let services: [(String, [PolicyRule], [PolicyCheckKind])] = [
             ("identity", Identity.rules, []), ("image", Images.rules + MetadataDefinitions.rules, []), ("placement", Placement.rules, []),
             ("network", Networking.rules, Networking.policyChecks), ("compute", Compute.rules, []),
+            ("key-manager", KeyManager.rules, []),
             ("simulation", FaultAPI.rules, []),
             ("block-storage", BlockStorage.rules, []),
         ]

@@ -34,9 +34,12 @@ public final class KeyRepository: Sendable {
 
     /// Opens what any of the keys sealed; nil when none did.
     /// - Parameter longest: the length in bytes beyond which a text is not looked at.
-    func open(_ text: String, longest: Int = Fernet.longestToken) -> Fernet.Opened? {
+    public func open(_ text: String, longest: Int = Fernet.longestToken) -> Fernet.Opened? {
         fernet.open(text, longest: longest) ?? keys.renewed()?.open(text, longest: longest)
     }
+
+    /// Encrypts under the primary key.
+    public func seal(_ payload: [UInt8]) -> Secret<String> { latest.seal(payload) }
 
     /// Makes the staged key the primary one, stages a new one, and deletes the oldest beyond the number to keep.
     /// - Throws: `KeyRepositoryError`.
