@@ -67,12 +67,15 @@ final class CloudServices: Sendable {
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
         networking = Networking(database: database, bus: bus, options: options.networking)
+        keyManager = KeyManager(
+            database: database,
+            cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))
         let volumeServers = VolumeServersAdapter()
         blockStorage = BlockStorage(
             database: database, bus: bus, workflows: runner,
             neighbours: VolumeNeighbours(
-                images: VolumeImagesAdapter(images: images), identity: VolumeIdentityAdapter(identity: identity), keys: AbsentKeys(),
-                servers: volumeServers),
+                images: VolumeImagesAdapter(images: images), identity: VolumeIdentityAdapter(identity: identity),
+                keys: VolumeKeysAdapter(keyManager: keyManager), servers: volumeServers),
             options: VolumeSettingKeys.options(settings, hostName: options.hostName))
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
@@ -82,9 +85,6 @@ final class CloudServices: Sendable {
                 identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
                 names: PlacementNames(), services: relay))
         volumeServers.connect(compute)
-        keyManager = KeyManager(
-            database: database,
-            cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))
         runner.register(compute.workflows)
         runner.register(blockStorage.workflows)
         runner.register(images.workflows)

@@ -20,14 +20,15 @@ extension KeyManager {
         try await store(key)
     }
 
-    /// Stores a copy of a key under another id, as the copy of an encrypted volume needs it. A repeat finds what is there.
+    /// Stores a copy of a key under another id, for its own project and maker, as the copy of an encrypted volume needs it.
+    /// A repeat finds what is there.
     /// - Throws: `KeyManagerError.secretNotFound` when there is no key to copy, and as `makeKey`.
-    public func copyKey(_ source: String, to id: String, name: String, projectID: String, userID: String) async throws {
+    public func copyKey(_ source: String, to id: String) async throws {
         guard let found = try await parts.database.read({ try SecretRecords.find(source, now: .now, in: $0) }) else {
             throw KeyManagerError.secretNotFound
         }
-        var copy = StoredSecret(id: id, projectID: projectID, creatorID: userID, at: .now)
-        (copy.name, copy.type, copy.algorithm, copy.bitLength) = (name, found.type, found.algorithm, found.bitLength)
+        var copy = StoredSecret(id: id, projectID: found.projectID, creatorID: found.creatorID, at: .now)
+        (copy.name, copy.type, copy.algorithm, copy.bitLength) = (found.name, found.type, found.algorithm, found.bitLength)
         (copy.mode, copy.contentType, copy.sealedPayload) = (found.mode, found.contentType, found.sealedPayload)
         try await store(copy)
     }

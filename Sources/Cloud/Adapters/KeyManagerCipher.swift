@@ -1,4 +1,5 @@
 import CloudCore
+import CloudCrypto
 import Identity
 import KeyManager
 
