@@ -19,6 +19,10 @@ extension BlockStorage {
         [
             VolumeEndpoints(storage: parts).table,
             VolumeActionEndpoints(storage: parts).table,
+            MetadataEndpoints.volumes(parts).table,
+            VolumeEncryptionEndpoints(storage: parts).table,
+            SnapshotEndpoints(storage: parts).table,
+            MetadataEndpoints.snapshots(parts).table,
             SnapshotActionEndpoints(storage: parts).table,
             VolumeTypeEndpoints(storage: parts).table,
             TypeExtraSpecEndpoints(storage: parts).table,

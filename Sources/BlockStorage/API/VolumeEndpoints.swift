@@ -14,6 +14,15 @@ struct VolumeEndpoints: Sendable {
                 .get, "/volumes/summary", "Sum volumes up", microversions: .from(3, 12), access: .rule("volume:get_all"),
                 handler: summary),
             Endpoint(.get, "/volumes/{volume_id}", "Show a volume", access: .ruleOnResource("volume:get"), handler: show),
+            Endpoint(
+                .post, "/volumes", "Create a volume", access: .rule("volume:create"), body: VolumeCreation.body, success: .accepted
+            ) { [storage] request in try await VolumeCreation(storage: storage, request: request).create() },
+            Endpoint(
+                .put, "/volumes/{volume_id}", "Change a volume", access: .ruleOnResource("volume:update"), body: VolumeChanges.body,
+                handler: update),
+            Endpoint(
+                .delete, "/volumes/{volume_id}", "Delete a volume", access: .ruleOnResource("volume:delete"), success: .accepted,
+                handler: delete),
         ]
     }
 
@@ -23,6 +32,32 @@ struct VolumeEndpoints: Sendable {
         let volume = try await storage.volume(request)
         let view = try await storage.database.read { try VolumeView([volume], for: request, in: $0) }
         return .json { json in json.object { $0.member("volume") { view.write(volume, to: &$0) } } }
+    }
+
+    // MARK: Changing
+
+    @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
+        let id = try await storage.volume(request).id
+        let body = request.body["volume"] ?? .null
+        let (volume, view) = try await storage.database.write { transaction in
+            guard var volume = try VolumeRecords.find(id, in: transaction) else { throw BlockStorageError.volumeNotFound(id) }
+            try VolumeChanges.apply(body, to: &volume)
+            try VolumeRecords.update(volume, in: transaction)
+            volume.updatedAt = .now
+            return (volume, try VolumeView([volume], for: request, in: transaction))
+        }
+        return .json { json in json.object { $0.member("volume") { view.write(volume, extended: false, to: &$0) } } }
+    }
+
+    @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
+        let cascade = try ListQuery.boolean("cascade", request.query)
+        let force = try request.isFrom(23) && ListQuery.boolean("force", request.query)
+        let volume = try await storage.volume(request)
+        if force { try request.require("volume:force_delete", volume.target) }
+        let removal = VolumeRemoval(
+            storage: storage, isForced: force, isCascading: cascade, isAdmin: request.isAdmin, requestID: request.requestID)
+        try await storage.database.write { try removal.begin(volume.id, in: $0) }
+        return .empty()
     }
 
     // MARK: Listing

@@ -70,6 +70,8 @@ struct Volume: Sendable, Hashable {
     var details = Details()
     var createdAt: Timestamp
     var updatedAt: Timestamp?
+    /// GiB that it is growing by at the moment, which quotas count already.
+    var growth = 0
 
     /// What is rarely looked at and never searched by.
     struct Details: Codable, Sendable, Hashable {

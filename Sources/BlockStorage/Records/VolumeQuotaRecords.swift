@@ -58,7 +58,7 @@ enum VolumeQuotaRecords {
         }
         try reader.forEach(
             """
-            SELECT t.name, COUNT(*), COALESCE(SUM(v.size), 0) FROM volumes v LEFT JOIN volume_types t ON t.id = v.type_id
+            SELECT t.name, COUNT(*), COALESCE(SUM(v.size + v.growth), 0) FROM volumes v LEFT JOIN volume_types t ON t.id = v.type_id
             WHERE v.project_id = \(id) AND v.uses_quota = 1 GROUP BY t.name
             """
         ) { row in

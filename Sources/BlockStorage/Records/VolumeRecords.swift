@@ -9,7 +9,7 @@ enum VolumeRecords {
     private static let columns: SQL = """
         id, project_id, user_id, name, description, size, status, previous_status, attach_status, migration_status, type_id, \
         snapshot_id, source_id, group_id, availability_zone, host, is_bootable, is_multiattach, encryption_key_id, uses_quota, \
-        metadata, image_metadata, details, created_at, updated_at
+        metadata, image_metadata, details, created_at, updated_at, growth
         """
 
     private static func volume(_ row: borrowing Row) throws -> Volume {
@@ -21,7 +21,7 @@ enum VolumeRecords {
             availabilityZone: try row[14], host: try row[15], isBootable: try row[16], isMultiattach: try row[17],
             encryptionKeyID: try row[18], usesQuota: try row[19], metadata: metadata.stringDictionary,
             imageMetadata: image.stringDictionary, details: try (row[22] as Stored<Volume.Details>).value,
-            createdAt: try row[23], updatedAt: try row[24])
+            createdAt: try row[23], updatedAt: try row[24], growth: try row[25])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Volume? {
@@ -69,7 +69,7 @@ enum VolumeRecords {
                 \(volume.migrationStatus), \(volume.typeID), \(volume.snapshotID), \(volume.sourceID), \(volume.groupID),
                 \(volume.availabilityZone), \(volume.host), \(volume.isBootable), \(volume.isMultiattach),
                 \(volume.encryptionKeyID), \(volume.usesQuota), \(JSON(volume.metadata)), \(JSON(volume.imageMetadata)),
-                \(Stored(volume.details)), \(volume.createdAt), \(volume.updatedAt))
+                \(Stored(volume.details)), \(volume.createdAt), \(volume.updatedAt), \(volume.growth))
             """)
     }
 
@@ -84,7 +84,7 @@ enum VolumeRecords {
                 source_id = \(volume.sourceID), group_id = \(volume.groupID), availability_zone = \(volume.availabilityZone),
                 host = \(volume.host), is_bootable = \(volume.isBootable), is_multiattach = \(volume.isMultiattach),
                 encryption_key_id = \(volume.encryptionKeyID), uses_quota = \(volume.usesQuota), metadata = \(JSON(volume.metadata)),
-                image_metadata = \(JSON(volume.imageMetadata)), details = \(Stored(volume.details)), updated_at = \(Timestamp.now)
+                image_metadata = \(JSON(volume.imageMetadata)), details = \(Stored(volume.details)), growth = \(volume.growth), updated_at = \(Timestamp.now)
             WHERE id = \(volume.id)
             """)
     }
