@@ -51,6 +51,7 @@ public final class BlockStorage: Sendable {
         let lists: [[any Reconciler]] = [
             parts.volumeReconcilers,
             [MessagePurge(storage: parts)],
+            [GroupReconciler(storage: parts)],
         ]
         return lists.flatMap { $0 }
     }

@@ -44,7 +44,7 @@ struct ListQuery: Sendable {
     }
 
     private static let reserved: Set = [
-        "limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count",
+        "limit", "marker", "offset", "sort", "sort_key", "sort_dir", "all_tenants", "with_count", "list_volume",
     ]
 
     /// The query with one sort key and direction, as upstream reads those that are deprecated, and names without blanks.

@@ -32,7 +32,7 @@ struct PoolEndpoints: Sendable {
             if let name = filters["name"] { pools = pools.filter { $0.name.text == name } }
             if let text = filters["volume_type"] {
                 let type = try VolumeTypeRecords.find(named: text, usableBy: nil, in: reader)
-                pools = pools.filter { pool in type.map { $0.extraSpecs["volume_backend_name"].map { $0 == pool.report.backendName } ?? true } ?? false }
+                pools = pools.filter { pool in type.map { CapabilityMatch.admits(pool.report, $0) } ?? false }
             }
             return pools
         }

@@ -282,10 +282,4 @@ extension BlockStorage.Parts {
             ReimageVolumeWorkflow(storage: self).workflow, ReimageVolumeState(volumeID: id, image: image), subject: volume.subject,
             requestID: requestID, in: transaction)
     }
-
-    /// Whether a group takes volumes of a type.
-    /// - Throws: 404 for a group that is not there, 400 for a type that is none of its.
-    func checkGroup(_ id: String, takes type: String, for request: APIRequest) async throws {
-        throw BlockStorageError.notFound("Group \(id) could not be found.")
-    }
 }

@@ -52,6 +52,7 @@ struct VolumeMaking: Sendable {
         try VolumeRecords.insert(volume, in: transaction)
         var state = CreateVolumeState(volumeID: volume.id, finalStatus: order.finalStatus.rawValue)
         if case .image(let image) = order.source { state.image = image }
+        state.requestID = requestID
         try storage.begin(
             CreateVolumeWorkflow(storage: storage).workflow, state, subject: volume.subject, requestID: requestID, in: transaction)
     }

@@ -45,6 +45,8 @@ struct Group: Sendable, Hashable {
     var sourceGroupID: String?
     /// The types that its volumes may have.
     var volumeTypeIDs: [String]
+    /// Whether its status still follows from its volumes; false for a status that somebody has set.
+    var isSettling = false
     var createdAt: Timestamp
     var updatedAt: Timestamp?
 }
@@ -65,16 +67,8 @@ struct GroupSnapshot: Sendable, Hashable {
     var name: String?
     var description: String?
     var status: Status
+    /// Whether its status still follows from the snapshots it is made of; false for a status that somebody has set.
+    var isSettling = false
     var createdAt: Timestamp
     var updatedAt: Timestamp?
-}
-
-extension Group {
-    /// The workflow engine's name of it.
-    static func subject(_ id: String) -> String { "volume-group/\(id)" }
-}
-
-extension GroupSnapshot {
-    /// The workflow engine's name of it.
-    static func subject(_ id: String) -> String { "volume-group-snapshot/\(id)" }
 }

@@ -8,6 +8,7 @@ enum BlockStorageSchema {
         CatalogueSchema.types,
         CatalogueSchema.groups,
         CatalogueSchema.messages,
+        CatalogueSchema.settling,
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

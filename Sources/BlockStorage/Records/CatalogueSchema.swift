@@ -80,4 +80,11 @@ enum CatalogueSchema {
         "CREATE INDEX volume_messages_by_project ON volume_messages (project_id, created_at, id)",
         "CREATE INDEX volume_messages_by_expiry ON volume_messages (expires_at)",
     ])
+
+    static let settling = Migration(5, "groups whose status follows from their parts", [
+        "ALTER TABLE volume_groups ADD COLUMN is_settling BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE volume_group_snapshots ADD COLUMN is_settling BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX volume_groups_settling ON volume_groups (id) WHERE is_settling = 1",
+        "CREATE INDEX volume_group_snapshots_settling ON volume_group_snapshots (id) WHERE is_settling = 1",
+    ])
 }

@@ -73,15 +73,15 @@ enum GroupTypeRecords {
 enum GroupRecords {
     private static let columns: SQL = """
         id, project_id, user_id, name, description, type_id, status, availability_zone, host, group_snapshot_id, source_group_id, \
-        volume_types, created_at, updated_at
+        volume_types, is_settling, created_at, updated_at
         """
 
     private static func group(_ row: borrowing Row) throws -> Group {
         Group(
             id: try row[0], projectID: try row[1], userID: try row[2], name: try row[3], description: try row[4], typeID: try row[5],
             status: try row[6], availabilityZone: try row[7], host: try row[8], groupSnapshotID: try row[9],
-            sourceGroupID: try row[10], volumeTypeIDs: try (row[11] as Stored<[String]>).value, createdAt: try row[12],
-            updatedAt: try row[13])
+            sourceGroupID: try row[10], volumeTypeIDs: try (row[11] as Stored<[String]>).value, isSettling: try row[12],
+            createdAt: try row[13], updatedAt: try row[14])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Group? {
@@ -109,8 +109,8 @@ enum GroupRecords {
             """
             INSERT INTO volume_groups (\(columns)) VALUES (\(group.id), \(group.projectID), \(group.userID), \(group.name),
                 \(group.description), \(group.typeID), \(group.status), \(group.availabilityZone), \(group.host),
-                \(group.groupSnapshotID), \(group.sourceGroupID), \(Stored(group.volumeTypeIDs)), \(group.createdAt),
-                \(group.updatedAt))
+                \(group.groupSnapshotID), \(group.sourceGroupID), \(Stored(group.volumeTypeIDs)), \(group.isSettling),
+                \(group.createdAt), \(group.updatedAt))
             """)
         for type in group.volumeTypeIDs {
             try transaction.execute("INSERT INTO volume_group_volume_types (group_id, type_id) VALUES (\(group.id), \(type))")
@@ -137,7 +137,39 @@ enum GroupRecords {
         try transaction.execute("DELETE FROM volume_groups WHERE id = \(id)")
     }
 
+    // MARK: Settling
+
+    /// Begins something that ends when the group's volumes are made or gone.
+    static func settle(_ id: String, _ status: Group.Status, in transaction: any Transaction) throws {
+        try transaction.execute(
+            "UPDATE volume_groups SET status = \(status), is_settling = 1, updated_at = \(Timestamp.now) WHERE id = \(id)")
+    }
+
+    /// Ends it, or gives it a status that somebody wants it to have.
+    static func end(_ id: String, _ status: Group.Status, in transaction: any Transaction) throws {
+        try transaction.execute(
+            "UPDATE volume_groups SET status = \(status), is_settling = 0, updated_at = \(Timestamp.now) WHERE id = \(id)")
+    }
+
+    /// The ids of the groups whose volumes are being made or removed.
+    static func settling(in reader: any Reader) throws -> [String] {
+        try reader.all("SELECT id FROM volume_groups WHERE is_settling = 1") { try $0[0] }
+    }
+
+    /// Whether a group is being made of a group's snapshot.
+    static func isBeingMade(ofSnapshot id: String, in reader: any Reader) throws -> Bool {
+        try reader.scalar(
+            """
+            SELECT 1 FROM volume_groups WHERE group_snapshot_id = \(id) AND status = \(Group.Status.creating) AND is_settling = 1 LIMIT 1
+            """, as: Int.self) != nil
+    }
+
     // MARK: Volumes
+
+    /// Whether a group has volumes.
+    static func hasVolumes(_ id: String, in reader: any Reader) throws -> Bool {
+        try reader.scalar("SELECT 1 FROM volumes WHERE group_id = \(id) LIMIT 1", as: Int.self) != nil
+    }
 
     /// The ids of the volumes of groups, by group.
     static func volumeIDs(_ groups: [String], in reader: any Reader) throws -> [String: [String]] {
@@ -154,13 +186,14 @@ enum GroupRecords {
 /// The rows of groups' snapshots.
 enum GroupSnapshotRecords {
     private static let columns: SQL = """
-        id, group_id, group_type_id, project_id, user_id, name, description, status, created_at, updated_at
+        id, group_id, group_type_id, project_id, user_id, name, description, status, is_settling, created_at, updated_at
         """
 
     private static func snapshot(_ row: borrowing Row) throws -> GroupSnapshot {
         GroupSnapshot(
             id: try row[0], groupID: try row[1], groupTypeID: try row[2], projectID: try row[3], userID: try row[4],
-            name: try row[5], description: try row[6], status: try row[7], createdAt: try row[8], updatedAt: try row[9])
+            name: try row[5], description: try row[6], status: try row[7], isSettling: try row[8],
+            createdAt: try row[9], updatedAt: try row[10])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> GroupSnapshot? {
@@ -189,13 +222,25 @@ enum GroupSnapshotRecords {
             """
             INSERT INTO volume_group_snapshots (\(columns)) VALUES (\(snapshot.id), \(snapshot.groupID), \(snapshot.groupTypeID),
                 \(snapshot.projectID), \(snapshot.userID), \(snapshot.name), \(snapshot.description), \(snapshot.status),
-                \(snapshot.createdAt), \(snapshot.updatedAt))
+                \(snapshot.isSettling), \(snapshot.createdAt), \(snapshot.updatedAt))
             """)
     }
 
-    static func set(_ status: GroupSnapshot.Status, of id: String, in transaction: any Transaction) throws {
+    /// Begins something that ends when its snapshots are made or gone.
+    static func settle(_ id: String, _ status: GroupSnapshot.Status, in transaction: any Transaction) throws {
         try transaction.execute(
-            "UPDATE volume_group_snapshots SET status = \(status), updated_at = \(Timestamp.now) WHERE id = \(id)")
+            "UPDATE volume_group_snapshots SET status = \(status), is_settling = 1, updated_at = \(Timestamp.now) WHERE id = \(id)")
+    }
+
+    /// Ends it, or gives it a status that somebody wants it to have.
+    static func end(_ id: String, _ status: GroupSnapshot.Status, in transaction: any Transaction) throws {
+        try transaction.execute(
+            "UPDATE volume_group_snapshots SET status = \(status), is_settling = 0, updated_at = \(Timestamp.now) WHERE id = \(id)")
+    }
+
+    /// The ids of those whose snapshots are being made or removed.
+    static func settling(in reader: any Reader) throws -> [String] {
+        try reader.all("SELECT id FROM volume_group_snapshots WHERE is_settling = 1") { try $0[0] }
     }
 
     static func delete(_ id: String, in transaction: any Transaction) throws {

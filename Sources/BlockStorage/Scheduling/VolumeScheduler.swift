@@ -108,6 +108,7 @@ enum CapabilityMatch {
         case "volume_backend_name": pool.backendName
         case "storage_protocol": pool.storageProtocol
         case "driver": pool.driver
+        case "vendor_name": PoolEndpoints.vendor
         case "pool_name": pool.pool
         case "thin_provisioning_support": pool.isThin ? "True" : "False"
         case "thick_provisioning_support": pool.isThin ? "False" : "True"

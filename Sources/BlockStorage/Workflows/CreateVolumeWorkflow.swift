@@ -16,6 +16,8 @@ struct CreateVolumeState: Codable, Sendable, Hashable {
     var place: VolumeHostName?
     /// Where that failed.
     var tried: [String] = []
+    /// The request that asked for it, for the message to its user.
+    var requestID: String?
 }
 
 /// Makes a volume: a pool is chosen, its host told to make it, and the row says that it is there. A back end that fails is left for
@@ -40,6 +42,9 @@ struct CreateVolumeWorkflow: Sendable {
         guard let type = try VolumeTypeRecords.find(volume.typeID, in: transaction) else { throw WorkflowStop("its type is gone") }
         var demand = PoolDemand(size: volume.size, type: type, zones: [volume.availabilityZone], tried: state.tried)
         if let source = try sourceVolume(of: volume, in: transaction) { demand.service = source.place?.service ?? "" }
+        if let group = try volume.groupID.flatMap({ try GroupRecords.find($0, in: transaction) }) {
+            demand.service = group.host.flatMap(VolumeHostName.init)?.service ?? ""
+        }
         demand.apart = try places(volume.details.hints?["different_host"], in: transaction)
         demand.together = try places(volume.details.hints?["same_host"], in: transaction)
         let pools = try StorageServiceRecords.pools(in: transaction)
@@ -137,14 +142,17 @@ struct CreateVolumeWorkflow: Sendable {
             try VolumeRecords.delete(volume.id, in: transaction)
         } else {
             try VolumeRecords.change(volume.id, in: transaction) { $0.status = .error }
-            try storage.note(failure, of: "create", volume: volume, in: transaction)
+            try storage.note(failure, of: "create", volume: volume, requestID: state.requestID, in: transaction)
         }
     }
 }
 
 extension BlockStorage.Parts {
-    /// Tells operators why something that was accepted did not come about.
-    func note(_ failure: WorkflowFailure, of action: String, volume: Volume, in transaction: any Transaction) throws {
+    /// Tells operators, and the volume's user, why something that was accepted did not come about.
+    func note(
+        _ failure: WorkflowFailure, of action: String, volume: Volume, requestID: String? = nil, in transaction: any Transaction
+    ) throws {
+        try tell(failure, of: action, volume: volume, requestID: requestID, in: transaction)
         logger.error(
             "a volume's operation failed",
             metadata: ["volume": "\(volume.id)", "operation": "\(action)", "step": "\(failure.step)", "reason": "\(failure.message)"])

@@ -110,7 +110,8 @@ extension BlockStorage.Parts {
 
     /// Leaves a snapshot in a state after something that did not come about.
     func end(_ state: SnapshotState, _ status: Snapshot.Status, _ failure: WorkflowFailure, in transaction: any Transaction) throws {
-        try SnapshotRecords.change(state.snapshotID, in: transaction) { $0.status = status }
+        let snapshot = try SnapshotRecords.change(state.snapshotID, in: transaction) { $0.status = status }
+        if let snapshot { try tell(failure, snapshot: snapshot, isRemoval: status != .error, in: transaction) }
         logger.error(
             "a snapshot's operation failed",
             metadata: ["snapshot": "\(state.snapshotID)", "step": "\(failure.step)", "reason": "\(failure.message)"])

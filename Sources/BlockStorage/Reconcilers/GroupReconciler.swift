@@ -1,0 +1,45 @@
+import CloudCore
+import CloudStore
+import CloudWorkflow
+
+/// Gives groups and their snapshots the status that follows from their parts, each of which is made or removed by a workflow of its
+/// own: a group is there when all its volumes are, and gone when the last of them is.
+struct GroupReconciler: Reconciler {
+    let storage: BlockStorage.Parts
+
+    var name: String { "block-storage.groups" }
+    var interval: Duration { .seconds(1) }
+
+    func reconcile() async throws {
+        let (groups, snapshots) = try await storage.database.read { reader in
+            (try GroupRecords.settling(in: reader), try GroupSnapshotRecords.settling(in: reader))
+        }
+        for group in groups { try await storage.database.write { try Self.settle(group: group, in: $0) } }
+        for snapshot in snapshots { try await storage.database.write { try Self.settle(snapshot: snapshot, in: $0) } }
+    }
+
+    private static func settle(group id: String, in transaction: any Transaction) throws {
+        guard let group = try GroupRecords.find(id, in: transaction), group.isSettling else { return }
+        let states = try VolumeRecords.all(where: "group_id = \(id)", in: transaction).map(\.status)
+        if group.status == .deleting {
+            if states.isEmpty { return try GroupRecords.delete(id, in: transaction) }
+            guard !states.contains(.deleting) else { return }
+            return try GroupRecords.end(id, .error, in: transaction)
+        }
+        let isBusy = states.contains { [.creating, .downloading].contains($0) }
+        guard !isBusy else { return }
+        try GroupRecords.end(id, states.contains(.error) ? .error : .available, in: transaction)
+    }
+
+    private static func settle(snapshot id: String, in transaction: any Transaction) throws {
+        guard let snapshot = try GroupSnapshotRecords.find(id, in: transaction), snapshot.isSettling else { return }
+        let states = try SnapshotRecords.all(where: "group_snapshot_id = \(id)", in: transaction).map(\.status)
+        if snapshot.status == .deleting {
+            if states.isEmpty { return try GroupSnapshotRecords.delete(id, in: transaction) }
+            guard !states.contains(.deleting) else { return }
+            return try GroupSnapshotRecords.end(id, .error, in: transaction)
+        }
+        guard !states.contains(.creating) else { return }
+        try GroupSnapshotRecords.end(id, states.contains { $0 != .available } ? .error : .available, in: transaction)
+    }
+}
