@@ -23,6 +23,7 @@ extension BlockStorage {
             VolumeEncryptionEndpoints(storage: parts).table,
             SnapshotEndpoints(storage: parts).table,
             MetadataEndpoints.snapshots(parts).table,
+            AttachmentEndpoints(storage: parts).table,
             SnapshotActionEndpoints(storage: parts).table,
             VolumeTypeEndpoints(storage: parts).table,
             TypeExtraSpecEndpoints(storage: parts).table,

@@ -17,14 +17,38 @@ struct Attachment: Sendable, Hashable {
     var mode: String
     /// The connector that it was connected with, as it was given.
     var connector: JSON?
-    /// How the volume is reached, as the storage host said.
+    /// How the volume is reached, as the storage host said, without passwords: who needs those asks it again.
     var connection: VolumeConnection?
     var attachedAt: Timestamp?
     var detachedAt: Timestamp?
     var createdAt: Timestamp
+    /// Whether compute made it and has the volume in a guest: nobody else may end it.
+    var isHeldByCompute = false
 }
 
 extension Attachment {
     /// Whether somebody reaches the volume through it.
     var isAttached: Bool { status == .attached }
+}
+
+extension VolumeConnection {
+    /// The same without what must not be kept.
+    var withoutSecrets: VolumeConnection {
+        switch self {
+        case .file, .nfs: self
+        case .rbd(let pool, let image, let monitors, let user, _):
+            .rbd(pool: pool, image: image, monitors: monitors, user: user, secret: nil)
+        case .iscsi(let portals, let iqn, let lun, let user, _):
+            .iscsi(portals: portals, iqn: iqn, lun: lun, user: user, password: nil)
+        }
+    }
+
+    /// Whether a password belongs to it that is not in it.
+    var lacksSecrets: Bool {
+        switch self {
+        case .file, .nfs: false
+        case .rbd(_, _, _, let user, let secret): user != nil && secret == nil
+        case .iscsi(_, _, _, let user, let password): user != nil && password == nil
+        }
+    }
 }

@@ -3,7 +3,7 @@ import CloudWorkflow
 
 extension BlockStorage.Parts {
     /// What converges by itself among volumes and attachments.
-    var volumeReconcilers: [any Reconciler] { [ControllerHeartbeat(storage: self)] }
+    var volumeReconcilers: [any Reconciler] { [ControllerHeartbeat(storage: self), ExportReconciler(storage: self)] }
 }
 
 /// Notes that the scheduler of this program is alive, for the list of services.

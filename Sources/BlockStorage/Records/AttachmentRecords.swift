@@ -5,7 +5,8 @@ import VolumeMessages
 /// The attachments' rows.
 enum AttachmentRecords {
     private static let columns: SQL = """
-        id, volume_id, project_id, server_id, host, device, status, mode, connector, connection, attached_at, detached_at, created_at
+        id, volume_id, project_id, server_id, host, device, status, mode, connector, connection, attached_at, detached_at, created_at, \
+        is_held_by_compute
         """
 
     private static func attachment(_ row: borrowing Row) throws -> Attachment {
@@ -13,7 +14,7 @@ enum AttachmentRecords {
         return Attachment(
             id: try row[0], volumeID: try row[1], projectID: try row[2], serverID: try row[3], host: try row[4], device: try row[5],
             status: try row[6], mode: try row[7], connector: try row[8], connection: connection?.value, attachedAt: try row[10],
-            detachedAt: try row[11], createdAt: try row[12])
+            detachedAt: try row[11], createdAt: try row[12], isHeldByCompute: try row[13])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Attachment? {
@@ -55,8 +56,8 @@ enum AttachmentRecords {
             """
             INSERT INTO volume_attachments (\(columns)) VALUES (\(attachment.id), \(attachment.volumeID), \(attachment.projectID),
                 \(attachment.serverID), \(attachment.host), \(attachment.device), \(attachment.status), \(attachment.mode),
-                \(attachment.connector), \(attachment.connection.map { Stored($0) }), \(attachment.attachedAt),
-                \(attachment.detachedAt), \(attachment.createdAt))
+                \(attachment.connector), \(attachment.connection.map { Stored($0.withoutSecrets) }), \(attachment.attachedAt),
+                \(attachment.detachedAt), \(attachment.createdAt), \(attachment.isHeldByCompute))
             """)
     }
 
@@ -67,8 +68,9 @@ enum AttachmentRecords {
             UPDATE volume_attachments SET volume_id = \(attachment.volumeID), project_id = \(attachment.projectID),
                 server_id = \(attachment.serverID), host = \(attachment.host), device = \(attachment.device),
                 status = \(attachment.status), mode = \(attachment.mode), connector = \(attachment.connector),
-                connection = \(attachment.connection.map { Stored($0) }), attached_at = \(attachment.attachedAt),
-                detached_at = \(attachment.detachedAt)
+                connection = \(attachment.connection.map { Stored($0.withoutSecrets) }), attached_at = \(attachment.attachedAt),
+                detached_at = \(attachment.detachedAt),
+                is_held_by_compute = \(attachment.isHeldByCompute)
             WHERE id = \(attachment.id)
             """)
     }

@@ -40,7 +40,7 @@ enum BlockStorageSchema {
         CREATE TABLE volume_attachments (
             id TEXT PRIMARY KEY, volume_id TEXT NOT NULL REFERENCES volumes (id) ON DELETE CASCADE, project_id TEXT NOT NULL,
             server_id TEXT, host TEXT, device TEXT, status TEXT NOT NULL, mode TEXT NOT NULL, connector TEXT, connection TEXT,
-            attached_at BIGINT, detached_at BIGINT, created_at BIGINT NOT NULL)
+            attached_at BIGINT, detached_at BIGINT, created_at BIGINT NOT NULL, is_held_by_compute BIGINT NOT NULL)
         """,
         "CREATE INDEX volume_attachments_by_volume ON volume_attachments (volume_id)",
         "CREATE INDEX volume_attachments_by_server ON volume_attachments (server_id)",
