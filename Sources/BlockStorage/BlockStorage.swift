@@ -42,6 +42,7 @@ public final class BlockStorage: Sendable {
     public var workflows: [WorkflowDefinition] {
         let lists: [[WorkflowDefinition]] = [
             parts.volumeWorkflows,
+            parts.backupWorkflows,
         ]
         return lists.flatMap { $0 }
     }

@@ -25,6 +25,7 @@ extension BlockStorage {
             MetadataEndpoints.snapshots(parts).table,
             AttachmentEndpoints(storage: parts).table,
             SnapshotActionEndpoints(storage: parts).table,
+            BackupEndpoints(storage: parts).table,
             VolumeTypeEndpoints(storage: parts).table,
             TypeExtraSpecEndpoints(storage: parts).table,
             TypeAccessEndpoints(storage: parts).table,

@@ -17,6 +17,7 @@ enum VolumePolicies {
         + snapshots
         + attachments
         + catalogue
+        + protection
 
     /// A rule under Cinder's name.
     static func rule(_ name: String, _ persona: Persona, _ description: String) -> PolicyRule {

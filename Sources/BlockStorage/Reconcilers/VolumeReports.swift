@@ -31,6 +31,7 @@ struct VolumeReports: Sendable {
                 try StorageServiceRecords.report(
                     .volume, host: "\(report.host)@\(backend)", zone: zone, failure: failure, in: transaction)
             }
+            try BackupRecords.setDrivers(report.backupDrivers, of: report.host, in: transaction)
             if !report.backupDrivers.isEmpty {
                 try StorageServiceRecords.report(.backup, host: report.host, zone: zone, in: transaction)
             }

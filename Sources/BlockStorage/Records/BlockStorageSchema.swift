@@ -9,6 +9,7 @@ enum BlockStorageSchema {
         CatalogueSchema.groups,
         CatalogueSchema.messages,
         CatalogueSchema.settling,
+        BackupRecords.migration,
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

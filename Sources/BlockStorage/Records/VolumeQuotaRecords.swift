@@ -52,6 +52,7 @@ enum VolumeQuotaRecords {
     /// - Parameter countsSnapshots: whether snapshots' GiB count.
     static func usage(project id: String, countsSnapshots: Bool, in reader: any Reader) throws -> [String: Int] {
         var usage = ["volumes": 0, "snapshots": 0, "gigabytes": 0]
+        usage.merge(try BackupRecords.usage(project: id, in: reader)) { $1 }
         func add(_ resource: String, _ type: String?, _ amount: Int) {
             usage[resource, default: 0] += amount
             if let type { usage["\(resource)_\(type)", default: 0] += amount }
