@@ -77,13 +77,15 @@ final class CloudServices: Sendable {
                 images: VolumeImagesAdapter(images: images), identity: VolumeIdentityAdapter(identity: identity),
                 keys: VolumeKeysAdapter(keyManager: keyManager), servers: volumeServers),
             options: VolumeSettingKeys.options(settings, hostName: options.hostName))
+        var neighbours = ComputeNeighbours(
+            identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]), names: PlacementNames(),
+            services: relay)
+        neighbours.volumes = ComputeVolumesAdapter(storage: blockStorage)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
             networking: ComputeNetworkingAdapter(networking: networking),
             placement: ComputePlacementAdapter(placement: placement), options: computeOptions,
-            others: ComputeNeighbours(
-                identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]),
-                names: PlacementNames(), services: relay))
+            others: neighbours)
         volumeServers.connect(compute)
         runner.register(compute.workflows)
         runner.register(blockStorage.workflows)

@@ -43,6 +43,10 @@ enum VolumeChangeActions {
         ResourceAction(
             "os-force_delete", rule: "volume_extension:volume_admin_actions:force_delete", handler: forceDelete),
         ResourceAction(
+            "os-migrate_volume_completion", rule: "volume_extension:volume_admin_actions:migrate_volume_completion",
+            .object([("new_volume", .uuid), ("error", .anyOf([.string(), .null, .boolean()]))], required: ["new_volume"]),
+            handler: completeMigration),
+        ResourceAction(
             "os-extend_volume_completion", rule: "volume_extension:volume_admin_actions:extend_volume_completion", from: 71,
             .object([("error", .anyOf([.string(), .null, .boolean()]))]), handler: completeExtension),
     ]
@@ -214,6 +218,15 @@ enum VolumeChangeActions {
             for attachment in attachments { try AttachmentRecords.delete(attachment.id, in: transaction) }
         }
         return .empty()
+    }
+
+    @Sendable private static func completeMigration(_ call: ActionCall<Volume>) async throws -> APIResponse {
+        let new = try await call.storage.volume(call.value["new_volume"]?.string ?? "", for: call.request).id
+        let hasFailed = call.value["error"].map { $0.bool ?? ($0.string?.isEmpty == false) } ?? false
+        let completion = MigrationCompletion(storage: call.storage, requestID: call.request.requestID)
+        let old = call.resource.id
+        let id = try await call.storage.database.write { try completion.complete(old, new, hasFailed: hasFailed, in: $0) }
+        return .json(status: .ok, "save_volume_id", id)
     }
 
     @Sendable private static func forceDelete(_ call: ActionCall<Volume>) async throws -> APIResponse {

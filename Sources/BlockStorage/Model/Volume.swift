@@ -91,6 +91,8 @@ struct Volume: Sendable, Hashable {
         var terminatedAt: Timestamp?
         /// What the driver calls it; shown to administrators.
         var providerID: String?
+        /// The key of the last request to write an image over it, so that a repeat begins nothing anew.
+        var reimageToken: String?
         /// Scheduler hints it was made with.
         var hints: [String: [String]]?
     }
