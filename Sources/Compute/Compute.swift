@@ -57,9 +57,16 @@ public final class Compute: Sendable {
     public var workflows: [WorkflowDefinition] {
         [
             BuildWorkflow(compute: parts).workflow.definition, DeleteWorkflow(compute: parts).workflow.definition,
+            BuildWorkflow(compute: parts, hasVolumes: true).workflow.definition,
+            DeleteWorkflow(compute: parts, hasVolumes: true).workflow.definition,
             PowerWorkflow(compute: parts).workflow.definition,
             AttachInterfaceWorkflow(compute: parts).workflow.definition,
             DetachInterfaceWorkflow(compute: parts).workflow.definition,
+            AttachVolumeWorkflow(compute: parts).workflow.definition,
+            DetachVolumeWorkflow(compute: parts).workflow.definition,
+            SwapVolumeWorkflow(compute: parts).workflow.definition,
+            VolumeSnapshotWorkflow(compute: parts).workflow.definition,
+            RepairVolumesWorkflow(compute: parts).workflow.definition,
             PowerWorkflow(compute: parts, action: .rescue).workflow.definition,
             RebuildWorkflow(compute: parts).workflow.definition,
             SnapshotWorkflow(compute: parts).workflow.definition,
@@ -100,8 +107,9 @@ extension Compute.Parts {
         var state = DeleteState(serverID: server.id, requestID: requestID, host: server.host, portIDs: ports.map(\.id))
         let others = Set(hosts + [server.details.sourceHost].compactMap(\.self)).subtracting([server.host].compactMap(\.self))
         if !others.isEmpty { state.otherHosts = others.sorted() }
+        let hasVolumes = try BlockDeviceRecords.exist(server: server.id, in: transaction)
         try workflows.start(
-            DeleteWorkflow(compute: self).workflow, state, subject: server.subject, requestID: requestID, in: transaction)
+            DeleteWorkflow(compute: self, hasVolumes: hasVolumes).workflow, state, subject: server.subject, requestID: requestID, in: transaction)
     }
 }
 

@@ -64,6 +64,7 @@ extension Compute {
             SecurityGroupRuleProxyEndpoints(compute: parts).table,
             ImageProxyEndpoints(compute: parts).table,
             ImageMetadataProxyEndpoints(compute: parts).table,
+            VolumeProxyEndpoints(compute: parts).table,
             AbsentServiceEndpoints.table,
             RemovedEndpoints.table,
         ]

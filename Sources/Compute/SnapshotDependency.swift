@@ -13,6 +13,9 @@ public protocol ComputeSnapshots: Sendable {
     /// Removes an image with its bytes; one that is protected stays. An unknown image is success.
     func discardSnapshot(_ id: String, in transaction: any Transaction) throws
 
+    /// Makes a queued image active that has no bytes: what is in it, its properties say. One that is active already is success.
+    func finishWithoutBytes(_ id: String) async throws
+
     /// The ids of a project's images with all of these properties, the newest first.
     func snapshots(of projectID: String, with properties: [String: String], in reader: any Reader) throws -> [String]
 }

@@ -1,23 +1,85 @@
+import CloudAPI
+import CloudBus
 import CloudCore
+import CloudStore
+import CloudWorkflow
 import ComputeMessages
+import Logging
 
 /// What the block storage asks of compute about volumes that servers have.
 extension Compute {
     /// Says that an attached volume has grown: the guests that have it are told, where they run.
-    /// - Throws: `VolumeRefusal`; `notFound` when no server has it.
-    public func volumeExtended(_ volumeID: String, sizeGiB: Int) async throws { throw notAttached(volumeID) }
+    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `unavailable` when a host does not answer.
+    public func volumeExtended(_ volumeID: String, sizeGiB: Int) async throws {
+        let disks = try await parts.database.read { try BlockDeviceRecords.all(volume: volumeID, in: $0) }
+        guard !disks.isEmpty else { throw notAttached(volumeID) }
+        for disk in disks { try await parts.extend(disk, sizeGiB: sizeGiB) }
+    }
 
-    /// Has the host of a volume's guest write a copy of the volume, as it is at one moment, into a file that is there or can be made
-    /// (QEMU's backup job). A repeat under the same token finds what was written.
-    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `unavailable` when its host does not answer.
+    /// Has the host of a volume's guest write a copy of the volume, as it is at one moment, into a file that is there (QEMU's backup
+    /// job). A repeat under the same token answers as the first, one under another begins anew.
+    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `invalid` when its guest is off, so that nobody has the volume
+    ///   open, `unavailable` when its host does not answer.
     public func copyAttachedVolume(_ volumeID: String, to target: GuestVolume.Connection, token: String) async throws {
-        throw notAttached(volumeID)
+        let found = try await parts.database.read { reader -> (BlockDeviceMapping, String?)? in
+            guard let disk = try BlockDeviceRecords.all(volume: volumeID, in: reader).first else { return nil }
+            return (disk, try ServerRecords.find(disk.serverID, in: reader)?.host)
+        }
+        guard let (disk, host) = found else { throw notAttached(volumeID) }
+        guard let host else { throw VolumeRefusal(.invalid, "The server of volume \(volumeID) is on no host.") }
+        try await parts.refusing {
+            _ = try await parts.bus.call(
+                CopyGuestVolume(id: disk.serverID, volumeID: volumeID, target: target),
+                to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: .seconds(3600), key: token)
+        }
     }
 
     /// Begins to put another volume in an attached one's place, under the guest's hands; `ComputeVolumes.completeMigration` is called at
     /// its end. The new volume's attachment is compute's to make.
     /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `invalid` when the server's state does not allow it.
-    public func swapAttachedVolume(_ oldID: String, for newID: String) async throws { throw notAttached(oldID) }
+    public func swapAttachedVolume(_ oldID: String, for newID: String) async throws {
+        let (disks, volumes) = try await parts.database.read { [parts] reader in
+            (try BlockDeviceRecords.all(volume: oldID, in: reader), try parts.volumes.volumes([oldID, newID], in: reader))
+        }
+        guard let disk = disks.first, let old = volumes[oldID] else { throw notAttached(oldID) }
+        guard let new = volumes[newID] else { throw VolumeRefusal(.notFound, "Volume \(newID) could not be found.") }
+        do {
+            try await VolumeSwap(compute: parts, old: old, new: new).accept(
+                disk.serverID, requestID: nil, isAdmin: true, log: { _, _ in })
+        } catch let refused as any FaultConvertible {
+            throw VolumeRefusal(.invalid, refused.fault.message)
+        }
+    }
 
     private func notAttached(_ volumeID: String) -> VolumeRefusal { VolumeRefusal(.notFound, "No server has the volume \(volumeID).") }
+}
+
+extension Compute.Parts {
+    /// Tells a volume's guest its new size. One that is off finds it at its next start.
+    func extend(_ disk: BlockDeviceMapping, sizeGiB: Int) async throws {
+        let host = try await database.write { transaction -> String? in
+            try BlockDeviceRecords.change(disk.id, in: transaction) { $0.sizeGiB = sizeGiB }
+            return try ServerRecords.find(disk.serverID, in: transaction)?.host
+        }
+        guard let host, disk.state == .attached else { return }
+        try await refusing {
+            do {
+                _ = try await bus.call(
+                    ExtendVolume(id: disk.serverID, volumeID: disk.volumeID, sizeBytes: sizeGiB << 30),
+                    to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: .seconds(60))
+            } catch BusError.remote(let code, _) where code == GuestFailureCode.guestNotFound.rawValue {
+                return
+            }
+        }
+    }
+
+    /// Puts a host's failure into the words of block storage's calls.
+    func refusing(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as BusError {
+            if case .remote(let code, let message) = error, GuestFailureCode.isFinal(code) { throw VolumeRefusal(.invalid, message) }
+            throw VolumeRefusal(.unavailable, error.summary)
+        }
+    }
 }

@@ -103,6 +103,19 @@ public struct HostReport: BusRequest {
     public init(inventory: HostInventory, guests: [GuestStatus]) { (self.inventory, self.guests) = (inventory, guests) }
 }
 
+/// Asks the controllers for a guest as it shall be: what unlocks its volumes is kept on no host's disk. Fails with `guest_not_found`.
+public struct DescribeGuest: BusRequest {
+    public typealias Reply = GuestSpecification
+    public static let method = "guest.describe"
+    /// The host, which must be the server's.
+    public var host: String
+    /// The server's UUID.
+    public var id: String
+
+    /// A question.
+    public init(host: String, id: String) { (self.host, self.id) = (host, id) }
+}
+
 /// A guest's power changed by itself. Cast to the controllers.
 public struct GuestEvent: BusRequest {
     public typealias Reply = BusNothing

@@ -26,6 +26,18 @@ public struct ConfigDrive: Codable, Sendable, Hashable {
     public init(files: [File], format: Format = .iso9660) { (self.files, self.format) = (files, format) }
 }
 
+extension GuestSpecification {
+    /// The guest without what unlocks its volumes, to be kept.
+    public var withoutSecrets: GuestSpecification {
+        var guest = self
+        for position in guest.volumes.indices { guest.volumes[position].dropSecrets() }
+        return guest
+    }
+
+    /// Whether its volumes can't be reached without what `withoutSecrets` takes away.
+    public var hasSecrets: Bool { self != withoutSecrets || volumes.contains { $0.needsSecrets } }
+}
+
 /// A volume as a guest has it.
 public struct GuestVolume: Codable, Sendable, Hashable {
     /// Where the volume is, as the block storage service's connection info says.
@@ -38,6 +50,28 @@ public struct GuestVolume: Codable, Sendable, Hashable {
         case iscsi(portals: [String], iqn: String, lun: Int, user: String?, password: String?)
         /// A file of an NFS export "host:/path", of format raw or qcow2.
         case nfs(export: String, name: String, format: String)
+    }
+
+    /// Takes away what unlocks it.
+    fileprivate mutating func dropSecrets() {
+        if encryption != nil { encryption = Encryption(passphrase: "") }
+        switch connection {
+        case .rbd(let pool, let image, let monitors, let user, .some):
+            connection = .rbd(pool: pool, image: image, monitors: monitors, user: user, secret: "")
+        case .iscsi(let portals, let iqn, let lun, let user, .some):
+            connection = .iscsi(portals: portals, iqn: iqn, lun: lun, user: user, password: "")
+        case .file, .nfs, .rbd, .iscsi: break
+        }
+    }
+
+    /// Whether what unlocks it was taken away.
+    fileprivate var needsSecrets: Bool {
+        if encryption?.passphrase.isEmpty == true { return true }
+        switch connection {
+        case .rbd(_, _, _, _, let secret?): return secret.isEmpty
+        case .iscsi(_, _, _, _, let password?): return password.isEmpty
+        case .file, .nfs, .rbd, .iscsi: return false
+        }
     }
 
     /// How a volume's bytes are encrypted: LUKS, by QEMU on the host where the guest runs.

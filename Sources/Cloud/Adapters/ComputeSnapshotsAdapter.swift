@@ -24,6 +24,10 @@ extension ComputeImagesAdapter {
 
     func discardSnapshot(_ id: String, in transaction: any Transaction) throws { try images.remove(id, in: transaction) }
 
+    func finishWithoutBytes(_ id: String) async throws {
+        try await images.receive(id, format: "raw", size: 0) { nil }
+    }
+
     func snapshots(of projectID: String, with properties: [String: String], in reader: any Reader) throws -> [String] {
         try images.images(of: projectID, with: properties, in: reader)
     }

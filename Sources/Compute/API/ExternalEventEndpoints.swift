@@ -2,9 +2,8 @@ import CloudAPI
 import CloudCore
 import CloudStore
 
-/// What other services tell about servers. Networks and volumes of this cloud tell compute by themselves, so an event
-/// from outside changes nothing that compute does not see anyway, except for the power of a guest, which its host
-/// reports. What is answered is what upstream answers: whether the event could be delivered.
+/// What other services tell about servers. Networks of this cloud tell compute by themselves, so an event from outside changes
+/// nothing that compute does not see anyway, except for the size of volumes. What is answered is what upstream answers: whether the event could be delivered.
 struct ExternalEventEndpoints: Sendable {
     let compute: Compute.Parts
 
@@ -32,12 +31,34 @@ struct ExternalEventEndpoints: Sendable {
             if Self.tagged.contains(name), event["tag"] == nil { return 400 }
             return hosts[id] == nil ? 422 : 200
         }
+        for (event, code) in zip(events, codes) where code == 200 && event["name"]?.string == "volume-extended" {
+            try await extend(event["tag"]?.string ?? "", of: event["server_uuid"]?.string?.lowercased() ?? "", request)
+        }
         return .json(status: codes.allSatisfy { $0 == 200 } ? .ok : HTTPResponse.Status(code: 207, reasonPhrase: "Multi-Status")) {
             $0.object {
                 $0.member("events") { json in
                     json.array { json in for (event, code) in zip(events, codes) { write(event, code, to: &json) } }
                 }
             }
+        }
+    }
+
+    /// Has a guest look at the size of its volume again; upstream does so after it has answered, so that a failure is in the action
+    /// log alone.
+    private func extend(_ volume: String, of id: String, _ request: APIRequest) async throws {
+        let known = try await compute.database.write { [compute] transaction -> (BlockDeviceMapping, Int)? in
+            guard let server = try ServerRecords.find(id, in: transaction),
+                let disk = try BlockDeviceRecords.find(volume: volume, server: id, in: transaction),
+                let size = try compute.volumes.volumes([volume], in: transaction)[volume]?.sizeGiB
+            else { return nil }
+            try compute.log(.extendVolume, server, request, in: transaction)
+            return (disk, size)
+        }
+        guard let (disk, size) = known else { return }
+        var message: String?
+        do { try await compute.extend(disk, sizeGiB: size) } catch let refusal as VolumeRefusal { message = refusal.message }
+        try await compute.database.write { [message] in
+            try ActionRecords.finish(server: id, request: request.requestID, message: message, in: $0)
         }
     }
 
@@ -70,7 +91,7 @@ struct AssistedSnapshotEndpoints: Sendable {
     }
 
     @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
-        throw unknown(request.body["snapshot"]?["volume_id"]?.string ?? "")
+        throw try await refusal(request.body["snapshot"]?["volume_id"]?.string ?? "")
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
@@ -79,12 +100,17 @@ struct AssistedSnapshotEndpoints: Sendable {
         guard let information = try? JSON(parsing: text), let volume = information["volume_id"]?.string else {
             throw ComputeError.badRequest("'volume_id' is missing in delete_info")
         }
-        throw unknown(volume)
+        throw try await refusal(volume)
     }
 
-    /// No volume is attached in a form that a host could snapshot.
-    private func unknown(_ volume: String) -> ComputeError {
-        .badRequest("No volume Block Device Mapping with id \(volume).")
+    /// Upstream's hosts put a new file before a volume's; ours copy volumes into snapshots' files, which block storage asks them for
+    /// by itself, so that volumes' files keep their names.
+    private func refusal(_ volume: String) async throws -> any Error {
+        let disks = try await compute.database.read { try BlockDeviceRecords.all(volume: volume, in: $0) }
+        guard disks.isEmpty else {
+            return Fault(.notImplemented, "Snapshots of attached volumes are asked for by the block storage service of this cloud itself.")
+        }
+        return ComputeError.badRequest("No volume Block Device Mapping with id \(volume).")
     }
 }
 

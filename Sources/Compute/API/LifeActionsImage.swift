@@ -13,13 +13,13 @@ enum ImageActions {
 
     @Sendable private static func createImage(_ call: ActionCall) async throws -> APIResponse {
         try await checkMetadata(call)
-        if call.server.image == nil {
-            try call.request.require(
-                "os_compute_api:servers:create_image:allow_volume_backed", ["project_id": .string(call.server.projectID)])
-            throw Fault(.notImplemented, "An image of a server on a volume needs snapshots of volumes, which come with block storage.")
-        }
         let snapshot = ServerSnapshot(
             server: call.server, name: name(call), metadata: call.value["metadata"]?.stringDictionary ?? [:])
+        if call.server.isVolumeBacked {
+            try call.request.require(
+                "os_compute_api:servers:create_image:allow_volume_backed", ["project_id": .string(call.server.projectID)])
+            return answer(try await VolumeImage(call: call, snapshot: snapshot).make(), call)
+        }
         let conditions = ActionConditions(.createImage, states: states, task: .imageSnapshotPending, heedsLock: false)
         return answer(try await begin(snapshot, rotation: nil, if: conditions, call), call)
     }
@@ -29,7 +29,7 @@ enum ImageActions {
         let (type, count) = (call.value["backup_type"]?.string ?? "", call.value.lenientInt("rotation") ?? 0)
         let conditions = ActionConditions(.createBackup, states: states, task: .imageBackup, heedsLock: false)
         try conditions.check(call.server, isAdmin: call.isAdmin)
-        guard call.server.image != nil else {
+        guard !call.server.isVolumeBacked else {
             throw ComputeError.badRequest("Backup is not supported for volume-backed instances.")
         }
         let snapshot = ServerSnapshot(

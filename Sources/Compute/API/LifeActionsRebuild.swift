@@ -25,21 +25,31 @@ private struct Rebuild: Sendable {
         try Self.conditions.check(call.server, isAdmin: call.isAdmin)
         let keyPair = try await keyPair()
         let image = try await image()
+        let root = try await rootVolume(image)
         try await checkQuota()
         try check(image, against: call.server)
         let password = body["adminPass"]?.string ?? AdministratorPassword.make()
-        let server = try await begin(image, keyPair, password)
+        let server = try await begin(image, keyPair, root, password)
         return try await answer(server, password)
     }
 
-    private func begin(_ image: ServerImage, _ keyPair: KeyPair??, _ password: String) async throws -> Server {
+    private func begin(
+        _ image: ServerImage, _ keyPair: KeyPair??, _ root: RootVolume?, _ password: String
+    ) async throws -> Server {
         try await call.begin(RebuildWorkflow(compute: call.compute).workflow, if: Self.conditions) { server, transaction in
             call.compute.passwords.hold(Secret(password), for: server.id, from: transaction)
-            let state = RebuildState(
+            var state = RebuildState(
                 serverID: server.id, requestID: call.request.requestID, host: server.host ?? "", formerImage: server.image,
                 isImageNew: server.image?.id != image.id, isStopped: server.state == .stopped,
                 preserveEphemeral: body.lenientBool("preserve_ephemeral") ?? false)
-            server.image = image
+            if let root {
+                (state.isImageNew, state.reimagedVolume) = (root.isImageNew, root.isFilledAnew ? root.volumeID : nil)
+                state.imageID = image.id
+                if root.isFilledAnew { server.details.volumeProperties = image.properties }
+                if server.image != nil { server.image = image }
+            } else {
+                server.image = image
+            }
             if let keyPair {
                 (server.keyName, server.publicKey, server.keyType) = (keyPair?.name, keyPair?.publicKey, keyPair?.kind.rawValue)
             }
@@ -84,14 +94,40 @@ private struct Rebuild: Sendable {
         guard let token = call.request.token, let image = try await call.compute.images.image(id, for: token) else {
             throw ComputeError.badRequest("Cannot find image for rebuild")
         }
-        guard call.server.image != nil else {
-            guard call.isFrom(93) else {
-                throw ComputeError.badRequest(
-                    "Image \(id) is unacceptable: Unable to rebuild with a different image for a volume-backed server.")
-            }
-            throw Fault(.notImplemented, "Rebuilding a server on a volume comes with block storage.")
-        }
         return image
+    }
+
+    /// The volume that a server boots from.
+    private struct RootVolume: Sendable {
+        var volumeID: String
+        /// Whether it was made of another image.
+        var isImageNew: Bool
+        /// Whether it is filled with the image's bytes.
+        var isFilledAnew: Bool
+    }
+
+    /// The root volume of a server on volumes, which from microversion 2.93 on is filled anew; before, only the image that it was made
+    /// of will do, and its bytes stay.
+    private func rootVolume(_ image: ServerImage) async throws -> RootVolume? {
+        guard call.server.isVolumeBacked else { return nil }
+        let (id, compute) = (call.server.id, call.compute)
+        let found = try await compute.database.read { reader -> (BlockDeviceMapping, ServerVolume?)? in
+            guard let root = try BlockDeviceRecords.all(server: id, in: reader).first(where: \.isRoot) else { return nil }
+            return (root, try compute.volumes.volumes([root.volumeID], in: reader)[root.volumeID])
+        }
+        guard let (root, volume) = found else { throw ComputeError.badRequest("Instance \(id) has no root volume.") }
+        let isNew = volume?.imageProperties["image_id"] != image.id
+        guard !isNew || call.isFrom(93) else {
+            throw ComputeError.badRequest(
+                "Image \(image.id) is unacceptable: Unable to rebuild with a different image for a volume-backed server.")
+        }
+        let size = (volume?.sizeGiB ?? root.sizeGiB ?? 0) << 30
+        guard image.minDiskGiB << 30 <= size, image.sizeBytes <= size else {
+            throw ComputeError.badRequest(
+                "Volume is smaller than the minimum size specified in image metadata. Volume size is \(size) bytes, minimum size is "
+                    + "\(max(image.minDiskGiB << 30, image.sizeBytes)) bytes.")
+        }
+        return RootVolume(volumeID: root.volumeID, isImageNew: isNew, isFilledAnew: call.isFrom(93))
     }
 
     /// What the project may have of metadata and of files in a server.
@@ -122,7 +158,7 @@ private struct Rebuild: Sendable {
     private func check(_ image: ServerImage, against server: Server) throws {
         guard image.status == "active" else { throw ComputeError.badRequest("Image \(image.id) is not active.") }
         try image.checkIsBootable()
-        try image.checkFits(server.flavor)
+        if !server.isVolumeBacked { try image.checkFits(server.flavor) }
     }
 
     // MARK: Answer

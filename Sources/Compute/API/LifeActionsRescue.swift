@@ -14,7 +14,7 @@ enum RescueActions {
     @Sendable private static func rescue(_ call: ActionCall) async throws -> APIResponse {
         try PowerAction.rescue.conditions.check(call.server, isAdmin: call.isAdmin)
         let image = try await image(call)
-        if call.server.image == nil { try checkVolume(image, call) }
+        if call.server.isVolumeBacked { try checkVolume(image, call) }
         try await call.begin(.rescue) { server, _ in server.details.rescueImage = image }
         return .json(status: .ok, "adminPass", call.value["adminPass"]?.string ?? AdministratorPassword.make())
     }

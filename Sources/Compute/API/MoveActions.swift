@@ -156,7 +156,7 @@ struct ResizeRules: Sendable {
         guard flavor.extraSpecs["accel:device_profile"] == nil else {
             throw ComputeError.forbidden("Feature not supported with instances that have accelerators.")
         }
-        if server.image != nil, flavor.diskGiB == 0, server.flavor.diskGiB != 0 {
+        if !server.isVolumeBacked, flavor.diskGiB == 0, server.flavor.diskGiB != 0 {
             throw ComputeError.badRequest("Server disk was unable to be resized because: Resize to zero disk flavor is not allowed.")
         }
         guard flavor.id != server.flavor.id else {

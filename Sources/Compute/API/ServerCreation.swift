@@ -22,6 +22,10 @@ struct ServerCreation: Sendable {
         var allowance: ComputeAllowance
         /// What each server's details hold.
         var details: ServerDetails
+        /// The disks, with those that the image brings.
+        var disks: BlockDevices
+        /// What the disks are made of.
+        var sources: DiskSources.Found
     }
 
     /// What all servers of a request share once the tables were asked.
@@ -56,11 +60,13 @@ struct ServerCreation: Sendable {
         }
         let flavor = try await flavor()
         let image = try await image()
-        try demand.disks.check(flavor, count: demand.count.upperBound)
-        try await DiskSources(compute: compute, token: token).check(demand.disks)
+        var disks = demand.disks
+        try disks.add(definedBy: image?.properties ?? [:])
+        try disks.check(flavor, count: demand.count.upperBound)
+        let sources = try await DiskSources(compute: compute, token: token, request: request).find(disks, flavor)
         let template = Template(
             flavor: flavor, image: image, allowance: try await compute.limits(project: projectID, user: token.userID),
-            details: details(flavor))
+            details: details(flavor, disks, sources, image), disks: disks, sources: sources)
         let mayLackDisk = request.allows("os_compute_api:servers:create:zero_disk_flavor", request.callerTarget)
         let servers = try await compute.database.write { transaction in
             try accept(template, mayLackDisk: mayLackDisk, in: transaction)
@@ -76,7 +82,7 @@ struct ServerCreation: Sendable {
         try template.allowance.checkMetadata(count: body["metadata"]?.object?.count ?? 0, in: transaction)
         try checkFiles(template.allowance, in: transaction)
         if let image = template.image {
-            let rules = ImageRules(image: image, flavor: template.flavor, root: demand.disks.root)
+            let rules = ImageRules(image: image, flavor: template.flavor, root: template.disks.root)
             try rules.check(mayLackDisk: mayLackDisk)
         }
         let count = try template.allowance.servers(of: template.flavor, count: demand.count, in: transaction)
@@ -85,7 +91,7 @@ struct ServerCreation: Sendable {
         let servers = (0..<count).map { index in
             server(template, around, index: index, of: count, number: number + index, reservation: reservation)
         }
-        for server in servers { try begin(server, around, in: transaction) }
+        for server in servers { try begin(server, template, around, in: transaction) }
         try placement.join(servers, template.allowance, in: transaction)
         return servers
     }
@@ -113,7 +119,8 @@ struct ServerCreation: Sendable {
         _ template: Template, _ around: Surroundings, index: Int, of count: Int, number: Int, reservation: String
     ) -> Server {
         let (id, now, name) = (Identifier.uuid(), Timestamp.now, body["name"]?.string ?? "")
-        let isMandatory = template.image?.properties["img_config_drive"] == "mandatory"
+        let properties = template.image?.properties ?? template.details.volumeProperties ?? [:]
+        let isMandatory = properties["img_config_drive"] == "mandatory"
         var server = Server(
             id: id, number: number, name: count > 1 ? "\(name)-\(index + 1)" : name,
             projectID: template.allowance.projectID, userID: token.userID, flavor: template.flavor, image: template.image,
@@ -128,22 +135,29 @@ struct ServerCreation: Sendable {
         return server
     }
 
-    private func begin(_ server: Server, _ around: Surroundings, in transaction: any Transaction) throws {
+    private func begin(
+        _ accepted: Server, _ template: Template, _ around: Surroundings, in transaction: any Transaction
+    ) throws {
+        var server = accepted
+        let disks = template.sources.mappings(template.disks, of: &server)
         try ServerRecords.insert(server, in: transaction)
+        for disk in disks { try compute.take(disk, of: server, in: transaction) }
         for tag in demand.tags { try ServerTagRecords.add(tag, server: server.id, in: transaction) }
         try ActionRecords.begin(
             InstanceAction(
                 serverID: server.id, requestID: request.requestID, action: ServerAction.create.logName, projectID: server.projectID,
                 userID: server.userID, message: nil, startedAt: server.createdAt, finishedAt: nil), in: transaction)
         try compute.workflows.start(
-            BuildWorkflow(compute: compute).workflow,
+            BuildWorkflow(compute: compute, hasVolumes: !disks.isEmpty).workflow,
             BuildState(serverID: server.id, requestID: request.requestID, plan: around.plan), subject: server.subject,
             requestID: request.requestID, in: transaction)
     }
 
     // MARK: What the request means
 
-    private func details(_ flavor: Flavor) -> ServerDetails {
+    private func details(
+        _ flavor: Flavor, _ disks: BlockDevices, _ sources: DiskSources.Found, _ image: ServerImage?
+    ) -> ServerDetails {
         var details = ServerDetails()
         (details.accessIPv4, details.accessIPv6) = (
             body["accessIPv4"]?.string, body["accessIPv6"]?.string.map(AccessAddress.canonical)
@@ -153,10 +167,15 @@ struct ServerCreation: Sendable {
         if !demand.personality.isEmpty {
             details.personality = Dictionary(demand.personality.map { ($0.path, $0.contents) }) { $1 }
         }
-        let (ephemeral, swap) = (demand.disks.ephemeralGiB(flavor), demand.disks.swapMiB(flavor))
+        let (ephemeral, swap) = (disks.ephemeralGiB(flavor), disks.swapMiB(flavor))
         if ephemeral != flavor.ephemeralGiB { details.ephemeralGiB = ephemeral }
         if swap != flavor.swapMiB { details.swapMiB = swap }
-        details.rootTag = demand.disks.root?.tag
+        if disks.root?.destination == .volume {
+            if image != nil { details.isVolumeBacked = true }
+            details.volumeProperties = sources.rootProperties
+        } else {
+            details.rootTag = disks.root?.tag
+        }
         return details
     }
 
@@ -206,40 +225,6 @@ struct ServerCreation: Sendable {
         let content = demand.personality.map { Data(base64Encoded: $0.contents)?.count ?? 0 }.max() ?? 0
         guard quota.injectedFileContentBytes < 0 || content <= quota.injectedFileContentBytes else {
             throw ComputeError.forbidden("Personality file content exceeds maximum \(quota.injectedFileContentBytes)")
-        }
-    }
-}
-
-/// Whether the sources of a request's disks exist.
-struct DiskSources: Sendable {
-    let compute: Compute.Parts
-    let token: TokenContext
-
-    /// - Throws: 400 for sources that don't exist, 501 for disks that only block storage can make.
-    func check(_ disks: BlockDevices) async throws {
-        for device in disks.devices {
-            if let type = device.volumeType, try await !compute.volumes.hasVolumeType(type, for: token) {
-                throw ComputeError.badRequest("Volume type \(type) could not be found.")
-            }
-            try await check(device, imageID: disks.imageID)
-        }
-        guard disks.devices.contains(where: { $0.destination == .volume }) else { return }
-        throw Fault(.notImplemented, "There is no block storage: servers' disks are on their hosts.")
-    }
-
-    private func check(_ device: BlockDevice, imageID: String?) async throws {
-        guard let id = device.sourceID else { return }
-        switch device.source {
-        case .image:
-            guard id != imageID, try await compute.images.image(id, for: token) == nil else { return }
-            throw BlockDevice.invalid("failed to get image \(id).")
-        case .volume:
-            guard try await compute.volumes.volume(id, for: token) == nil else { return }
-            throw BlockDevice.invalid("failed to get volume \(id).")
-        case .snapshot:
-            guard try await compute.volumes.snapshot(id, for: token) == nil else { return }
-            throw BlockDevice.invalid("failed to get snapshot \(id).")
-        case .blank: return
         }
     }
 }

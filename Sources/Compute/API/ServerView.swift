@@ -147,7 +147,7 @@ struct ServerView: JSONWritable {
         json.member("OS-EXT-STS:power_state", server.power.rawValue)
         json.member("OS-SRV-USG:launched_at", server.launchedAt?.iso8601Naive)
         json.member("OS-SRV-USG:terminated_at", server.deletedAt?.iso8601Naive)
-        json.member("os-extended-volumes:volumes_attached") { $0.array { _ in } }
+        json.member("os-extended-volumes:volumes_attached") { writeVolumes(to: &$0) }
         let groups = Set(ports.flatMap(\.securityGroups)).sorted()
         if !groups.isEmpty {
             json.member("security_groups") { json in
@@ -155,6 +155,17 @@ struct ServerView: JSONWritable {
             }
         }
         if from(96) { json.member("pinned_availability_zone", server.availabilityZone) }
+    }
+
+    private func writeVolumes(to json: inout JSONWriter) {
+        json.array { json in
+            for disk in around.volumes {
+                json.object {
+                    $0.member("id", disk.volumeID)
+                    if from(3) { $0.member("delete_on_termination", disk.deletesOnTermination) }
+                }
+            }
+        }
     }
 
     /// What microversions have added, in every answer.
@@ -206,6 +217,9 @@ struct ServerSurroundings: Sendable {
     /// Its host's availability zone; nil for the default.
     var zone: String?
 
+    /// Its volumes that are there.
+    var volumes: [BlockDeviceMapping] = []
+
     /// Its hypervisor's name; nil where it is the host's.
     var hypervisorHostName: String?
 
@@ -228,6 +242,9 @@ struct ServerSurroundings: Sendable {
             for (id, group) in try ServerGroupRecords.groups(of: servers.map(\.id), in: reader) {
                 found[id, default: Self()].groups = [group]
             }
+        }
+        for (id, disks) in try BlockDeviceRecords.all(servers: servers.map(\.id), in: reader) {
+            found[id, default: Self()].volumes = disks.filter { $0.state != .planned }
         }
         guard tags else { return found }
         for (id, tags) in try ServerTagRecords.tags(servers: servers.map(\.id), in: reader) { found[id, default: Self()].tags = tags }

@@ -21,8 +21,8 @@ enum ShelveActions {
         try await call.begin(ShelveWorkflow(compute: compute).workflow, if: conditions) { server, transaction in
             var state = ShelveState(
                 serverID: server.id, requestID: call.request.requestID, host: server.host ?? "", before: server.state, imageID: nil,
-                offloads: compute.options.shelvedOffloadSeconds == 0 || server.image == nil)
-            guard server.image != nil else { return state }
+                offloads: compute.options.shelvedOffloadSeconds == 0 || server.isVolumeBacked)
+            guard !server.isVolumeBacked else { return state }
             let image = ServerSnapshot(server: server, name: "\(server.name)-shelved").image(for: token)
             try makeImage(image, transaction)
             state.imageID = image.id

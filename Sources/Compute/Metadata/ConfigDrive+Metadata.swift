@@ -27,9 +27,11 @@ extension ConfigDrive {
 
 extension Server {
     /// The drive with what a guest is told of itself; nil for a guest that has none.
-    func drive(_ ports: [ServerPort], zone: String, vendorData: JSON? = nil, password: Secret<String>? = nil) -> ConfigDrive? {
+    func drive(
+        _ ports: [ServerPort], _ disks: [BlockDeviceMapping] = [], zone: String, vendorData: JSON? = nil, password: Secret<String>? = nil
+    ) -> ConfigDrive? {
         guard configDrive else { return nil }
-        return ConfigDrive(MetadataTree(server: self, ports: ports, zone: zone, vendorData: vendorData, password: password))
+        return ConfigDrive(MetadataTree(server: self, ports: ports, disks: disks, zone: zone, vendorData: vendorData, password: password))
     }
 }
 
@@ -40,7 +42,8 @@ extension Compute.Parts {
             guard let server = try ServerRecords.find(id, in: reader), server.configDrive else { return nil }
             let ports = try networking.ports(servers: [id], in: reader)[id] ?? []
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) } ?? options.defaultAvailabilityZone
-            return server.drive(ports, zone: zone, vendorData: options.vendorData, password: passwords.password(of: id))
+            let disks = try BlockDeviceRecords.all(server: id, in: reader)
+            return server.drive(ports, disks, zone: zone, vendorData: options.vendorData, password: passwords.password(of: id))
         }
     }
 }

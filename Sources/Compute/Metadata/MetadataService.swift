@@ -35,7 +35,7 @@ public struct MetadataService: Sendable {
             let ports = try compute.networking.ports(servers: [serverID], in: reader)[serverID] ?? []
             let zone = try server.host.map { try compute.zones(in: reader).zone(of: $0) }
             return MetadataTree(
-                server: server, ports: ports, zone: zone ?? compute.options.defaultAvailabilityZone,
+                server: server, ports: ports, disks: try BlockDeviceRecords.all(server: serverID, in: reader), zone: zone ?? compute.options.defaultAvailabilityZone,
                 vendorData: compute.options.vendorData)
         }
         guard let document = tree?.document(at: path) else { return .status(404) }

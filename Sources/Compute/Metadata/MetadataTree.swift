@@ -6,6 +6,8 @@ import Foundation
 struct MetadataTree: Sendable {
     let server: Server
     let ports: [ServerPort]
+    /// The server's volumes.
+    var disks: [BlockDeviceMapping] = []
     /// The availability zone of the server's host.
     let zone: String
     /// What the operator tells every guest, an object; nil for nothing.
@@ -136,7 +138,14 @@ struct MetadataTree: Sendable {
                 "tags": [.string(tag)],
             ])
         }
-        return devices
+        return devices + disks.compactMap { disk in
+            disk.tag.map { tag in
+                [
+                    "type": "disk", "path": .string(disk.deviceName ?? ""), "serial": .string(disk.volumeID), "bus": "none",
+                    "address": "none", "tags": [.string(tag)],
+                ]
+            }
+        }
     }
 
     // MARK: Networks

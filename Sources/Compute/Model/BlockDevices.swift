@@ -3,7 +3,7 @@ import CloudCore
 /// A disk that a create request wants beside, or in place of, the one made from its image.
 struct BlockDevice: Sendable, Hashable {
     /// What it is made of.
-    enum Source: String, Sendable { case volume, image, snapshot, blank }
+    enum Source: String, Sendable, Codable { case volume, image, snapshot, blank }
     /// What it is on the host: a file of its own, or a volume.
     enum Destination: String, Sendable { case local, volume }
 
@@ -19,6 +19,8 @@ struct BlockDevice: Sendable, Hashable {
     var deviceName: String?
     var tag: String?
     var volumeType: String?
+    /// Whether the volume goes with the server.
+    var deletesOnTermination = false
 
     var isSwap: Bool { source == .blank && destination == .local && guestFormat == "swap" }
     var isEphemeral: Bool { source == .blank && destination == .local && guestFormat != "swap" }
@@ -55,7 +57,8 @@ extension BlockDevice {
         self.init(
             source: source, destination: destination ?? (source == .blank ? .local : .volume), sourceID: id, bootIndex: index,
             sizeGiB: json.lenientInt("volume_size"), guestFormat: json["guest_format"]?.string,
-            diskBus: json["disk_bus"]?.string, deviceName: json["device_name"]?.string, tag: json["tag"]?.string, volumeType: type)
+            diskBus: json["disk_bus"]?.string, deviceName: json["device_name"]?.string, tag: json["tag"]?.string, volumeType: type,
+            deletesOnTermination: json.lenientBool("delete_on_termination") ?? false)
     }
 
     /// A device as the older `block_device_mapping` describes it; nil for one that is to be left out.
@@ -66,9 +69,13 @@ extension BlockDevice {
             self.init(
                 source: .blank, destination: .local, sizeGiB: size, guestFormat: virtual == "swap" ? "swap" : nil, deviceName: name)
         } else if let id = json["snapshot_id"]?.string {
-            self.init(source: .snapshot, destination: .volume, sourceID: id, bootIndex: -1, sizeGiB: size, deviceName: name)
+            self.init(
+                source: .snapshot, destination: .volume, sourceID: id, bootIndex: -1, sizeGiB: size, deviceName: name,
+                deletesOnTermination: json.lenientBool("delete_on_termination") ?? false)
         } else if let id = json["volume_id"]?.string {
-            self.init(source: .volume, destination: .volume, sourceID: id, bootIndex: -1, sizeGiB: size, deviceName: name)
+            self.init(
+                source: .volume, destination: .volume, sourceID: id, bootIndex: -1, sizeGiB: size, deviceName: name,
+                deletesOnTermination: json.lenientBool("delete_on_termination") ?? false)
         } else if let none = json["no_device"], !none.isNull {
             return nil
         } else {
@@ -115,6 +122,17 @@ struct BlockDevices: Sendable, Hashable {
         guard imageID != nil || !legacy.isEmpty || !current.isEmpty else {
             throw ComputeError.badRequest("Missing imageRef attribute")
         }
+    }
+
+    /// Adds the devices that the image itself says its servers have (`block_device_mapping`, as images made of servers on volumes
+    /// say); what the request says of a device of the same name counts.
+    mutating func add(definedBy properties: [String: String]) throws {
+        guard let text = properties["block_device_mapping"], let list = (try? JSON(parsing: text))?.array, !list.isEmpty else { return }
+        let isCurrent = properties["bdm_v2"].flatMap(LenientBoolean.parse) ?? false
+        let defined = try list.compactMap { try isCurrent ? BlockDevice($0, namesImage: true) : BlockDevice(legacy: $0) }
+        if defined.contains(where: \.isRoot) { devices.removeAll { $0.isRoot && $0.source == .image } }
+        let named = Set(devices.compactMap { Self.plain($0.deviceName) })
+        devices = defined.filter { device in Self.plain(device.deviceName).map { !named.contains($0) } ?? true } + devices
     }
 
     /// Older requests don't say what is booted from: what is named as the root device is, else the image.

@@ -96,6 +96,9 @@ struct Server: Sendable, Hashable {
     /// The workflow subject of a server.
     static func subject(_ id: String) -> String { "server/\(id)" }
 
+    /// Whether its root disk is a volume.
+    var isVolumeBacked: Bool { details.isVolumeBacked ?? (image == nil) }
+
     /// What it takes on a host, by resource class.
     var resources: [String: Int] { flavor.resources }
 
@@ -112,13 +115,15 @@ extension Server {
     ///   - zone: its host's availability zone, which its config drive tells.
     ///   - vendorData: what the operator tells every guest there.
     ///   - isRescued: whether a server that is being rescued runs its rescue.
+    ///   - disks: its volumes, of which the config drive tells those with tags; how they are reached is added later.
     func guest(
-        ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil, isRescued: Bool = true
+        ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil, isRescued: Bool = true,
+        disks: [BlockDeviceMapping] = []
     ) -> GuestSpecification {
         let rescue = isRescued ? details.rescueImage : nil
         return GuestSpecification(
             id: id, name: name, domainName: domainName, projectID: projectID, vcpus: flavor.vcpus, memoryMiB: flavor.memoryMiB,
-            root: image.map {
+            root: (isVolumeBacked ? nil : image).map {
                 RootDisk(imageID: $0.id, format: $0.diskFormat, checksum: $0.checksum, sizeGiB: flavor.diskGiB)
             },
             ephemeralGiB: details.ephemeralGiB ?? flavor.ephemeralGiB, swapMiB: details.swapMiB ?? flavor.swapMiB,
@@ -126,9 +131,9 @@ extension Server {
                 GuestInterface(
                     portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu, tag: details.portTags?[$0.id])
             },
-            properties: (image?.properties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor }
+            properties: (image?.properties ?? details.volumeProperties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor }
                 .merging(rescue?.rescueProperties ?? [:]) { $1 },
-            hostName: hostName, configDrive: drive(ports, zone: zone, vendorData: vendorData),
+            hostName: hostName, configDrive: drive(ports, disks, zone: zone, vendorData: vendorData),
             rescue: rescue.map {
                 RootDisk(imageID: $0.id, format: $0.diskFormat, checksum: $0.checksum, sizeGiB: 0)
             })

@@ -46,6 +46,10 @@ struct ServerDetails: Sendable, Hashable, Codable {
     var swapMiB: Int?
     /// The tag of its root disk.
     var rootTag: String?
+    /// Whether its root disk is a volume though it has an image, which then only says what the volume was made of.
+    var isVolumeBacked: Bool?
+    /// The properties of the image that its root volume was made of.
+    var volumeProperties: [String: String]?
     /// The tags of its interfaces by port.
     var portTags: [String: String]?
 }

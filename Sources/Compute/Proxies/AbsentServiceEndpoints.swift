@@ -2,23 +2,10 @@ import CloudAPI
 import CloudCore
 import CloudPolicy
 
-/// Operations of early microversions that pass requests on to services that no cloud of this program has: block storage,
-/// which is still to come, and bare metal. They answer 501 to whom their rule admits.
+/// Operations of early microversions that pass requests on to a service that no cloud of this program has: bare metal. They answer
+/// 501 to whom their rule admits.
 enum AbsentServiceEndpoints {
-    static var table: [Endpoint] { volumes("os-volumes", "", "volume") + volumes("os-snapshots", "snapshots:", "snapshot") + nodes }
-
-    private static func volumes(_ path: String, _ prefix: String, _ noun: String) -> [Endpoint] {
-        let (list, one) = ("/v2.1/\(path)", "/v2.1/\(path)/{\(noun)_id}")
-        func rule(_ name: String) -> Access { .rule("os_compute_api:os-volumes:\(prefix)\(name)") }
-        return [
-            Endpoint(.get, list, "List \(noun)s", microversions: .proxied, access: rule("list"), handler: noVolumes),
-            Endpoint(
-                .get, list + "/detail", "List \(noun)s in detail", microversions: .proxied, access: rule("detail"), handler: noVolumes),
-            Endpoint(.post, list, "Create a \(noun)", microversions: .proxied, access: rule("create"), handler: noVolumes),
-            Endpoint(.get, one, "Show a \(noun)", microversions: .proxied, access: rule("show"), handler: noVolumes),
-            Endpoint(.delete, one, "Delete a \(noun)", microversions: .proxied, access: rule("delete"), handler: noVolumes),
-        ]
-    }
+    static var table: [Endpoint] { nodes }
 
     private static var nodes: [Endpoint] {
         let (list, one) = ("/v2.1/os-baremetal-nodes", "/v2.1/os-baremetal-nodes/{node_id}")
@@ -36,10 +23,6 @@ enum AbsentServiceEndpoints {
                 .post, one + "/action", "Change a bare metal node's interfaces", microversions: .proxied, access: noRule,
                 handler: notPassedOn),
         ]
-    }
-
-    @Sendable private static func noVolumes(_ request: APIRequest) async throws -> APIResponse {
-        throw Fault(.notImplemented, "This cloud has no block storage service to pass the request on to.")
     }
 
     @Sendable private static func noBareMetal(_ request: APIRequest) async throws -> APIResponse {

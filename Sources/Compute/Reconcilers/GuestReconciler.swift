@@ -5,8 +5,9 @@ import CloudWorkflow
 import ComputeMessages
 import Logging
 
-/// Compares each host's guests with the servers that belong there: guests without a server are removed, and servers
-/// whose guest vanished are shown as shut down, to be started again by their owner.
+/// Compares each host's guests with the servers that belong there: guests without a server are removed, servers
+/// whose guest vanished are shown as shut down, to be started again by their owner, and guests whose disks are not their
+/// server's volumes are brought in line.
 struct GuestReconciler: Reconciler {
     let name = "compute.guests"
     let interval = Duration.seconds(60)
@@ -37,7 +38,11 @@ struct GuestReconciler: Reconciler {
             compute.logger.notice("removing a guest without a server", metadata: ["server": "\(guest.id)", "host": "\(host)"])
             try await compute.destroyGuest(guest.id, ports: [], host: host, key: "orphan/\(guest.id)/\(Identifier.hex())")
         }
-        let present = Set(guests.map(\.id))
+        try await stopVanished(servers, Set(guests.map(\.id)))
+        try await VolumeComparison(compute: compute).run(host, servers)
+    }
+
+    private func stopVanished(_ servers: [Server], _ present: Set<String>) async throws {
         let vanished = servers.filter { (server: Server) in !present.contains(server.id) && server.state == .active && server.task == nil }
         guard !vanished.isEmpty else { return }
         try await compute.database.write { transaction in

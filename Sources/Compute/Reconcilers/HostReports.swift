@@ -20,7 +20,17 @@ struct HostReports: Sendable {
             try await observe([event.status], host: event.host)
             return BusNothing()
         }
+        service.on(DescribeGuest.self) { request, _ in try await describe(request) }
         return service
+    }
+
+    /// A guest with what unlocks its volumes, for the host that it is on and no other.
+    private func describe(_ request: DescribeGuest) async throws -> GuestSpecification {
+        let server = try await compute.database.read { try ServerRecords.find(request.id, in: $0) }
+        guard let server, server.host == request.host, let guest = try await compute.guest(request.id) else {
+            throw BusError.remote(code: GuestFailureCode.guestNotFound.rawValue, message: "No such server is on host \(request.host).")
+        }
+        return guest
     }
 
     /// A host is alive: its row, its inventories in placement, and the power of its guests.

@@ -64,5 +64,6 @@ enum ComputeSchema {
             "ALTER TABLE compute_servers ADD COLUMN is_locked BIGINT NOT NULL DEFAULT 0",
             "ALTER TABLE compute_servers ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",
         ]),
+        blockDevices,
     ])
 }

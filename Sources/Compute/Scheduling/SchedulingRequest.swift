@@ -58,7 +58,7 @@ struct SchedulingRequest: Sendable, Hashable, Codable {
     init(server: Server) {
         (serverID, projectID, userID) = (server.id, server.projectID, server.userID)
         (flavor, image, availabilityZone) = (server.flavor, server.image, server.availabilityZone)
-        bootsFromVolume = server.image == nil
+        bootsFromVolume = server.isVolumeBacked
         if let text = server.details.schedulerHints, let json = JSON(sqlValue: .text(text)) { hints = SchedulerHints(json) }
     }
 

@@ -27,20 +27,35 @@ struct BuildState: Codable, Sendable, Hashable {
 /// left behind for the next; a cancelled or failed build gives everything back.
 struct BuildWorkflow: Sendable {
     static let name = "compute.build"
+    /// The same for a server with volumes.
+    static let volumesName = "compute.build-with-volumes"
     let compute: Compute.Parts
+    /// Whether the server has volumes, which take steps of their own.
+    var hasVolumes = false
 
     var workflow: Workflow<BuildState> {
         Workflow(
-            Self.name, deadline: compute.options.buildDeadline,
-            steps: [
-                .action("schedule", attempts: 3, timeout: .seconds(60), perform: schedule),
-                .transaction("claim", perform: claim, undo: unclaim),
-                .transaction("ports", perform: makePorts, undo: removePorts),
-                .action("network", attempts: Self.networkAttempts, timeout: .seconds(60), perform: settleNetwork),
-                .action("spawn", attempts: 1, timeout: compute.options.buildDeadline, perform: spawn, undo: destroy),
-                .transaction("activate", perform: activate),
-            ],
+            hasVolumes ? Self.volumesName : Self.name, deadline: compute.options.buildDeadline,
+            steps: (hasVolumes ? [volumeSteps.hold] : []) + start + (hasVolumes ? [volumeSteps.make, volumeSteps.connect] : []) + spawning,
             unwound: end)
+    }
+
+    private var volumeSteps: BuildVolumes { BuildVolumes(compute: compute) }
+
+    private var start: [Step<BuildState>] {
+        [
+            .action("schedule", attempts: 3, timeout: .seconds(60), perform: schedule),
+            .transaction("claim", perform: claim, undo: unclaim),
+            .transaction("ports", perform: makePorts, undo: removePorts),
+            .action("network", attempts: Self.networkAttempts, timeout: .seconds(60), perform: settleNetwork),
+        ]
+    }
+
+    private var spawning: [Step<BuildState>] {
+        [
+            .action("spawn", attempts: 1, timeout: compute.options.buildDeadline, perform: spawn, undo: destroy),
+            .transaction("activate", perform: activate),
+        ]
     }
 
     // MARK: Steps
@@ -130,6 +145,8 @@ struct BuildWorkflow: Sendable {
         guard var guest = state.guest, let host = state.host else { throw WorkflowStop("The build lost its guest.") }
         // The drive holds the password, which the workflow's saved state must not.
         guest.configDrive = try await compute.configDrive(of: state.serverID)
+        // What unlocks volumes must not be in it either.
+        if hasVolumes { try await compute.addVolumes(try await compute.disks(of: state.serverID), to: &guest) }
         do {
             _ = try await compute.bus.call(
                 SpawnGuest(guest: guest), to: BusAddress(topic: ComputeTopic.agent, host: host),
@@ -167,6 +184,7 @@ struct BuildWorkflow: Sendable {
             (server.state, server.task, server.power) = (.active, nil, .running)
             server.launchedAt = .now
         }
+        if hasVolumes { try compute.completeVolumes(of: state.serverID, in: transaction) }
         compute.passwords.forget(state.serverID, after: transaction)
         if let host = state.host {
             transaction.onCommit { [activity = compute.activity] in activity.noteSuccess(on: host) }

@@ -22,15 +22,18 @@ struct DeleteState: Codable, Sendable, Hashable {
 /// for: what is left there is removed by the guest reconciler as soon as the host is back.
 struct DeleteWorkflow: Sendable {
     static let name = "compute.delete"
+    /// The same for a server with volumes.
+    static let volumesName = "compute.delete-with-volumes"
     let compute: Compute.Parts
+    /// Whether the server has volumes, which take a step of their own.
+    var hasVolumes = false
 
     var workflow: Workflow<DeleteState> {
         Workflow(
-            Self.name, deadline: .seconds(3600),
-            steps: [
-                .action("destroy", attempts: 5, timeout: .seconds(120), perform: destroy),
-                .transaction("release", perform: release),
-            ],
+            hasVolumes ? Self.volumesName : Self.name, deadline: .seconds(3600),
+            steps: [.action("destroy", attempts: 5, timeout: .seconds(120), perform: destroy)]
+                + (hasVolumes ? [.action("volumes", attempts: 5, timeout: .seconds(300), perform: releaseVolumes)] : [])
+                + [.transaction("release", perform: release)],
             unwound: end)
     }
 
@@ -44,6 +47,10 @@ struct DeleteWorkflow: Sendable {
                     metadata: ["server": "\(state.serverID)", "host": "\(host)", "error": "\(error)"])
             }
         }
+    }
+
+    @Sendable private func releaseVolumes(_ state: inout DeleteState, _ context: StepContext) async throws {
+        try await compute.releaseVolumes(of: state.serverID, context)
     }
 
     @Sendable private func release(_ transaction: any Transaction, _ state: inout DeleteState, _ context: StepContext) throws {

@@ -101,15 +101,23 @@ struct PowerWorkflow: Sendable {
 
 extension Compute.Parts {
     /// What a server's host is to run; nil when there is no such server.
-    /// - Parameter isRescued: whether a server that is rescued runs its rescue.
-    func guest(_ id: String, isRescued: Bool = true) async throws -> GuestSpecification? {
-        try await database.read { [self] reader in
+    /// - Parameters:
+    ///   - isRescued: whether a server that is rescued runs its rescue.
+    ///   - left: a volume that it is not to have any more.
+    func guest(_ id: String, isRescued: Bool = true, without left: String? = nil) async throws -> GuestSpecification? {
+        let known = try await database.read { [self] reader -> (GuestSpecification, [BlockDeviceMapping])? in
             guard let server = try ServerRecords.find(id, in: reader) else { return nil }
             let ports = try networking.ports(servers: [id], in: reader)[id] ?? []
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) }
-            return server.guest(
-                ports: ports, zone: zone ?? options.defaultAvailabilityZone, vendorData: options.vendorData, isRescued: isRescued)
+            let disks = try BlockDeviceRecords.all(server: id, in: reader)
+            let guest = server.guest(
+                ports: ports, zone: zone ?? options.defaultAvailabilityZone, vendorData: options.vendorData, isRescued: isRescued,
+                disks: disks)
+            return (guest, disks)
         }
+        guard case (var guest, let disks)? = known else { return nil }
+        try await addVolumes(disks, to: &guest, without: left)
+        return guest
     }
 
     /// Asks a server's host within a workflow's step, under the step's key.

@@ -20,6 +20,10 @@ struct RebuildState: Codable, Sendable, Hashable {
     var isStopped: Bool
     /// Whether the ephemeral disk keeps its content.
     var preserveEphemeral: Bool
+    /// The root volume that is filled with the image's bytes; nil for a root disk on the host, and for a volume that keeps its own.
+    var reimagedVolume: String?
+    /// The image that the server is rebuilt with, where its root disk is a volume.
+    var imageID: String?
     /// What the host answered.
     var outcome: PowerState?
 }
@@ -79,6 +83,14 @@ struct RebuildWorkflow: Sendable {
     @Sendable private func rebuild(_ state: inout RebuildState, _ context: StepContext) async throws {
         guard var guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
         guest.configDrive = try await compute.configDrive(of: state.serverID)
+        if let volume = state.reimagedVolume, let image = state.imageID {
+            _ = try await compute.ask(state.host, PowerGuest(guest: guest, action: .stop(graceSeconds: 0)), context)
+            let project = guest.projectID
+            try await compute.stopping {
+                try await compute.volumes.reimage(volume: volume, image: image, projectID: project, token: context.workflow)
+            }
+            try await compute.waitForVolumes([volume], context)
+        }
         let request = RebuildGuest(
             guest: guest, preserveEphemeral: state.preserveEphemeral, start: !state.isStopped, token: context.workflow)
         state.outcome = try await compute.ask(request, host: state.host, context).power

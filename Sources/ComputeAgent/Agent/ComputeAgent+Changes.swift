@@ -156,6 +156,16 @@ extension ComputeAgent {
         }
     }
 
+    /// Copies a volume of a guest.
+    func copy(_ request: CopyGuestVolume) async throws {
+        try await turns.run(on: request.id, interruptible: true) { [self] in
+            guard try await existing(request.id).power.isOn else {
+                throw GuestFailure(.wrongState, "The guest is off: nobody has its volumes open.")
+            }
+            try await driver.copyVolume(request.volumeID, of: request.id, to: request.target)
+        }
+    }
+
     /// Keeps what the guest is now; whether it shall run stays as it was.
     private func remember(_ guest: GuestSpecification) async throws {
         let power = try await driver.guest(guest.id)?.power

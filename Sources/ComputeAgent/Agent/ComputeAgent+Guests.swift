@@ -69,6 +69,7 @@ extension ComputeAgent {
         case (.resume, .suspended):
             // What comes back is the machine that was suspended; its taps may be gone with a reboot of the host.
             _ = try await plug(guest.interfaces)
+            try await driver.prepareVolumes(of: guest)
             try await driver.resume(guest.id)
             try await disks.remember(GuestRecord(guest: guest, runs: true))
         case (.resume, .paused): try await driver.unpause(guest.id)

@@ -20,6 +20,7 @@ extension ComputeAgent {
                 throw GuestFailure(
                     .unsupported, "\(host) does not see the disks on \(request.sourceHost): without copying them, only a guest whose disks are volumes can migrate.")
             }
+            try await driver.prepareVolumes(of: guest)
             let address = try await driver.prepareArrival(guest)
             let sizes = try await disks.prepareArrival(guest, block: block)
             try await disks.remember(GuestRecord(guest: guest, runs: false))

@@ -20,7 +20,7 @@ extension ComputeAgent {
         do {
             let status = try await turns.run(on: guest.id, interruptible: true) { [self] () async throws -> GuestStatus? in
                 guard let status = try await driver.guest(guest.id), !status.power.isOn, status.power != .suspended else { return nil }
-                return try await relaunch(guest)
+                return try await relaunch(try await complete(guest))
             }
             guard let status else { return }
             logger.info("guest started again after the host's reboot", metadata: ["server": "\(guest.id)"])
@@ -28,6 +28,13 @@ extension ComputeAgent {
         } catch {
             logger.warning("a guest could not be started again after the host's reboot", metadata: ["server": "\(guest.id)", "error": "\(error)"])
         }
+    }
+
+    /// The guest with what unlocks its volumes, which only the controllers know after a reboot of the host.
+    private func complete(_ guest: GuestSpecification) async throws -> GuestSpecification {
+        guard guest.hasSecrets else { return guest }
+        return try await bus.call(
+            DescribeGuest(host: host, id: guest.id), to: BusAddress(topic: ComputeTopic.controller), deadline: .seconds(60))
     }
 
     /// Takes away interfaces that are no guest's: a crash between the making of an interface and that of its guest

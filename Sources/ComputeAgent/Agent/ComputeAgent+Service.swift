@@ -60,6 +60,12 @@ extension ComputeAgent {
                 try await driver.extendVolume(request.volumeID, of: request.id, bytes: request.sizeBytes)
             }
         }
+        service.on(CopyGuestVolume.self) { [self] request, _ in
+            try await answering("copy-volume", request.id) { try await copy(request) }
+        }
+        service.on(ListGuestVolumes.self) { [self] _, _ in
+            try await answering("list-volumes", nil) { try await driver.volumes() }
+        }
         service.on(CacheImages.self) { [self] request, _ in
             try await answering("cache-images", nil) { try await cache(request.images) }
         }

@@ -164,7 +164,7 @@ extension FileDisks {
     public func remember(_ record: GuestRecord) async throws {
         guard Identifier.isUUID(record.guest.id) else { return }
         let folder = folder(of: record.guest.id)
-        let bytes = [UInt8](try JSONEncoder().encode(record))
+        let bytes = [UInt8](try JSONEncoder().encode(GuestRecord(guest: record.guest.withoutSecrets, runs: record.runs)))
         try await threads.run(deadline: options.ioDeadline) {
             guard FileSystem.exists(folder) else { return }
             try FileSystem.write(bytes, to: folder + "/guest.json")

@@ -5,10 +5,11 @@ enum DriverTraits {
         "COMPUTE_DEVICE_TAGGING", "COMPUTE_IMAGE_TYPE_ISO", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW",
         "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_NET_ATTACH_INTERFACE_WITH_TAG", "COMPUTE_NODE", "COMPUTE_RESCUE_BFV",
         "COMPUTE_SAME_HOST_COLD_MIGRATE", "COMPUTE_VOLUME_ATTACH_WITH_TAG", "COMPUTE_VOLUME_EXTEND",
+        "COMPUTE_VOLUME_MULTI_ATTACH",
     ]
 
     /// A simulated host's.
-    static let simulated = (common + ["COMPUTE_VOLUME_MULTI_ATTACH", "HW_ARCH_X86_64"]).sorted()
+    static let simulated = (common + ["HW_ARCH_X86_64"]).sorted()
 
     /// A host's with libvirt.
     /// - Parameters:

@@ -87,6 +87,17 @@ public protocol HypervisorDriver: Sendable {
     /// Copies a volume of a running guest onto another and puts that in its place.
     func swapVolume(_ oldID: String, for volume: GuestVolume, in guest: GuestSpecification) async throws
 
+    /// Makes ready what the guest's volumes need on this host before it goes on or comes here: what unlocks them.
+    /// - Throws: `GuestFailure` with `volumeUnavailable`.
+    func prepareVolumes(of guest: GuestSpecification) async throws
+
+    /// Writes a copy of a volume of a running guest, as it is at this moment, somewhere else, from the beginning.
+    /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
+    func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws
+
+    /// The volumes that guests have, by the guests' ids; guests of which that can't be told are absent.
+    func volumes() async throws -> [String: [String]]
+
     // MARK: What a guest says and shows
 
     /// What the guest has used since it was started.

@@ -22,16 +22,24 @@ struct DiskLayout: Sendable, Hashable {
         var isShared = false
         /// Whether what the guest frees is freed on the host.
         var discards = true
+        /// How a volume is reached over the network; nil for a file. The file then has its identity for a path.
+        var remote: RemoteVolume?
+        /// The name of the secret that the bytes are encrypted with; nil for a disk in the clear.
+        var encryptionUsage: String?
 
         /// The disk in libvirt's words.
         func markup(hasDirectIO: Bool) -> Markup {
-            let cache = isShared || hasDirectIO && device == "disk" ? "none" : "writeback"
+            let own = isShared || hasDirectIO && device == "disk" ? "none" : "writeback"
+            let cache = isShared ? "none" : remote?.cache ?? own
+            let encryption = encryptionUsage.map {
+                Markup("encryption", ["format": "luks"], [Markup("secret", ["type": "passphrase", "usage": $0])])
+            }
             let driver = discards && device == "disk"
                 ? Markup("driver", ["name": "qemu", "type": file.format, "cache": cache, "discard": "unmap"])
                 : Markup("driver", ["name": "qemu", "type": file.format, "cache": cache])
-            return Markup("disk", ["type": "file", "device": device], [
+            return Markup("disk", ["type": remote == nil ? "file" : "network", "device": device], [
                 driver,
-                Markup("source", ["file": file.path]),
+                remote?.source(encryption) ?? Markup("source", ["file": file.path], [encryption]),
                 Markup("target", ["dev": name, "bus": bus.rawValue]),
                 isReadOnly ? Markup("readonly") : nil,
                 isShared ? Markup("shareable") : nil,
@@ -49,11 +57,13 @@ struct DiskLayout: Sendable, Hashable {
     var needsUSB: Bool { disks.contains { $0.bus == .usb } }
 
     private var taken: Set<String> = []
+    private let guestID: String
 
     /// A layout.
     /// - Throws: `GuestFailure` for a volume that can't be attached here.
     init(_ definition: GuestDefinition, _ machine: MachineProperties) throws {
         let (files, guest) = (definition.disks, definition.guest)
+        guestID = guest.id
         let own = [files.root, files.ephemeral, files.swap].compactMap { $0 }
         let isRescued = files.rescue != nil
         // The old kind of rescue disk takes the root disk's name; the stable kind leaves all names as they are.
@@ -85,7 +95,7 @@ struct DiskLayout: Sendable, Hashable {
     }
 
     private mutating func add(_ volume: GuestVolume, _ machine: MachineProperties, boots: Bool) throws {
-        var disk = try Self.disk(of: volume, machine, taken: taken)
+        var disk = try Self.disk(of: volume, machine, guest: guestID, taken: taken)
         let order = volume.bootIndex.map { $0 + 1 } ?? 0
         let isFree = !disks.contains { $0.bootOrder == order }
         disk.bootOrder = boots && order > 0 && isFree ? order : nil
@@ -112,13 +122,15 @@ struct DiskLayout: Sendable, Hashable {
     }
 
     /// A volume as a disk.
-    /// - Parameter taken: the names that other disks have.
+    /// - Parameters:
+    ///   - guest: the guest's id, which its secrets are named by.
+    ///   - taken: the names that other disks have.
     /// - Throws: `GuestFailure` with `volumeUnavailable` or `unsupported`.
-    static func disk(of volume: GuestVolume, _ machine: MachineProperties, taken: Set<String>) throws -> Disk {
-        guard case .file(let path, let format) = volume.connection else {
-            throw GuestFailure(.volumeUnavailable, "This host attaches volumes that are files, and no others yet.")
-        }
-        guard path.hasPrefix("/"), !path.split(separator: "/").contains(".."), ["raw", "qcow2"].contains(format) else {
+    static func disk(of volume: GuestVolume, _ machine: MachineProperties, guest: String, taken: Set<String>) throws -> Disk {
+        let remote = try RemoteVolume(volume, of: guest)
+        var (path, format) = (remote?.identity ?? "", remote?.format ?? "raw")
+        if case .file(let name, let kind) = volume.connection { (path, format) = (name, kind) }
+        guard remote != nil || path.hasPrefix("/") && !path.split(separator: "/").contains(".."), ["raw", "qcow2"].contains(format) else {
             throw GuestFailure(.volumeUnavailable, "A volume's file has an absolute path and the format raw or qcow2.")
         }
         guard let bus = volume.bus.map(MachineProperties.DiskBus.init(rawValue:)) ?? machine.diskBus else {
@@ -127,6 +139,7 @@ struct DiskLayout: Sendable, Hashable {
         let wanted = name(of: volume).flatMap { $0.hasPrefix(bus.devicePrefix) && !taken.contains($0) ? $0 : nil }
         return Disk(
             file: .init(path: path, format: format), bus: bus, name: wanted ?? free(bus, taken: taken), serial: volume.serial,
-            isReadOnly: volume.isReadOnly, isShared: volume.isShared)
+            isReadOnly: volume.isReadOnly, isShared: volume.isShared, remote: remote,
+            encryptionUsage: volume.encryption.map { VolumeSecret(.volume, guest: guest, volume: volume.id, value: $0.passphrase).usage })
     }
 }

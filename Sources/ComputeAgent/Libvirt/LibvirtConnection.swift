@@ -48,7 +48,7 @@ final class LibvirtConnection: Sendable {
     private struct Handle: @unchecked Sendable { let pointer: virConnectPtr }
 
     private let handle: Handle
-    private var connection: virConnectPtr { handle.pointer }
+    var connection: virConnectPtr { handle.pointer }
 
     /// Connects.
     /// - Parameters:

@@ -116,7 +116,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
 
     private func define(_ definition: GuestDefinition, start: Bool) async throws -> GuestStatus {
         let id = definition.guest.id
-        for volume in definition.guest.volumes { try checkFile(of: volume) }
+        try await prepareVolumes(of: definition.guest)
         let xml = try DomainXML(definition, host: try await host(for: definition)).text
         return try await call(deadline: options.changeDeadline) { connection in
             if let domain = try connection.domain(id) {
@@ -172,6 +172,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
     /// Ends the emulator's process and undefines the domain.
     public func destroy(_ id: String) async throws {
         try await call(deadline: options.changeDeadline) { connection in
+            try connection.forgetSecrets(prefix: VolumeSecret.prefix(guest: id))
             guard let domain = try connection.domain(id) else { return }
             try domain.turnOff()
             try domain.undefine()

@@ -133,6 +133,17 @@ extension MarkupNode {
         var name: String { node.nodes("target").first?.attributes["dev"] ?? "" }
         /// Its file.
         var path: String? { node.nodes("source").first?.attributes["file"] }
+        /// What tells one source from another: the file, or the protocol and what it reaches.
+        var identity: String? {
+            guard let source = node.nodes("source").first, let kind = source.attributes["protocol"], let name = source.attributes["name"]
+            else { return path }
+            return kind + ":" + name
+        }
+        /// The name of the secret that its bytes are encrypted with; nil for a disk in the clear.
+        var encryptionUsage: String? {
+            let secrets = node.nodes("source", "encryption", "secret") + node.nodes("encryption", "secret")
+            return secrets.first?.attributes["usage"]
+        }
         /// The serial number that the guest sees.
         var serial: String? { node.nodes("serial").first?.text }
     }

@@ -4,7 +4,7 @@ import Synchronization
 public enum SimulatedHostOperation: String, Sendable, Hashable, CaseIterable {
     case prepareDisks, spawn, shutdown, powerOff, destroy, console, status, list, inventory
     case pause, unpause, suspend, resume, interrupt
-    case attachInterface, detachInterface, attachVolume, detachVolume, extendVolume, swapVolume
+    case attachInterface, detachInterface, attachVolume, detachVolume, extendVolume, swapVolume, copyVolume
     case diagnostics, openConsole, setPassword, quiesce
     case capture, pack, rebuild, release, receive, restore
     case prepareArrival, migrate, finishArrival, cacheImage

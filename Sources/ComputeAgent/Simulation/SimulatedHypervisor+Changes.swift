@@ -98,6 +98,26 @@ extension SimulatedHypervisor {
         }
     }
 
+    /// Nothing is locked.
+    public func prepareVolumes(of guest: GuestSpecification) async throws {}
+
+    /// Prints that the volume was copied.
+    public func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws {
+        try await perform(.copyVolume, on: id) {
+            guard try existing(id).specification.volumes.contains(where: { $0.id == volumeID }) else {
+                throw GuestFailure(.volumeUnavailable, "The volume \(volumeID) is not attached to the guest.")
+            }
+            try change(id) { $0.note("virtio_blk: volume \(volumeID) copied") }
+        }
+    }
+
+    /// The volumes that were remembered.
+    public func volumes() async throws -> [String: [String]] {
+        guests.withLock { guests in
+            guests.filter { $0.value.isDefined && !$0.key.contains("_") }.mapValues { $0.specification.volumes.map(\.id) }
+        }
+    }
+
     // MARK: What a guest says and shows
 
     /// Figures that follow from the time the guest has run.

@@ -210,7 +210,9 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         guard let after else { return }
         if !after.power.isOn { screens.withLock { $0.removeValue(forKey: id) }?.close() }
         if let path = path(of: id) {
-            try JSONEncoder().encode(after).write(to: URL(fileURLWithPath: path), options: .atomic)
+            var kept = after
+            kept.specification = after.specification.withoutSecrets
+            try JSONEncoder().encode(kept).write(to: URL(fileURLWithPath: path), options: .atomic)
         }
         if before?.power != after.power, before != nil || after.power.isOn { bell.ring(id) }
     }

@@ -65,6 +65,7 @@ struct EvacuationWorkflow: Sendable {
 
     @Sendable private func spawn(_ state: inout EvacuationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The evacuation lost its host.") }
+        try await compute.connectVolumes(of: state.move.serverID, to: target)
         var guest = try await compute.definition(of: state.move.serverID)
         guest.configDrive = try await compute.configDrive(of: state.move.serverID)
         do {
@@ -81,6 +82,7 @@ struct EvacuationWorkflow: Sendable {
     @Sendable private func destroy(_ state: inout EvacuationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { return }
         try await compute.discard(state.move.serverID, at: target, context)
+        try await compute.reconnectVolumes(of: state.move.serverID, to: state.move.source, context)
     }
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout EvacuationState, _ context: StepContext) throws {

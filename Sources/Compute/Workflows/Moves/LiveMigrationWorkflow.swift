@@ -13,6 +13,10 @@ struct LiveMigrationState: Codable, Sendable, Hashable {
     var block: Bool?
     /// What the target answered.
     var arrival: ArrivalPlan?
+    /// The target's attachments of the server's volumes, by the volumes' rows: while it moves, both hosts have them.
+    var attachments: [String: String]?
+    /// The source's, once the rows have the target's.
+    var formerAttachments: [String]?
 }
 
 /// Moves a running guest: choose, claim, prepare the target, let the hypervisors work, bind the ports, tidy the source.
@@ -46,6 +50,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout LiveMigrationState, _ context: StepContext) throws {
         state.move.target = try compute.claimMove(state.move, in: transaction)
+        state.attachments = try compute.reserveAgain(state.move.serverID, in: transaction)
         try MigrationRecords.change(state.move.migrationID, in: transaction) {
             ($0.status, $0.targetHost) = (.preparing, state.move.target)
         }
@@ -54,13 +59,16 @@ struct LiveMigrationWorkflow: Sendable {
     @Sendable private func unclaim(_ transaction: any Transaction, _ state: inout LiveMigrationState, _ context: StepContext) throws {
         guard !state.move.isDone else { return }
         try compute.unclaimMove(state.move, in: transaction)
+        for attachment in (state.attachments ?? [:]).values { try compute.volumes.release(attachment: attachment, in: transaction) }
+        state.attachments = nil
         try MigrationRecords.set(.accepted, state.move.migrationID, in: transaction)
     }
 
     /// Another host is tried when this one can't take the guest and none was asked for.
     @Sendable private func prepare(_ state: inout LiveMigrationState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The migration lost its host.") }
-        let guest = try await compute.definition(of: state.move.serverID)
+        try await compute.connectAgain(state.move.serverID, state.attachments ?? [:], to: target)
+        let guest = try await compute.definition(of: state.move.serverID, attachments: state.attachments ?? [:])
         do {
             state.arrival = try await compute.ask(
                 target, PrepareArrival(guest: guest, sourceHost: state.move.source, block: state.block), context)
@@ -79,6 +87,7 @@ struct LiveMigrationWorkflow: Sendable {
         do {
             let ports = try await compute.portIDs(state.move.serverID)
             _ = try await compute.ask(target, CancelArrival(id: state.move.serverID, portIDs: ports), context)
+            for attachment in (state.attachments ?? [:]).values { try await compute.disconnect(attachment, context) }
         } catch let error as BusError where error.isGuestInTheWay {
             // It runs there: there is no way back.
             state.move.isDone = true
@@ -97,7 +106,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     @Sendable private func migrate(_ state: inout LiveMigrationState, _ context: StepContext) async throws {
         guard let arrival = state.arrival else { throw WorkflowStop("The migration lost its host.") }
-        let guest = try await compute.definition(of: state.move.serverID)
+        let guest = try await compute.definition(of: state.move.serverID, attachments: state.attachments ?? [:])
         do {
             var status = try await compute.ask(state.move.source, LiveMigrate(guest: guest, arrival: arrival), context)
             while status.state == .running {
@@ -159,6 +168,7 @@ struct LiveMigrationWorkflow: Sendable {
     @Sendable private func bind(_ transaction: any Transaction, _ state: inout LiveMigrationState, _ context: StepContext) throws {
         state.move.isDone = true
         try moveRow(state.move, in: transaction)
+        state.formerAttachments = try compute.exchange(state.attachments ?? [:], of: state.move.serverID, in: transaction)
         try MigrationRecords.set(.postMigrating, state.move.migrationID, in: transaction)
     }
 
@@ -182,6 +192,7 @@ struct LiveMigrationWorkflow: Sendable {
         do {
             let ports = try await compute.portIDs(state.move.serverID)
             _ = try await compute.ask(state.move.source, FinishDeparture(id: state.move.serverID, portIDs: ports), context)
+            for attachment in state.formerAttachments ?? [] { try await compute.disconnect(attachment, context) }
         } catch let error as BusError where context.attempt >= 3 {
             compute.logger.warning(
                 "what a guest left behind could not be removed",
@@ -191,6 +202,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout LiveMigrationState, _ context: StepContext) throws {
         try compute.placement.release(server: state.move.migrationID, in: transaction)
+        for attachment in state.formerAttachments ?? [] { try compute.volumes.release(attachment: attachment, in: transaction) }
         try ServerRecords.change(state.move.serverID, in: transaction) { server in
             (server.state, server.task, server.power) = (state.move.before, nil, state.move.power ?? server.power)
         }
@@ -213,6 +225,8 @@ struct LiveMigrationWorkflow: Sendable {
         if move.isDone {
             try compute.placement.release(server: move.migrationID, in: transaction)
             try moveRow(move, in: transaction)
+            let left = try compute.exchange(state.attachments ?? [:], of: move.serverID, in: transaction)
+            for attachment in left + (state.formerAttachments ?? []) { try compute.volumes.release(attachment: attachment, in: transaction) }
         }
         let status: ServerMigration.Status = move.isDone ? .completed : failure.kind == .cancelled ? .cancelled : .error
         try MigrationRecords.set(status, move.migrationID, in: transaction)

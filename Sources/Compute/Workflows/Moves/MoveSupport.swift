@@ -35,16 +35,22 @@ extension Compute.Parts {
     }
 
     /// A server and the guest that it is, as its row and its ports say now.
-    func definition(of id: String, _ change: (@Sendable (inout Server) -> Void)? = nil) async throws -> GuestSpecification {
-        let found = try await database.read { [self] reader -> GuestSpecification? in
+    /// - Parameter attachments: other attachments of its volumes than the rows', by row.
+    func definition(
+        of id: String, attachments: [String: String] = [:], _ change: (@Sendable (inout Server) -> Void)? = nil
+    ) async throws -> GuestSpecification {
+        let found = try await database.read { [self] reader -> (GuestSpecification, [BlockDeviceMapping])? in
             guard var server = try ServerRecords.find(id, in: reader) else { return nil }
             change?(&server)
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) } ?? options.defaultAvailabilityZone
-            return server.guest(
-                ports: try networking.ports(servers: [id], in: reader)[id] ?? [], zone: zone, vendorData: options.vendorData)
+            let disks = try BlockDeviceRecords.all(server: id, in: reader)
+            let guest = server.guest(
+                ports: try networking.ports(servers: [id], in: reader)[id] ?? [], zone: zone, vendorData: options.vendorData, disks: disks)
+            return (guest, disks)
         }
-        guard let found else { throw WorkflowStop("The server is gone.") }
-        return found
+        guard case (var guest, let disks)? = found else { throw WorkflowStop("The server is gone.") }
+        try await addVolumes(disks, to: &guest, attachments: attachments)
+        return guest
     }
 
     /// The ids of a server's ports.

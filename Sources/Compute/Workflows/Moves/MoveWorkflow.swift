@@ -94,6 +94,7 @@ struct MoveWorkflow: Sendable {
     /// Brings the guest back where it was. A server that is being deleted is left as it is: its deletion goes to both hosts.
     @Sendable private func takeBack(_ state: inout MoveState, _ context: StepContext) async throws {
         guard try await !compute.isDeleting(state.serverID) else { return }
+        try await compute.reconnectVolumes(of: state.serverID, to: state.source, context)
         let guest = try await compute.definition(of: state.serverID)
         do {
             _ = try await compute.ask(state.source, RevertMove(guest: guest, start: state.before == .active), context)
@@ -126,6 +127,8 @@ struct MoveWorkflow: Sendable {
     @Sendable private func receive(_ state: inout MoveState, _ context: StepContext) async throws {
         guard let target = state.target, let released = state.released else { throw WorkflowStop("The move lost its disks.") }
         let flavor = state.wish.flavor
+        // The source has let go of them: it has put the guest aside.
+        try await compute.connectVolumes(of: state.serverID, to: target)
         let guest = try await compute.definition(of: state.serverID) { server in if let flavor { server.flavor = flavor } }
         do {
             state.power = try await compute.ask(

@@ -45,6 +45,7 @@ struct RevertWorkflow: Sendable {
         guard let target = state.target, moves(state), !state.isDone, state.before == .active,
             try await !compute.isDeleting(state.serverID)
         else { return }
+        try await compute.reconnectVolumes(of: state.serverID, to: target, context)
         let guest = try await compute.definition(of: state.serverID)
         do {
             state.power = try await compute.ask(target, PowerGuest(guest: guest, action: .start), context).power
@@ -79,6 +80,7 @@ struct RevertWorkflow: Sendable {
 
     @Sendable private func restore(_ state: inout MoveState, _ context: StepContext) async throws {
         let flavor = state.wish.flavor
+        try await compute.connectVolumes(of: state.serverID, to: state.source)
         let guest = try await compute.definition(of: state.serverID) { server in if let flavor { server.flavor = flavor } }
         do {
             state.power = try await compute.ask(state.source, RevertMove(guest: guest, start: state.before == .active), context).power

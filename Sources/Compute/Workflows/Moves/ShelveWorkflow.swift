@@ -117,6 +117,7 @@ struct ShelveWorkflow: Sendable {
     @Sendable private func leave(_ state: inout ShelveState, _ context: StepContext) async throws {
         guard state.offloads else { return }
         try await compute.discard(state.serverID, at: state.host, context)
+        try await compute.disconnectVolumes(of: state.serverID, context)
     }
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout ShelveState, _ context: StepContext) throws {

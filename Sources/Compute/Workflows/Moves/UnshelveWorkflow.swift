@@ -78,6 +78,7 @@ struct UnshelveWorkflow: Sendable {
     @Sendable private func spawn(_ state: inout UnshelveState, _ context: StepContext) async throws {
         guard let target = state.move.target else { throw WorkflowStop("The server lost its host.") }
         let image = state.image
+        try await compute.connectVolumes(of: state.move.serverID, to: target)
         let guest = try await compute.definition(of: state.move.serverID) { server in if let image { server.image = image } }
         do {
             state.move.power = try await compute.ask(target, SpawnGuest(guest: guest), context).power
@@ -89,6 +90,7 @@ struct UnshelveWorkflow: Sendable {
     @Sendable private func destroy(_ state: inout UnshelveState, _ context: StepContext) async throws {
         guard let target = state.move.target else { return }
         try await compute.discard(state.move.serverID, at: target, context)
+        try await compute.disconnectVolumes(of: state.move.serverID, context)
     }
 
     @Sendable private func startInPlace(_ state: inout UnshelveState, _ context: StepContext) async throws {
@@ -102,6 +104,7 @@ struct UnshelveWorkflow: Sendable {
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout UnshelveState, _ context: StepContext) throws {
         if let image = state.imageID { try compute.images.discardSnapshot(image, in: transaction) }
+        try compute.completeVolumes(of: state.move.serverID, in: transaction)
         try ServerRecords.change(state.move.serverID, in: transaction) { server in
             (server.state, server.task, server.power) = (.active, nil, state.move.power ?? .running)
             (server.details.shelvedImageID, server.details.shelvedAt, server.launchedAt) = (nil, nil, .now)
