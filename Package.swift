@@ -116,7 +116,7 @@ let package = Package(
             "CloudBus", "CloudWorkflow", "CloudSettings", "CloudCrypto",
             "ComputeMessages", "NetworkMessages", "ComputeAgent", "NetworkAgent", "ConsoleProxy", "ImageInspection", "ImageStores",
             "Identity", "Images", "MetadataDefinitions", "Placement", "Networking", "Compute",
-            "BlockStorage", "KeyManager", "VolumeMessages", "VolumeBackends", logging,
+            "BlockStorage", "KeyManager", "VolumeMessages", "VolumeBackends", "CLinux", "CSQLite", "CLibPQ", "HostCommands", logging,
         ]),
         .executableTarget(
             name: "altostack",

@@ -15,10 +15,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 int altostack_setns_network(int descriptor) {
     return setns(descriptor, CLONE_NEWNET);
+}
+
+int altostack_clock_is_synchronised(void) {
+    struct timex state = {0};
+    return adjtimex(&state) != TIME_ERROR;
 }
 
 int altostack_pipe(int descriptors[2]) {

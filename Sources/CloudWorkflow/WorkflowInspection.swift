@@ -47,13 +47,16 @@ public struct WorkflowInspector: Sendable {
     /// - Parameters:
     ///   - statuses: which; empty for all.
     ///   - subject: of one resource only.
+    ///   - request: begun by one request only.
     ///   - limit: how many at most.
     public func list(
-        statuses: Set<WorkflowRecord.Status> = [], subject: String? = nil, limit: Int = WorkflowInspector.pageLimit
+        statuses: Set<WorkflowRecord.Status> = [], subject: String? = nil, request: String? = nil,
+        limit: Int = WorkflowInspector.pageLimit
     ) async throws -> [WorkflowRecord] {
         var conditions: [SQL] = ["1 = 1"]
         if !statuses.isEmpty { conditions.append("status IN \(in: statuses.sorted { $0.rawValue < $1.rawValue })") }
         if let subject { conditions.append("subject = \(subject)") }
+        if let request { conditions.append("request_id = \(request)") }
         let filter = conditions.joined(separator: " AND ")
         return try await database.read { reader in
             try reader.all("""

@@ -8,5 +8,8 @@ struct Altostack: AsyncParsableCommand {
         subcommands: [
             Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self, IdentityKeys.self, ImageCatalogue.self,
             SchedulerTrialCommand.self, NetworkTools.self,
+            Logs.self,
+            Backup.self, Restore.self,
+            DoctorCommand.self, DemoCommand.self,
         ])
 }

@@ -26,6 +26,9 @@ int altostack_transmit_checksum_off(const char *name);
 // Whether a generic netlink family, such as a kernel datapath's, is registered: 1 or 0.
 int altostack_generic_netlink_family(const char *name);
 
+// Whether the kernel has been told that its clock is synchronised: 1 or 0.
+int altostack_clock_is_synchronised(void);
+
 // Gives the calling thread, and what it starts, a view of the mounts of its own.
 int altostack_unshare_mounts(void);
 

@@ -29,6 +29,22 @@ public struct WorkflowConsole: Sendable {
 
     private static let live: Set<WorkflowRecord.Status> = [.running, .waiting, .unwinding, .stuck]
 
+    /// Workflows that stand so, the latest first.
+    func records(_ statuses: Set<WorkflowRecord.Status>, limit: Int) async throws -> [WorkflowRecord] {
+        try await inspect { try await $0.list(statuses: statuses, limit: limit) }
+    }
+
+    /// The workflows that a request began, the first one first.
+    func details(request: String) async throws -> [WorkflowDetail] {
+        try await inspect { inspector in
+            var found: [WorkflowDetail] = []
+            for record in try await inspector.list(request: request).reversed() {
+                if let detail = try await inspector.show(record.id) { found.append(detail) }
+            }
+            return found
+        }
+    }
+
     /// The workflows as a table.
     public func list(all: Bool) async throws -> String {
         let records = try await inspect { try await $0.list(statuses: all ? [] : Self.live) }

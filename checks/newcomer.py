@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""The newcomer's road, from the outside, on simulated clouds: status, doctor, demo, logs, faults, backup and restore, and
+identifiers that follow from a seed."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+from cloud import Client, Program, expect, run_check, run_parts, wait_for
+
+
+def run(*command, status=0, timeout=120):
+    """Runs a command that must end with a status; returns what it printed."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False)
+    expect(done.returncode == status, f"{' '.join(map(str, command[1:]))} ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+class Newcomer:
+    def __init__(self, program, options):
+        self.program = program
+        self.client = Client(program, options.venv)
+        self.client.login()
+
+    def altostack(self, *arguments, status=0):
+        return run(self.program.binary, *arguments, "--data-dir", self.program.directory, status=status)
+
+    def call(self, method, path, body=None, wanted=200):
+        status, headers, answer = self.client.http(method, path, body)
+        expect(status == wanted, f"{method} {path}: {status} instead of {wanted}: {answer}")
+        return headers, answer
+
+    # Parts
+
+    def status_and_doctor(self):
+        status = json.loads(self.altostack("status", "--json"))
+        expect(status["running"] and status["simulated"], f"status says {status}")
+        expect(not status["not_seen"], f"status does not see {status['not_seen']}")
+        expect(any(service["name"] == "nova-compute" and service["up"] for service in status["services"]), f"services: {status['services']}")
+        expect(len(status["hosts"]) == 3 and all(host["up"] for host in status["hosts"]), f"hosts: {status['hosts']}")
+        text = self.altostack("status")
+        for word in ("altostack is running", "nova-compute", "no workflows in flight"):
+            expect(word in text, f"status does not say {word!r}:\n{text}")
+        done = subprocess.run([self.program.binary, "doctor", "--json", "--data-dir", str(self.program.directory)],
+                              capture_output=True, text=True, timeout=120, check=False)
+        report = json.loads(done.stdout)
+        expect(done.returncode == (0 if report["ready"] else 1), f"doctor ended with {done.returncode}")
+        checks = {finding["check"] for finding in report["findings"]}
+        wanted = {"user", "processor", "libvirt", "ovn", "kernel", "clock", "disk", "names", "packets"}
+        expect(wanted <= checks, f"doctor does not look at {wanted - checks}")
+        for finding in report["findings"]:
+            expect(finding["standing"] == "good" or finding["remedy"], f"no remedy: {finding}")
+
+    def demo(self):
+        first = self.altostack("demo")
+        for word in ("✓ image", "✓ schedule", "✓ spawn", "✓ server", "✓ floating IP", "login:"):
+            expect(word in first, f"demo does not say {word!r}:\n{first}")
+        server = self.call("GET", "/compute/v2.1/servers/detail?name=altostack-demo")[1]["servers"]
+        expect([one["status"] for one in server] == ["ACTIVE"], f"servers: {server}")
+        again = self.altostack("demo")
+        expect("is there already" in again, f"a second demo does not use the first one's guest:\n{again}")
+        self.altostack("demo", "--remove")
+        for path, name in (("/compute/v2.1/servers", "servers"), ("/network/v2.0/networks", "networks"),
+                           ("/network/v2.0/routers", "routers"), ("/network/v2.0/ports", "ports"),
+                           ("/network/v2.0/floatingips", "floatingips"), ("/image/v2/images", "images"),
+                           ("/compute/v2.1/os-keypairs", "keypairs")):
+            left = self.call("GET", path)[1][name]
+            expect(not left, f"demo --remove leaves {name}: {left}")
+        self.altostack("demo", "--remove")
+
+    def prepare(self):
+        """An image, a flavor and a network to boot servers with."""
+        image = self.call("POST", "/image/v2/images", {"name": "n", "disk_format": "raw", "container_format": "bare"}, 201)[1]
+        status, _, answer = self.program.http("PUT", f"/image/v2/images/{image['id']}/file", b"newcomer" * 512, self.client.token,
+                                              {"Content-Type": "application/octet-stream"})
+        expect(status == 204, f"upload: {status} {answer}")
+        flavor = self.call("POST", "/compute/v2.1/flavors", {"flavor": {"name": "n", "id": "n", "ram": 64, "vcpus": 1, "disk": 1}})
+        network = self.call("POST", "/network/v2.0/networks", {"network": {"name": "n"}}, 201)[1]["network"]
+        self.call("POST", "/network/v2.0/subnets",
+                  {"subnet": {"network_id": network["id"], "cidr": "10.81.0.0/24", "ip_version": 4}}, 201)
+        self.boot = {"imageRef": image["id"], "flavorRef": flavor[1]["flavor"]["id"], "networks": [{"uuid": network["id"]}]}
+        self.image = image["id"]
+
+    def server(self, name):
+        headers, answer = self.call("POST", "/compute/v2.1/servers", {"server": {"name": name, **self.boot}}, 202)
+        identity = answer["server"]["id"]
+
+        def settled():
+            server = self.call("GET", f"/compute/v2.1/servers/{identity}")[1]["server"]
+            return server if server["status"] != "BUILD" else None
+
+        return wait_for(f"the end of {name}'s building", settled, 60, 0.05), headers["X-Openstack-Request-Id"]
+
+    def faults(self):
+        self.prepare()
+        refused = self.program.http("POST", "/altostack/faults", {"fault": {"operation": "spawn", "effect": "fail"}})
+        expect(refused[0] == 401, f"a stranger may order faults: {refused[0]}")
+        for wrong in ({"operation": "spwn", "effect": "fail"}, {"operation": "spawn", "effect": "explode"},
+                      {"operation": "spawn", "effect": "delay"}, {"operation": "spawn", "effect": "fail", "host": "nowhere"}):
+            self.call("POST", "/altostack/faults", {"fault": wrong}, 400)
+        fault = self.call("POST", "/altostack/faults", {"fault": {
+            "operation": "spawn", "effect": "fail", "count": 12, "message": "ordered by the check"}}, 201)[1]["fault"]
+        server, request = self.server("fails")
+        expect(server["status"] == "ERROR", f"spawns fail, and the server is {server['status']}")
+        trail = json.loads(self.altostack("logs", request, "--json"))
+        text = "\n".join(trail["lines"])
+        for word in ("POST /compute/v2.1/servers", "guest.spawn", "altostack.workflow"):
+            expect(word in text, f"logs does not find {word!r}:\n{text}")
+        expect(trail["workflows"][0]["name"] == "compute.build", f"workflows: {trail['workflows']}")
+        expect("compute.build" in self.altostack("status"), "status shows no fault of the build")
+        if any(one["id"] == fault["id"] for one in self.call("GET", "/altostack/faults")[1]["faults"]):
+            self.call("DELETE", f"/altostack/faults/{fault['id']}", wanted=204)
+        self.call("POST", "/altostack/faults", {"fault": {"operation": "ports", "effect": "delay", "seconds": 2, "count": 1}}, 201)
+        began = time.monotonic()
+        server, _ = self.server("slow")
+        expect(server["status"] == "ACTIVE", f"ports are slow, and the server is {server['status']}")
+        expect(time.monotonic() - began >= 2, "ports are not slow")
+        self.call("DELETE", "/altostack/faults", wanted=204)
+        expect(self.call("GET", "/altostack/faults")[1]["faults"] == [], "faults are left")
+        self.altostack("logs", "req-00000000-0000-4000-8000-000000000000", status=1)
+
+    def picture(self):
+        """What a client sees of the cloud."""
+        paths = ["/compute/v2.1/servers/detail", "/compute/v2.1/flavors/detail", "/network/v2.0/networks", "/network/v2.0/ports",
+                 "/network/v2.0/security-groups", "/image/v2/images", "/identity/v3/users", "/identity/v3/projects"]
+        return {path: self.call("GET", path)[1] for path in paths}
+
+    def backup_and_restore(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="altostack-backup-"))
+        try:
+            file = folder / "cloud.backup"
+            before = self.picture()
+            print("   ", self.altostack("backup", file).strip())
+            # What comes later is not in it.
+            self.call("POST", "/network/v2.0/networks", {"network": {"name": "later"}}, 201)
+            run(self.program.binary, "restore", file, "--data-dir", self.program.directory, status=1)
+            damaged = folder / "damaged.backup"
+            content = bytearray(file.read_bytes())
+            place = content.index(b"newcomer" * 512)
+            content[place] ^= 1
+            damaged.write_bytes(content)
+            text = run(self.program.binary, "restore", damaged, "--data-dir", folder / "refused", status=1)
+            expect("damaged" in text, f"a damaged backup is refused with: {text}")
+            expect(not (folder / "refused").exists(), "a refused restore leaves a folder")
+            self.program.stop()
+            run(self.program.binary, "restore", file, "--data-dir", folder / "restored")
+            original, self.program.directory = self.program.directory, folder / "restored"
+            try:
+                self.program.start()
+                self.client.login()
+                after = self.picture()
+                for path, seen in before.items():
+                    expect(after[path] == seen, f"{path} differs:\n{seen}\n{after[path]}")
+                status, _, data = self.program.http("GET", f"/image/v2/images/{self.image}/file", token=self.client.token)
+                expect((status, data) == (200, b"newcomer" * 512), f"the image's bytes are {status} {data!r:.80}")
+                server, _ = self.server("after the restore")
+                expect(server["status"] == "ACTIVE", f"the restored cloud's server is {server['status']}")
+                self.program.stop()
+            finally:
+                if self.program.process.poll() is None:
+                    self.program.kill()
+                self.program.directory = original
+            self.program.start()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def seeds(self):
+        def identifiers():
+            program = Program(self.program.binary, simulate=True, settings=["simulation.seed=42", "host.name=seeded"])
+            try:
+                program.start()
+                client = Client(program, ".")
+                client.login()
+                found = [client.http("GET", "/identity/v3/projects?name=admin")[2]["projects"][0]["id"]]
+                for number in range(3):
+                    client.http("GET", "/network/v2.0/networks")
+                    network = client.http("POST", "/network/v2.0/networks", {"network": {"name": f"n{number}"}})[2]["network"]
+                    port = client.http("POST", "/network/v2.0/ports", {"port": {"network_id": network["id"]}})[2]["port"]
+                    found += [network["id"], port["id"], port["mac_address"]]
+                program.restart()
+                client.login()
+                again = client.http("POST", "/network/v2.0/networks", {"network": {"name": "again"}})[2]["network"]["id"]
+                expect(again not in found, "a second start gives the first one's identifiers again")
+                return [*found, again]
+            finally:
+                program.remove()
+
+        first, second = identifiers(), identifiers()
+        expect(first == second, f"one seed gives {first} and {second}")
+
+
+def check(program, options):
+    newcomer = Newcomer(program, options)
+    run_parts([newcomer.status_and_doctor, newcomer.demo, newcomer.faults, newcomer.backup_and_restore, newcomer.seeds])
+
+
+if __name__ == "__main__":
+    run_check(check, settings=["simulation.hosts=3", "host.name=newcomer"])
