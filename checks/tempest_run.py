@@ -40,6 +40,8 @@ PROFILES = {
               "images.do_secure_hash=false", "images.require_image_format_match=false"],
     # Two hosts, as upstream's jobs with several nodes have them.
     "compute": ["simulation.hosts=2"],
+    # Block storage beside them.
+    "volume": ["simulation.hosts=2"],
     # Guests that boot, are pinged and logged in to.
     "real": [],
 }
@@ -143,7 +145,16 @@ class Tempest:
     def filled(text, values):
         return re.sub(r"@([A-Z]+)@", lambda match: values.get(match[1], match[0]), text)
 
+    def volume_types(self):
+        """The type of volumes that several servers can have, as upstream's gate makes it."""
+        client = Client(self.program, self.bin.parent)
+        wanted = {"name": "multiattach", "extra_specs": {"multiattach": "<is> True"}}
+        status, _, answer = client.http("POST", "/volume/v3/types", {"volume_type": wanted})
+        expect(status == 200, f"volume type: {status} {answer}")
+
     def configure(self):
+        if self.profile == "volume":
+            self.volume_types()
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
                   "EXTERNAL": self.external_network(),
@@ -236,7 +247,7 @@ def judge(tests, results, known):
 def add_options(parser):
     parser.add_argument("--select", required=True, help="a regular expression over the tests' names")
     parser.add_argument("--slice", help="K/N or random/N")
-    parser.add_argument("--profile", choices=sorted(PROFILES), help="compute for selections with that name, else gate")
+    parser.add_argument("--profile", choices=sorted(PROFILES), help="volume or compute for selections with that name, else gate")
     parser.add_argument("--real", dest="simulate", action="store_false", help="real guests; needs root and --image")
     parser.add_argument("--image", type=pathlib.Path, help="what real guests boot from")
     parser.add_argument("--concurrency", type=int, default=2)
@@ -247,6 +258,8 @@ def add_options(parser):
 def profile(options):
     if options.profile or not options.simulate:
         return options.profile or "real"
+    if "volume" in options.select:
+        return "volume"
     return "compute" if "compute" in options.select else "gate"
 
 
