@@ -170,8 +170,22 @@ struct BackupRestoration: Sendable {
             throw BlockStorageError.badRequest("A volume belongs to a project: the token has none.")
         }
         try request.require("volume:create", request.callerTarget)
-        let order = order(backup, name: name ?? "restore_backup_\(backup.id)", projectID: projectID, userID: token.userID)
-        let maker = VolumeMaking(storage: storage, order: order, requestID: request.requestID, isAdmin: token.isAdmin, token: token)
+        return try await restore(
+            backup, as: order(backup, name: name ?? "restore_backup_\(backup.id)", projectID: projectID, userID: token.userID))
+    }
+
+    /// Makes a volume to an order and restores a backup into it.
+    /// - Throws: 400 for a backup that is not there to be restored, or a volume too small for it.
+    func restore(_ backup: Backup, as order: VolumeOrder) async throws -> Volume {
+        try Self.check(backup)
+        guard order.size.map({ $0 >= backup.size }) ?? true else {
+            throw BlockStorageError.invalidInput(
+                "Volume size \(order.size ?? 0)GB cannot be smaller than the backup size \(backup.size)GB. It must be >= backup size.")
+        }
+        var order = order
+        (order.size, order.finalStatus) = (order.size ?? backup.size, .restoringBackup)
+        let maker = VolumeMaking(
+            storage: storage, order: order, requestID: request.requestID, isAdmin: request.isAdmin, token: request.token)
         let volume = try await maker.volume()
         do {
             return try await storage.database.write { transaction in

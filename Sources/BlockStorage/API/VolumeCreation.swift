@@ -61,10 +61,19 @@ struct VolumeCreation: Sendable {
         order.groupID = body["group_id"]?.string ?? body["consistencygroup_id"]?.string
         order.source = try await source(body, token)
         try await checkGroup(order)
-        let maker = VolumeMaking(storage: storage, order: order, requestID: request.requestID, isAdmin: token.isAdmin, token: token)
-        let volume = try await maker.make(checking: requireMultiattach)
+        let volume = try await make(order, body)
         let view = try await storage.database.read { try VolumeView([volume], for: request, in: $0) }
         return .json { json in json.object { $0.member("volume") { view.write(volume, extended: false, to: &$0) } } }
+    }
+
+    private func make(_ order: VolumeOrder, _ body: JSON) async throws -> Volume {
+        if request.isFrom(47), let id = body["backup_id"]?.string, !id.isEmpty {
+            let backup = try await storage.backup(id, for: request)
+            return try await BackupRestoration(storage: storage, request: request).restore(backup, as: order)
+        }
+        let maker = VolumeMaking(
+            storage: storage, order: order, requestID: request.requestID, isAdmin: request.isAdmin, token: request.token)
+        return try await maker.make(checking: requireMultiattach)
     }
 
     @Sendable private func requireMultiattach(_ volume: Volume) throws {
