@@ -1,5 +1,6 @@
 import BlockStorage
 import CloudAPI
+import CloudCore
 import CloudStore
 import Compute
 import ComputeMessages
