@@ -37,7 +37,7 @@ enum StorageServiceRecords {
             return known
         }
         let new = StorageService(
-            id: Identifier.uuid(), binary: binary, host: host, availabilityZone: zone, failure: failure, seenAt: now, createdAt: now)
+            id: Identifier.passing(), binary: binary, host: host, availabilityZone: zone, failure: failure, seenAt: now, createdAt: now)
         try transaction.execute(
             """
             INSERT INTO volume_services (\(columns)) VALUES (\(new.id), \(new.binary), \(new.host), \(new.availabilityZone),

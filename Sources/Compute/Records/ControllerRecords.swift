@@ -38,7 +38,7 @@ enum ControllerRecords {
         for binary in ControllerService.binaries {
             try transaction.execute(
                 """
-                INSERT INTO compute_controllers (\(columns)) VALUES (\(Identifier.uuid()),
+                INSERT INTO compute_controllers (\(columns)) VALUES (\(Identifier.passing()),
                     \(try NumberRecords.next("host", in: transaction)), \(host), \(binary), \(moment), \(moment))
                 """)
         }

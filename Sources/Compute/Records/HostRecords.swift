@@ -61,7 +61,7 @@ enum HostRecords {
     ) throws -> (host: ComputeHost, changed: Bool) {
         guard let known = try find(name: inventory.host, in: transaction) else {
             var host = ComputeHost(
-                serviceID: Identifier.uuid(), id: Identifier.uuid(), name: inventory.host,
+                serviceID: Identifier.passing(), id: Identifier.passing(), name: inventory.host,
                 hypervisorType: inventory.hypervisorType, hypervisorVersion: inventory.hypervisorVersion,
                 vcpus: inventory.vcpus, memoryMiB: inventory.memoryMiB, diskGiB: inventory.diskGiB,
                 cpuInfo: inventory.cpuInfo, isDisabled: false, disabledReason: nil, isForcedDown: false,

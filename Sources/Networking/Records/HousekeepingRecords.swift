@@ -144,7 +144,7 @@ enum AgentRecords {
             """
             INSERT INTO network_agents (id, host, zone, admin_state_up, description, configurations,
                 created_at, started_at, heartbeat_at)
-            VALUES (\(Identifier.uuid()), \(host), \(zone), \(true), \(""), \(JSON.object([:])), \(now), \(now), \(now))
+            VALUES (\(Identifier.passing()), \(host), \(zone), \(true), \(""), \(JSON.object([:])), \(now), \(now), \(now))
             ON CONFLICT (host) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, zone = excluded.zone
             """)
         guard isStarting else { return }

@@ -144,7 +144,7 @@ extension VolumeAgent {
 
     /// Runs `body` with a path of its own in the folder for what is on its way, and deletes what is there afterwards.
     private func withScratch<Value>(_ kind: String, _ body: (String) async throws -> Value) async throws -> Value {
-        let path = options.scratch + "/\(kind)-" + Identifier.uuid()
+        let path = options.scratch + "/\(kind)-" + Identifier.passing()
         defer { unlink(path) }
         return try await body(path)
     }

@@ -46,7 +46,7 @@ struct ImageTool: Sendable {
     /// Writes bytes into a new file of another format, by way of a raw file with holes.
     func write(_ bytes: any VolumeBytes, as format: String, to path: String) async throws {
         let name = try Self.name(of: format)
-        let raw = scratch + "/raw-" + Identifier.uuid()
+        let raw = scratch + "/raw-" + Identifier.passing()
         defer { unlink(raw) }
         _ = try ScratchFile(raw)
         guard truncate(raw, off_t(bytes.size)) == 0 else { throw FileError(operation: "truncate \(raw)", code: errno) }
@@ -60,7 +60,7 @@ struct ImageTool: Sendable {
     func raw(of image: ImageFile) async throws -> String {
         let format = try Self.name(of: image.format)
         if format == "raw" { return image.path }
-        let raw = scratch + "/raw-" + Identifier.uuid()
+        let raw = scratch + "/raw-" + Identifier.passing()
         try await run(["convert", "-q", "-f", format, "-O", "raw", image.path, raw], deadline: deadline)
         return raw
     }

@@ -124,7 +124,7 @@ public final class SimulatedBackend: VolumeBackend {
         guard source.size <= size else {
             throw VolumeFailure(.imageUnavailable, "The image's disk of \(source.size) bytes is larger than the volume.")
         }
-        let scratch = "filling-" + Identifier.uuid()
+        let scratch = "filling-" + Identifier.passing()
         let new = SimulatedVolume(name: scratch, pool: Self.scratchPool, content: SimulatedContent(size: size))
         state.withLock { $0.volumes[scratch] = new }
         defer { state.withLock { $0.volumes[scratch] = nil } }
