@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+"""Keeps volumes with the block storage commands that the openstack client has, in simulated back ends, and looks at what each
+answers. A command of the client that is not driven here fails the check."""
+
+from client_shell import Shell
+from cloud import Client, expect, run_check, run_parts, wait_for
+
+SETTINGS = []
+# No back end replicates, so nothing can be failed over; nothing in a back end is unknown to a new cloud.
+ABSENT = ("volume host failover", "volume group failover")
+NEW = ("--os-volume-api-version", "3.71")
+
+
+class VolumeCommands:
+    def __init__(self, shell, program, venv):
+        self.shell, self.program = shell, program
+        self.client = Client(program, venv)
+
+    def run(self, *arguments, **options):
+        return self.shell.run(*arguments, *NEW, **options)
+
+    def json(self, *arguments):
+        return self.shell.json(*arguments, *NEW)
+
+    def names(self, *arguments, column="Name"):
+        return {row[column] for row in self.json(*arguments)}
+
+    def becomes(self, kind, name, status="available"):
+        """Waits until something has a status."""
+        wait_for(f"{kind} {name} to be {status}", lambda: self.json(*kind.split(), "show", name)["status"] == status, 30, interval=0.1)
+
+    def gone(self, kind, name):
+        wait_for(f"{kind} {name} to be gone", lambda: name not in str(self.json(*kind.split(), "list")), 30, interval=0.1)
+
+    # Parts
+
+    def types(self):
+        of = ("volume", "type")
+        made = self.json(*of, "create", "gold", "--description", "fast", "--property", "volume_backend_name=none", "--private")
+        expect(made["is_public"] is False and made["description"] == "fast", f"a type: {made}")
+        self.run(*of, "create", "gold", fails="409")
+        self.run(*of, "create", "locked", "--encryption-provider", "luks", "--encryption-cipher", "aes-xts-plain64",
+                 "--encryption-key-size", "256", "--encryption-control-location", "front-end")
+        shown = self.json(*of, "show", "locked", "--encryption-type")
+        expect("luks" in str(shown["encryption"]), f"an encrypted type: {shown}")
+        self.run(*of, "set", "locked", "--encryption-provider", "luks", "--encryption-key-size", "512")
+        self.run(*of, "unset", "locked", "--encryption-type")
+        self.run(*of, "set", "gold", "--name", "silver", "--property", "a=b", "--project", "admin")
+        shown = self.json(*of, "show", "silver")
+        expect(shown["properties"] == {"volume_backend_name": "none", "a": "b"}, f"a type's properties: {shown}")
+        expect(shown["access_project_ids"], f"who may use a private type: {shown}")
+        self.run(*of, "unset", "silver", "--property", "a", "--project", "admin")
+        expect(self.names(*of, "list") == {"__DEFAULT__", "locked", "silver"}, "types")
+        expect(self.names(*of, "list", "--private") == {"silver"}, "private types")
+        expect(self.names(*of, "list", "--private", "--property", "volume_backend_name=none") == {"silver"}, "types by property")
+        expect(self.json(*of, "list", "--default")[0]["Name"] == "__DEFAULT__", "the default type")
+        self.run(*of, "delete", "__DEFAULT__", fails="400")
+        self.run(*of, "delete", "silver", "locked")
+        self.run(*of, "show", "silver", fails="No")
+
+    def qos(self):
+        of = ("volume", "qos")
+        self.run("volume", "type", "create", "steady")
+        made = self.json(*of, "create", "limited", "--consumer", "front-end", "--property", "total_iops_sec=100")
+        expect(made["consumer"] == "front-end" and made["properties"] == {"total_iops_sec": "100"}, f"QoS specs: {made}")
+        self.run(*of, "create", "limited", fails="409")
+        self.run(*of, "set", "limited", "--property", "total_bytes_sec=1000")
+        self.run(*of, "unset", "limited", "--property", "total_iops_sec")
+        self.run(*of, "associate", "limited", "steady")
+        shown = self.json(*of, "show", "limited")
+        expect(shown["associations"] == ["steady"] and shown["properties"] == {"total_bytes_sec": "1000"}, f"QoS specs: {shown}")
+        expect(self.names(*of, "list") == {"limited"}, "all QoS specs")
+        self.run(*of, "delete", "limited", fails="400")
+        self.run(*of, "disassociate", "limited", "--volume-type", "steady")
+        self.run(*of, "associate", "limited", "steady")
+        self.run(*of, "disassociate", "limited", "--all")
+        self.run(*of, "delete", "limited")
+        self.run("volume", "type", "delete", "steady")
+
+    def group_types(self):
+        of = ("volume", "group", "type")
+        made = self.json(*of, "create", "kin", "--description", "together")
+        expect(made["Is Public"] is True, f"a group type: {made}")
+        self.run(*of, "set", "kin", "--property", "k=v", "--property", "l=w")
+        self.run(*of, "set", "kin", "--no-property", "--property", "k=v", "--name", "clan")
+        shown = self.json(*of, "show", "clan")
+        expect(shown["Properties"] == {"k": "v"}, f"a group type: {shown}")
+        expect("clan" in self.names(*of, "list"), "group types")
+        self.run(*of, "set", "clan", "--no-property")
+
+    def groups(self):
+        of = ("volume", "group")
+        self.run(*of, "create", "--name", "crew", "--volume-group-type", "clan", "--volume-type", "__DEFAULT__")
+        self.group_is("crew", "available")
+        self.run("volume", "create", "one", "--size", "1")
+        self.becomes("volume", "one")
+        self.run(*of, "add", "volume", "crew", "one") if "volume group add volume" in self.shell.known else None
+        self.run(*of, "set", "crew", "--description", "sailors")
+        expect(self.names(*of, "list") == {"crew"}, "groups")
+        self.run(*of, "snapshot", "create", "crew", "--name", "photo")
+        wait_for("the group's snapshot", lambda: self.json(*of, "snapshot", "show", "photo")["Status"] == "available", 30, interval=0.1)
+        expect(self.names(*of, "snapshot", "list") == {"photo"}, "groups' snapshots")
+        self.run(*of, "create", "--source-group", "crew", "--name", "copy")
+        self.group_is("copy", "available")
+        self.run(*of, "create", "--group-snapshot", "photo", "--name", "print")
+        self.group_is("print", "available")
+        self.run(*of, "delete", "crew", "--force", fails="400")
+        self.run(*of, "snapshot", "delete", "photo")
+        wait_for("the group's snapshot to be gone", lambda: not self.json(*of, "snapshot", "list"), 30, interval=0.1)
+        self.run(*of, "remove", "volume", "crew", "one") if "volume group remove volume" in self.shell.known else None
+        for name in ("crew", "copy", "print"):
+            self.run(*of, "delete", name, "--force")
+        wait_for("the groups to be gone", lambda: not self.json(*of, "list"), 30, interval=0.1)
+        self.run("volume", "delete", "one")
+        self.gone("volume", "one")
+        self.run(*of, "type", "delete", "clan")
+
+    def group_is(self, name, status):
+        def there():
+            shown = self.json("volume", "group", "show", name)
+            expect(shown["Status"] != "error", f"the group {name} is in error")
+            return shown["Status"] == status
+
+        wait_for(f"the group {name} to be {status}", there, 30, interval=0.1)
+
+    def consistency_groups(self):
+        """No simulated back end makes snapshots of one moment, so a consistency group finds none."""
+        of = ("consistency", "group")
+        self.run("volume", "type", "create", "plain")
+        self.run(*of, "create", "old", "--volume-type", "plain")
+        expect(self.json(*of, "show", "old")["status"] == "error", "a consistency group")
+        expect(self.names(*of, "list") == {"old"}, "consistency groups")
+        self.run(*of, "set", "old", "--name", "older")
+        self.run(*of, "add", "volume", "older", "none", fails="No")
+        self.run(*of, "remove", "volume", "older", "none", fails="No")
+        self.run(*of, "snapshot", "create", "none", "--consistency-group", "older", fails="400")
+        expect(not self.json(*of, "snapshot", "list"), "consistency groups' snapshots")
+        self.run(*of, "snapshot", "show", "none", fails="No")
+        self.run(*of, "snapshot", "delete", "none", fails="1 of 1")
+        self.run(*of, "delete", "older", "--force")
+        self.run("volume", "type", "delete", "plain")
+
+    def services(self):
+        rows = self.json("volume", "service", "list")
+        expect({"cinder-scheduler", "cinder-volume"} <= {row["Binary"] for row in rows}, f"services: {rows}")
+        host = next(row["Host"] for row in rows if row["Binary"] == "cinder-volume")
+        self.run("volume", "service", "set", host, "cinder-volume", "--disable", "--disable-reason", "rest")
+        row = self.json("volume", "service", "list", "--service", "cinder-volume", "--long")[0]
+        expect(row["Status"] == "disabled" and row["Disabled Reason"] == "rest", f"a disabled service: {row}")
+        self.run("volume", "service", "set", host, "cinder-volume", "--enable")
+        self.run("volume", "service", "set", "nowhere", "cinder-volume", "--enable", fails="404")
+        self.run("volume", "host", "set", host, "--disable")
+        self.run("volume", "host", "set", host, "--disable", fails="400")
+        self.run("volume", "host", "set", host, "--enable")
+        pools = self.json("volume", "backend", "pool", "list", "--long")
+        expect(pools, "pools")
+        self.run("volume", "backend", "capability", "show", host)
+        self.run("volume", "backend", "capability", "show", "nowhere", fails="404")
+        expect(self.json("availability", "zone", "list", "--volume"), "zones")
+        self.run("extension", "list", "--volume")
+
+    def controllers(self):
+        expect(not self.json("block", "storage", "cluster", "list"), "clusters")
+        self.run("block", "storage", "cluster", "show", "none", fails="404")
+        self.run("block", "storage", "cluster", "set", "none", "--disable", fails="404")
+        rows = self.json("block", "storage", "log", "level", "list")
+        expect(rows, "log levels")
+        self.run("block", "storage", "log", "level", "set", "DEBUG", fails="501")
+        filters = {row["Resource"] for row in self.json("block", "storage", "resource", "filter", "list")}
+        expect({"volume", "group", "message"} <= filters, f"filters: {filters}")
+        self.run("block", "storage", "resource", "filter", "show", "volume")
+        self.run("block", "storage", "cleanup")
+
+    def messages(self):
+        self.run("volume", "type", "create", "nowhere", "--property", "volume_backend_name=nowhere")
+        self.run("volume", "create", "lost", "--size", "1", "--type", "nowhere")
+        self.becomes("volume", "lost", "error")
+        rows = self.json("volume", "message", "list")
+        expect(len(rows) == 1 and "schedule allocate volume" in rows[0]["User Message"], f"messages: {rows}")
+        shown = self.json("volume", "message", "show", rows[0]["ID"])
+        expect(shown["message_level"] == "ERROR", f"a message: {shown}")
+        self.run("volume", "message", "delete", rows[0]["ID"])
+        expect(not self.json("volume", "message", "list"), "messages after their end")
+        self.run("volume", "delete", "lost")
+        self.gone("volume", "lost")
+        self.run("volume", "type", "delete", "nowhere")
+
+    def quotas(self):
+        self.run("project", "create", "village")
+        self.run("quota", "set", "village", "--volumes", "3", "--gigabytes", "7", "--snapshots", "2", "--force")
+        rows = {row["Resource"]: row["Limit"] for row in self.json("quota", "show", "village", "--volume")}
+        expect(rows["volumes"] == 3 and rows["gigabytes"] == 7 and rows["groups"] == 10, f"quotas: {rows}")
+        self.run("quota", "delete", "village", "--volume")
+        rows = {row["Resource"]: row["Limit"] for row in self.json("quota", "show", "village", "--volume")}
+        expect(rows["volumes"] == 10, f"quotas: {rows}")
+        usage = {row["Resource"]: row for row in self.json("quota", "show", "admin", "--volume", "--usage")}
+        expect(usage["volumes"]["In Use"] == 0, f"usage: {usage['volumes']}")
+        self.run("project", "delete", "village")
+
+    def volumes(self):
+        self.run("volume", "create", "disk", "--size", "1", "--property", "a=b", "--description", "mine")
+        self.becomes("volume", "disk")
+        self.run("volume", "set", "disk", "--name", "plate", "--property", "c=d", "--size", "2")
+        wait_for("the volume to grow", lambda: self.json("volume", "show", "plate")["size"] == 2, 30, interval=0.1)
+        self.becomes("volume", "plate")
+        self.run("volume", "unset", "plate", "--property", "a")
+        expect(self.json("volume", "show", "plate")["properties"] == {"c": "d"}, "a volume's metadata")
+        expect(self.names("volume", "list", "--long") == {"plate"}, "volumes")
+        expect(self.json("volume", "summary")["Total Count"] == 1, "the summary")
+        self.run("volume", "snapshot", "create", "shot", "--volume", "plate")
+        self.becomes("volume snapshot", "shot")
+        self.run("volume", "snapshot", "set", "shot", "--name", "still", "--property", "k=v")
+        self.run("volume", "snapshot", "unset", "still", "--property", "k")
+        expect(self.names("volume", "snapshot", "list") == {"still"}, "snapshots")
+        self.run("volume", "revert", "still")
+        self.becomes("volume", "plate")
+        self.run("volume", "delete", "plate", fails="400")
+        self.run("volume", "snapshot", "delete", "still")
+        self.gone("volume snapshot", "still")
+        self.run("volume", "delete", "plate")
+        self.gone("volume", "plate")
+
+
+def check(program, options):
+    shell = Shell(program, options.venv, "openstack.volume.v3")
+    flow = VolumeCommands(shell, program, options.venv)
+    run_parts([flow.types, flow.qos, flow.group_types, flow.groups, flow.consistency_groups, flow.services, flow.controllers,
+               flow.messages, flow.volumes, flow.quotas], options.part)
+    if options.all:
+        shell.conclude(ABSENT)
+
+
+def add_options(parser):
+    parser.add_argument("--part", help="only this one")
+    parser.add_argument("--all", action="store_true", help="also see that every command of the client was driven")
+
+
+if __name__ == "__main__":
+    run_check(check, settings=SETTINGS, add_options=add_options)
