@@ -81,8 +81,8 @@ class VolumeCommands:
         of = ("volume", "group", "type")
         made = self.json(*of, "create", "kin", "--description", "together")
         expect(made["Is Public"] is True, f"a group type: {made}")
-        self.run(*of, "set", "kin", "--property", "k=v", "--property", "l=w")
-        self.run(*of, "set", "kin", "--no-property", "--property", "k=v", "--name", "clan")
+        self.run(*of, "set", "kin", "--property", "l=w")
+        self.run(*of, "set", made["ID"], "--name", "clan", "--no-property", "--property", "k=v")
         shown = self.json(*of, "show", "clan")
         expect(shown["Properties"] == {"k": "v"}, f"a group type: {shown}")
         expect("clan" in self.names(*of, "list"), "group types")
@@ -148,7 +148,7 @@ class VolumeCommands:
         row = self.json("volume", "service", "list", "--service", "cinder-volume", "--long")[0]
         expect(row["Status"] == "disabled" and row["Disabled Reason"] == "rest", f"a disabled service: {row}")
         self.run("volume", "service", "set", host, "cinder-volume", "--enable")
-        self.run("volume", "service", "set", "nowhere", "cinder-volume", "--enable", fails="404")
+        self.run("volume", "service", "set", "nowhere", "cinder-volume", "--enable", fails="No Service found")
         self.run("volume", "host", "set", host, "--disable")
         self.run("volume", "host", "set", host, "--disable", fails="400")
         self.run("volume", "host", "set", host, "--enable")
@@ -161,7 +161,7 @@ class VolumeCommands:
 
     def controllers(self):
         expect(not self.json("block", "storage", "cluster", "list"), "clusters")
-        self.run("block", "storage", "cluster", "show", "none", fails="404")
+        self.run("block", "storage", "cluster", "show", "none", fails="No Cluster found")
         self.run("block", "storage", "cluster", "set", "none", "--disable", fails="404")
         rows = self.json("block", "storage", "log", "level", "list")
         expect(rows, "log levels")

@@ -238,6 +238,7 @@ struct QuotaSheet: Sendable {
         var usage = try VolumeQuotaRecords.usage(
             project: project, countsSnapshots: storage.options.countsSnapshotGigabytes, in: reader)
         usage["groups"] = try GroupRecords.count(project: project, in: reader)
+        usage.merge(try BackupRecords.usage(project: project, in: reader)) { $1 }
         self.usage = usage
     }
 }
