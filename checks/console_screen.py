@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Looks at a guest's screen as a person does: noVNC in Chromium, at the address that the openstack client prints. With --simulate the
 screen is the simulation's black one; without, it is a real guest's, and what is on it must be more than one colour. A token that
-opens nothing, and one that was used too long ago, bring nobody in. The picture is kept where --picture says."""
+opens nothing, and one that was used too long ago, bring nobody in. The picture is kept where --picture says. A real guest's serial
+port is used too: somebody logs in through it and runs a command."""
 
-import base64
 import os
 import pathlib
 import shutil
-import socket
 import struct
 import subprocess
 import urllib.parse
 import zlib
 
 from cloud import Client, expect, run_check, wait_for
+from console_socket import WebSocket
 
 NEW = ("--os-compute-api-version", "2.96")
 
@@ -47,18 +47,8 @@ def pixels(path):
 
 def upgrade(url, token):
     """Asks the proxy for a WebSocket with a token; returns what comes through it first, which is nothing when it is closed."""
-    address = urllib.parse.urlparse(url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        key = base64.b64encode(os.urandom(16)).decode()
-        connection.sendall((f"GET /?token={token} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: binary\r\n\r\n").encode())
-        received = b""
-        while b"\r\n\r\n" not in received or received.endswith(b"\r\n\r\n"):
-            part = connection.recv(4096)
-            if not part:
-                break
-            received += part
-        return received.partition(b"\r\n\r\n")[2]
+    with WebSocket(url, token) as console:
+        return console.read()
 
 
 class Screen:
@@ -89,9 +79,25 @@ class Screen:
 
         print(f"  a picture with {wait_for('the guest on the screen', colours, 120, interval=0.1)} different rows")
         self.strangers(url)
+        if not self.program.simulate:
+            self.serial()
         client.run("server", "delete", "seen", "--wait")
         token = urllib.parse.unquote(url).rsplit("token=", 1)[1]
         expect(not upgrade(url, token), "a token outlives its server")
+
+    def serial(self):
+        """Whoever holds the serial console's address has the guest's prompt."""
+        url = self.client.json("console", "url", "show", "seen", "--serial", *NEW)["url"]
+        wait_for("the guest's prompt",
+                 lambda: "altostack-guest: ready" in self.client.run("console", "log", "show", "seen").stdout, 180, interval=2)
+        with WebSocket(url) as console:
+            console.send(b"\r")
+            console.until("login: ", 60)
+            console.send(b"root\r")
+            console.until("# ", 60)
+            console.send(b"echo sum-$((6 * 7))\r")
+            console.until("sum-42", 60)
+        print("  a login and a command through the serial console")
 
     def strangers(self, url):
         token = urllib.parse.unquote(url).rsplit("token=", 1)[1]

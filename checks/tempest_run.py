@@ -97,7 +97,7 @@ class Tempest:
         (self.directory / "lock").mkdir(parents=True)
         (self.directory / "etc").mkdir()
         self.environment = dict(os.environ, PATH=f"{self.bin}:{os.environ['PATH']}", PYTHONWARNINGS="ignore",
-                                TEMPEST_CONFIG_DIR=str(self.directory / "etc"), OS_TEST_TIMEOUT="300")
+                                TEMPEST_CONFIG_DIR=str(self.directory / "etc"), OS_TEST_TIMEOUT="900" if image else "300")
 
     def external_network(self):
         """The network that leads out of the cloud, as upstream's gate makes it; returns its id. A shared network beside
