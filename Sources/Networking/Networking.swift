@@ -63,8 +63,9 @@ public final class Networking: Sendable {
 
     private func portStatus(_ report: PortStatusReport) async throws {
         try await database.write { transaction in
-            _ = try PortRecords.setStatus(
+            let isNews = try PortRecords.setStatus(
                 report.portID, host: report.host, report.isUp ? .active : .down, in: transaction)
+            if isNews { try TrunkRecords.settleSubports(of: report.portID, in: transaction) }
         }
     }
 

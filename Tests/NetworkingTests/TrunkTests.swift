@@ -46,6 +46,28 @@ import Testing
         }
     }
 
+    @Test func subportsAreWhereTheirParentIs() async throws {
+        try await TestCloud.with { cloud in
+            let network = await cloud.network()
+            let (parent, child, late) = (await cloud.port(network), await cloud.port(network), await cloud.port(network))
+            let made = await trunk(cloud, parent, [subport(child, 10)])
+            await cloud.send(.put, "ports/\(parent.id)", TestCloud.admin, ["port": ["binding:host_id": "h1"]])
+            try await cloud.database.write { transaction in
+                _ = try PortRecords.setStatus(parent.id, host: "h1", .active, in: transaction)
+                try TrunkRecords.settleSubports(of: parent.id, in: transaction)
+            }
+            await cloud.send(.put, "trunks/\(made.id)/add_subports", TestCloud.alice, ["sub_ports": [subport(late, 20)]])
+            for port in [child, late] {
+                let shown = await cloud.send(.get, "ports/\(port.id)", TestCloud.admin)["port"]
+                #expect(shown?["status"] == "ACTIVE" && shown?["binding:host_id"] == "h1")
+            }
+            await cloud.send(
+                .put, "trunks/\(made.id)/remove_subports", TestCloud.alice, ["sub_ports": [["port_id": .string(child.id)]]])
+            let shown = await cloud.send(.get, "ports/\(child.id)", TestCloud.admin)["port"]
+            #expect(shown?["status"] == "DOWN" && shown?["binding:host_id"] == "")
+        }
+    }
+
     @Test func subportsMustFit() async throws {
         try await TestCloud.with { cloud in
             let network = await cloud.network()

@@ -110,6 +110,7 @@ extension Operations {
         guard var trunk = try TrunkRecords.all(parents: .ids([port.id]), in: transaction)[port.id] else { return }
         trunk.status = port.binding.host.isEmpty ? Trunk.down : Trunk.active
         try TrunkRecords.update(trunk, in: transaction)
+        try TrunkRecords.settleSubports(of: port.id, in: transaction)
         for subport in trunk.subports { try mark(.port, subport.portID, in: transaction) }
     }
 
@@ -200,6 +201,7 @@ extension Operations {
     ) throws {
         try TrunkRecords.add(subports.map(\.subport), to: trunk.id, in: transaction)
         for (port, _) in subports { try own(port, owner: Trunk.subportOwner, in: transaction) }
+        try TrunkRecords.settleSubports(of: parent.id, in: transaction)
     }
 
     private func release(_ subports: [Subport], in transaction: any Transaction) throws {
@@ -214,6 +216,7 @@ extension Operations {
     private func own(_ port: Port, owner: String, in transaction: any Transaction) throws {
         var changed = port
         changed.deviceOwner = owner
+        if owner.isEmpty { (changed.binding.host, changed.status) = ("", .down) }
         try PortRecords.update(changed, in: transaction)
         try mark(changed, in: transaction)
     }

@@ -85,6 +85,16 @@ enum TrunkRecords {
         ) { (try $0[0] as String, (parentID: try $0[1] as String, tag: try $0[2] as Int)) }.compactMapValues(\.first)
     }
 
+    /// Has the subports under a port be where it is and as it is: there is no device of their own for a host to speak of.
+    static func settleSubports(of parent: String, in transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE ports SET host = (SELECT p.host FROM ports p WHERE p.id = \(parent)),
+                status = (SELECT p.status FROM ports p WHERE p.id = \(parent))
+            WHERE id IN (SELECT s.port_id FROM trunk_subports s JOIN trunks t ON t.id = s.trunk_id WHERE t.port_id = \(parent))
+            """)
+    }
+
     /// Adds subports behind those there are.
     static func add(_ subports: [Subport], to trunk: String, in transaction: any Transaction) throws {
         let last: Int = try transaction.scalar("SELECT COALESCE(MAX(position), 0) FROM trunk_subports WHERE trunk_id = \(trunk)") ?? 0
