@@ -41,7 +41,7 @@ extension GuestSpecification {
 /// A volume as a guest has it.
 public struct GuestVolume: Codable, Sendable, Hashable {
     /// Where the volume is, as the block storage service's connection info says.
-    public enum Connection: Codable, Sendable, Hashable {
+    public enum Connection: Codable, Sendable, Hashable, CustomStringConvertible {
         /// A file on the host, at an absolute path, of format raw or qcow2.
         case file(path: String, format: String)
         /// A Ceph RBD image. `monitors` are "host:port"; `secret` is the user's key.
@@ -50,6 +50,16 @@ public struct GuestVolume: Codable, Sendable, Hashable {
         case iscsi(portals: [String], iqn: String, lun: Int, user: String?, password: String?)
         /// A file of an NFS export "host:/path", of format raw or qcow2.
         case nfs(export: String, name: String, format: String)
+
+        /// Its kind alone: what unlocks it is in it, and nobody shall print that.
+        public var description: String {
+            switch self {
+            case .file: "file"
+            case .rbd: "rbd"
+            case .iscsi: "iscsi"
+            case .nfs: "nfs"
+            }
+        }
     }
 
     /// Takes away what unlocks it.

@@ -89,8 +89,10 @@ import Testing
 
     @Test(arguments: [
         GuestVolume.Connection.file(path: "../etc/shadow", format: "raw"), .file(path: "/a/../b", format: "raw"),
-        .file(path: "/a", format: "vmdk"), .nfs(export: "h:/x", name: "n", format: "raw"),
-        .rbd(pool: "p", image: "i", monitors: [], user: nil, secret: nil),
+        .file(path: "/a", format: "vmdk"), .nfs(export: "h", name: "n", format: "raw"), .nfs(export: "h:/x", name: "../n", format: "raw"),
+        .rbd(pool: "", image: "i", monitors: [], user: nil, secret: nil),
+        .iscsi(portals: [], iqn: "iqn.2010-10.org:v", lun: 1, user: nil, password: nil),
+        .iscsi(portals: ["h:x"], iqn: "iqn.2010-10.org:v", lun: 1, user: nil, password: nil),
     ])
     func volumesThatCannotBeAttachedAreRefused(connection: GuestVolume.Connection) {
         var guest = specification(root: rootDisk)

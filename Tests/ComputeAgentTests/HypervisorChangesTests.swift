@@ -70,8 +70,17 @@ extension HypervisorConformanceTests {
         wide.volumes = [volume]
         for _ in 1...2 { #expect(try await arm.call(AttachVolume(guest: wide, volume: volume)).deviceName == "/dev/vdb") }
         #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda", "vdb"])
+        #expect(try await arm.call(ListGuestVolumes()) == [guest.id: [volume.id]])
+        let copy = try await arm.makeVolume() + ".copy"
+        for _ in 1...2 {
+            _ = try await arm.call(CopyGuestVolume(id: guest.id, volumeID: volume.id, target: .file(path: copy, format: "qcow2")))
+        }
+        #expect(await failureCode {
+            try await arm.call(CopyGuestVolume(id: guest.id, volumeID: Identifier.uuid(), target: .file(path: copy, format: "raw")))
+        } == "volume_unavailable")
         for _ in 1...2 { _ = try await arm.call(DetachVolume(guest: guest, volumeID: volume.id)) }
         #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda"])
+        #expect(try await arm.call(ListGuestVolumes()) == [guest.id: []])
         return guest
     }
 

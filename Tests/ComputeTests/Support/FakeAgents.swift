@@ -5,6 +5,8 @@ import Synchronization
 /// Compute agents whose guests are entries in a dictionary.
 final class FakeAgents: Sendable {
     let orders = Orders()
+    /// The volumes that guests have.
+    let disks = FakeDisks()
     private let guests = Mutex<[String: [String: GuestStatus]]>([:])
     private let calls = Mutex<[String]>([])
     private let powered = Mutex<[PowerGuest]>([])
@@ -60,11 +62,13 @@ final class FakeAgents: Sendable {
         service.on(SpawnGuest.self) { request, _ in
             try await self.begin("spawn", host)
             self.put(request.guest.id, on: host, .running)
+            self.disks.set(request.guest.volumes.map(\.id), of: request.guest.id)
             return GuestStatus(id: request.guest.id, power: .running)
         }
         service.on(DestroyGuest.self) { request, _ in
             try await self.begin("destroy", host)
             self.lose(request.id, on: host)
+            self.disks.set([], of: request.id)
             self.forgetMoves(request.id, on: host)
             return BusNothing()
         }
@@ -87,6 +91,7 @@ final class FakeAgents: Sendable {
             return self.guests.withLock { Array(($0[host] ?? [:]).values) }
         }
         serveMoves(on: &service, host: host)
+        serveVolumes(on: &service, host: host)
         return service
     }
 }

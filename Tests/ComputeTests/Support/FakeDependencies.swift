@@ -47,6 +47,7 @@ enum FakeSchema {
             """,
         ]),
         FakeImages.migration,
+        FakeVolumes.migration,
     ])
 }
 

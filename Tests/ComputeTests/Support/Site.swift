@@ -68,6 +68,7 @@ final class Site: Sendable {
     let bus = InProcessBus()
     let agents = FakeAgents()
     let orders = Orders()
+    let volumes: FakeVolumes
     let compute: Compute
     let server: CloudServer
     let runner: WorkflowRunner
@@ -86,11 +87,14 @@ final class Site: Sendable {
         pace.didLeave = { [departures] _, _ in departures.note() }
         var logger = Logger(label: "test")
         logger.logLevel = .critical
+        volumes = FakeVolumes(database: database, orders: orders)
+        var neighbours = ComputeNeighbours(services: FakeServices())
+        neighbours.volumes = volumes
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: FakeImages(),
             networking: FakeNetworking(orders: orders), placement: FakePlacement(orders: orders), options: options,
-            others: ComputeNeighbours(services: FakeServices()))
+            others: neighbours)
         runner.register(compute.workflows)
         server = try CloudServer(services: [compute.api], authenticator: RoleTokens())
     }

@@ -62,6 +62,7 @@ struct UnshelveWorkflow: Sendable {
         }
         state.move.target = choice.host
         try compute.networking.rebind(server: server.id, host: choice.host, in: transaction)
+        try compute.nameVolumes(of: server, in: transaction)
         try compute.advance(server.id, .spawning, in: transaction) { $0.host = choice.host }
     }
 

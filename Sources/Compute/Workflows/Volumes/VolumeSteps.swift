@@ -113,6 +113,17 @@ extension Compute.Parts {
         }
     }
 
+    /// Names the volumes that a server got while it was on no host.
+    func nameVolumes(of server: Server, in transaction: any Transaction) throws {
+        let disks = try BlockDeviceRecords.all(server: server.id, in: transaction)
+        var taken = Set(DiskNames.own(server) + disks.compactMap(\.deviceName))
+        for disk in disks where disk.deviceName == nil {
+            let name = DiskNames.free(bus: disk.diskBus, taken: taken)
+            taken.insert(name)
+            try BlockDeviceRecords.change(disk.id, in: transaction) { $0.deviceName = name }
+        }
+    }
+
     // MARK: Two hosts at once
 
     /// Reserves a server's volumes a second time, for the host that it is about to move to while it runs.
