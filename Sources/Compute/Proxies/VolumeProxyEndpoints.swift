@@ -30,6 +30,7 @@ struct VolumeProxyEndpoints: Sendable {
     /// A kind of resource that is passed on.
     private enum Kind: String, Sendable {
         case volume, snapshot
+        var idName: String { rawValue + "_id" }
         var path: String { "/v2.1/os-\(rawValue)s" }
         var rules: String { self == .volume ? "" : "snapshots:" }
         var schema: Schema { self == .volume ? newVolume : newSnapshot }
@@ -39,7 +40,7 @@ struct VolumeProxyEndpoints: Sendable {
     }
 
     private func endpoints(_ kind: Kind) -> [Endpoint] {
-        let (noun, one) = (kind.rawValue, kind.path + "/{id}")
+        let (noun, one) = (kind.rawValue, kind.path + "/{\(kind.rawValue)_id}")
         func rule(_ name: String) -> Access { .rule("os_compute_api:os-volumes:\(kind.rules)\(name)") }
         return [
             Endpoint(.get, kind.path, "List \(noun)s", microversions: .proxied, access: rule("list")) { try await list(kind, $0) },
@@ -76,7 +77,7 @@ struct VolumeProxyEndpoints: Sendable {
     }
 
     private func show(_ kind: Kind, _ request: APIRequest) async throws -> APIResponse {
-        let id = request["id"]
+        let id = request[kind.idName]
         do {
             let body = try await ServiceClient(compute, for: request).send(.volume, .get, path(kind, id))
             return .json { $0.object { $0.member(kind.rawValue, kind.view(body[kind.rawValue] ?? .null)) } }
@@ -107,9 +108,9 @@ struct VolumeProxyEndpoints: Sendable {
 
     private func delete(_ kind: Kind, _ request: APIRequest) async throws -> APIResponse {
         do {
-            try await ServiceClient(compute, for: request).send(.volume, .delete, path(kind, request["id"]))
+            try await ServiceClient(compute, for: request).send(.volume, .delete, path(kind, request[kind.idName]))
         } catch let refusal as ServiceRefusal where refusal.status == 404 {
-            throw missing(kind, request["id"])
+            throw missing(kind, request[kind.idName])
         }
         return .empty(status: .accepted)
     }
