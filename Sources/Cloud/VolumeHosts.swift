@@ -25,10 +25,8 @@ enum VolumeHosts {
     ) -> VolumeAgent {
         let latency = settings[CloudSettingKeys.simulatedLatency]
         let backends = settings[VolumeBackendSettingKeys.backends].backends.map { backend -> any VolumeBackend in
-            switch backend.driver {
-            case .simulated: simulated(backend, directory: directory, latency: latency)
-            case .file, .nfs, .iscsi, .lvm, .rbd: simulated(backend, directory: directory, latency: latency)
-            }
+            backend.driver == .simulated
+                ? simulated(backend, directory: directory, latency: latency) : real(backend, directory: directory)
         }
         return agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
     }
@@ -42,6 +40,15 @@ enum VolumeHosts {
             options.latencies = Dictionary(uniqueKeysWithValues: SimulatedStorageOperation.allCases.map { ($0, latency) })
         }
         return SimulatedBackend(name: backend.name, options: options)
+    }
+
+    private static func real(_ backend: VolumeBackendSetting, directory: DataDirectory) -> any VolumeBackend {
+        let options = VolumeBackendOptions(backend)
+        let files = options.files(directory: directory.file("volumes/\(backend.name)"))
+        return switch backend.driver {
+        case .nfs: FileBackend(name: backend.name, options: files, export: options.value("export") ?? "")
+        default: FileBackend(name: backend.name, options: files)
+        }
     }
 
     private static func agent(

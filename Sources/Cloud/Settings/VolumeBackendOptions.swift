@@ -52,4 +52,15 @@ struct VolumeBackendOptions {
         options.needsHypervisor = value("needs_hypervisor") == "true"
         return options
     }
+
+    /// The options of a back end of files.
+    func files(directory: String) -> FileBackend.Options {
+        var options = FileBackend.Options(directory: value("path") ?? directory)
+        options.format = value("format") ?? options.format
+        options.wipes = value("wipe") == "zero"
+        options.backendName = value("backend_name")
+        if let ratio = number("oversubscription") { options.oversubscription = ratio }
+        if let percent = integer("reserved_percent") { options.reservedPercent = percent }
+        return options
+    }
 }

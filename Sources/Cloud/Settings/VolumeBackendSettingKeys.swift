@@ -3,17 +3,17 @@ import CloudSettings
 /// The settings of where volumes and their backups are kept.
 enum VolumeBackendSettingKeys {
     static let backends = SettingKey<VolumeBackendSettings>(
-        "volumes.backends", default: VolumeBackendSettings(backends: [VolumeBackendSetting(name: "local", driver: .file)]),
+        "volume.backends", default: VolumeBackendSettings(backends: [VolumeBackendSetting(name: "local", driver: .file)]),
         "The back ends of volumes. In a file each is a mapping of name, driver (\(VolumeBackendSetting.drivers)) and the driver's options; "
             + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. docs/VOLUMES.md lists the options."
     ) { VolumeBackendSetting.problem(of: $0.backends) }
     static let backupPath = SettingKey<String?>(
-        "volumes.backups.path", default: nil, "The folder of volumes' backups; nothing for one in the data folder.")
+        "volume.backups.path", default: nil, "The folder of volumes' backups; nothing for one in the data folder.")
     static let backupNFSPath = SettingKey<String?>(
-        "volumes.backups.nfs_path", default: nil,
+        "volume.backups.nfs_path", default: nil,
         "The folder at which an NFS export for backups is mounted, which makes the backup driver nfs; nothing for none.")
     static let backupChunk = SettingKey(
-        "volumes.backups.chunk_size", default: 4 << 20, in: (64 << 10)...(1 << 30),
+        "volume.backups.chunk_size", default: 4 << 20, in: (64 << 10)...(1 << 30),
         "How many bytes of a volume one piece of a backup holds; increments keep the pieces that changed.")
 
     static let all: [any SettingDeclaration] = [
