@@ -139,7 +139,7 @@ let package = Package(
         tests("ComputeAgent", ["HostCommands", "CloudBus", "ComputeMessages", "NetworkMessages"]),
         tests("NetworkAgent", ["CloudBus", "NetworkMessages"] + nio),
         tests("ConsoleProxy", ["CloudCore"] + nio),
-        tests("VolumeBackends", ["VolumeMessages", "HostCommands", "CloudBus", "CloudCore"]),
+        tests("VolumeBackends", ["VolumeMessages", "HostCommands", "CloudBus", "CloudCore", "CloudCrypto"]),
         tests("BlockStorage", service + ["CloudWorkflow", "CloudBus", "VolumeMessages"]),
         tests("KeyManager", service + ["CloudCrypto"]),
         tests("ImageInspection"),
