@@ -35,13 +35,13 @@ import VolumeMessages
             #expect(try await backend.extend(one, isAttached: false) == false)
             #expect(try await backend.bytes(of: one) == 2 << 30)
             #expect(try await backend.pattern(in: one) == 7)
-            try await backend.put(9, at: (2 << 30) - 300_000, in: one)
+            try await backend.put(9, at: (2 << 30) - sampleLength, in: one)
             #expect(try await backend.volumes(in: "").map(\.name) == [one.name])
 
             // The program is killed and begins again.
             let again = try await arm.open()
             #expect(try await again.pattern(in: one) == 7)
-            #expect(try await again.pattern(at: (2 << 30) - 300_000, in: one) == 9)
+            #expect(try await again.pattern(at: (2 << 30) - sampleLength, in: one) == 9)
             let pool = try #require(try await again.pools().first)
             #expect(pool.provisionedGiB >= 2)
             try await again.delete(one)
@@ -143,7 +143,7 @@ import VolumeMessages
             let folder = try TemporaryFolder()
             let path = folder.path + "/image.raw"
             try Files.write([UInt8](repeating: 0, count: 5 << 20) + sample(8), to: path)
-            let image = ImageFile(path: path, format: "raw", virtualSize: (5 << 20) + 300_032)
+            let image = ImageFile(path: path, format: "raw", virtualSize: (5 << 20) + 8192)
             let one = volume()
             try await backend.create(one, .image(image))
             #expect(try await backend.pattern(in: one) == 8)

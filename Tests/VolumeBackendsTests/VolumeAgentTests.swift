@@ -65,7 +65,7 @@ import VolumeMessages
         let made = Identifier.uuid()
         let reply = try await host.call(UploadVolume(backend: "first", volume: one, imageID: made, format: "raw"))
         #expect(reply.bytes == 1 << 30)
-        #expect(host.images.bytes(made).map { Array($0[(5 << 20)..<(5 << 20) + 300_000]) } == sample(6))
+        #expect(host.images.bytes(made).map { Array($0[(5 << 20)..<(5 << 20) + Int(sampleLength)]) } == sample(6))
         #expect(await code {
             _ = try await host.call(UploadVolume(backend: "first", volume: one, imageID: made, format: "ploop"))
         } == .unsupported)

@@ -13,9 +13,6 @@ struct VolumeBackendOptions {
         case .simulated: common.union(["size_gib", "pools", "needs_hypervisor"])
         case .file: common.union(["path", "format", "wipe"])
         case .nfs: common.union(["path", "format", "wipe", "export"])
-        case .iscsi: common.union(["path", "wipe", "address", "port", "iqn_prefix"])
-        case .lvm: common.union(["group", "pool", "wipe", "address", "port", "iqn_prefix"])
-        case .rbd: common.union(["pool", "user", "conf", "keyring"])
         }
     }
 
@@ -28,12 +25,9 @@ struct VolumeBackendOptions {
         if let text = value("format"), !["qcow2", "raw"].contains(text) { return "format must be qcow2 or raw" }
         if let text = value("wipe"), !["zero", "none"].contains(text) { return "wipe must be zero or none" }
         if let text = value("path"), !text.hasPrefix("/") { return "path must begin with a slash" }
-        if let text = value("port"), !(1...65535).contains(Int(text) ?? 0) { return "port must be 1 to 65535" }
         if setting.driver == .nfs, value("path") == nil || value("export") == nil {
             return "an NFS back end needs export (HOST:/PATH) and path, where it is mounted"
         }
-        if setting.driver == .lvm, value("group") == nil { return "an LVM back end needs a volume group" }
-        if setting.driver == .rbd, value("pool") == nil { return "an RBD back end needs a pool" }
         return nil
     }
 

@@ -5,7 +5,7 @@ enum VolumeBackendSettingKeys {
     static let backends = SettingKey<VolumeBackendSettings>(
         "volume.backends", default: VolumeBackendSettings(backends: [VolumeBackendSetting(name: "local", driver: .file)]),
         "The back ends of volumes. In a file each is a mapping of name, driver (\(VolumeBackendSetting.drivers)) and the driver's options; "
-            + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. docs/VOLUMES.md lists the options."
+            + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. A wrong option is answered with the driver's."
     ) { VolumeBackendSetting.problem(of: $0.backends) }
     static let backupPath = SettingKey<String?>(
         "volume.backups.path", default: nil, "The folder of volumes' backups; nothing for one in the data folder.")
@@ -26,7 +26,7 @@ enum VolumeBackendSettingKeys {
 
 /// One back end as the operator describes it.
 struct VolumeBackendSetting: Sendable, Hashable {
-    enum Driver: String, Sendable, CaseIterable { case file, nfs, iscsi, lvm, rbd, simulated }
+    enum Driver: String, Sendable, CaseIterable { case file, nfs, simulated }
 
     static var drivers: String { Driver.allCases.map(\.rawValue).joined(separator: ", ") }
 

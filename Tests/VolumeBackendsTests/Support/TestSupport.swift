@@ -24,9 +24,12 @@ func isInstalled(_ program: String) -> Bool {
     ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/", "/usr/local/bin/"].contains { access($0 + program, X_OK) == 0 }
 }
 
-/// Bytes that no other seed gives, none of them zero.
-func sample(_ seed: UInt8, count: Int = 300_000) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ $0 >> 9) &+ Int(seed)) | 1 }
+/// How many bytes a sample has.
+let sampleLength: Int64 = 8192
+
+/// Bytes that no other seed gives, of which the first is the seed.
+func sample(_ seed: UInt8, count: Int = Int(sampleLength)) -> [UInt8] {
+    [seed] + (1..<count).map { UInt8(truncatingIfNeeded: ($0 &* 31 &+ $0 >> 8) &+ Int(seed)) }
 }
 
 func volume(_ name: String = "volume-" + Identifier.uuid(), gib: Int = 1, encryption: VolumeEncryption? = nil) -> VolumeSpecification {
@@ -66,10 +69,10 @@ extension VolumeBackend {
 }
 
 private func seed(at offset: Int64, of bytes: any VolumeBytes) async throws -> UInt8? {
-    let found = try await bytes.read(offset..<offset + 300_000)
+    let found = try await bytes.read(offset..<offset + sampleLength)
     await bytes.close()
     if found.allSatisfy({ $0 == 0 }) { return 0 }
-    return (1...UInt8.max).first { found == sample($0) }
+    return found.first.flatMap { found == sample($0) ? $0 : nil }
 }
 
 /// What an operation fails with.
