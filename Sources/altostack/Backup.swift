@@ -7,7 +7,7 @@ struct Backup: AsyncParsableCommand {
         abstract: "Write the whole cloud's state into a file, while it runs.",
         discussion: """
             The file holds rows, keys, policy, clients' files and images as they are at one moment; whoever has it has the \
-            cloud's secrets. Guests' own disks are no part of it.
+            cloud's secrets. Guests' own disks and volumes are no part of it.
             """)
 
     @OptionGroup var directory: DirectoryOptions

@@ -75,9 +75,11 @@ struct BackupManifest: Codable, Sendable, Equatable {
 /// The files of a folder.
 enum FolderWalk {
     /// The paths of all regular files below a folder, in order.
-    /// - Parameter skip: says whether a path, of a file or a folder, is left out with what is below it.
-    /// - Throws: `ProgramError` for a link, since what it points to is elsewhere.
-    static func paths(in folder: String, skip: (String) -> Bool = { _ in false }) throws -> [String] {
+    /// - Parameters:
+    ///   - skip: says whether a path, of a file or a folder, is left out with what is below it.
+    ///   - refusesLinks: whether a link is an error, since what it points to is elsewhere; else it is left out.
+    /// - Throws: `ProgramError` for a link.
+    static func paths(in folder: String, skip: (String) -> Bool = { _ in false }, refusesLinks: Bool = true) throws -> [String] {
         var found: [String] = [], open = [""]
         while let parent = open.popLast() {
             let names = try FileManager.default.contentsOfDirectory(atPath: folder + (parent.isEmpty ? "" : "/" + parent))
@@ -90,7 +92,7 @@ enum FolderWalk {
                 switch status.st_mode & S_IFMT {
                 case S_IFDIR: open.append(path)
                 case S_IFREG: found.append(path)
-                case S_IFLNK: throw ProgramError("\(folder)/\(path) is a link; a backup holds files alone")
+                case S_IFLNK where refusesLinks: throw ProgramError("\(folder)/\(path) is a link; a backup holds files alone")
                 default: continue
                 }
             }

@@ -4,8 +4,9 @@ import Foundation
 import HostCommands
 
 /// Writes a whole cloud's state into one file, while the cloud runs: the rows as they are at one moment, the keys, the
-/// policy, the clients' files, the images' bytes and what simulated hosts remember. Guests' own disks, the data plane and
-/// logs are no part of it: the data plane is made from the rows, and guests' disks are their owners' to back up.
+/// policy, the clients' files, the images' bytes, backups of volumes in the data folder, and what simulated hosts remember.
+/// Guests' disks, volumes, the data plane and logs are no part of it: the data plane is made from the rows, and disks are
+/// their owners' to back up.
 public struct CloudBackup: Sendable {
     private let directory: DataDirectory
     private let settings: Settings
@@ -21,7 +22,10 @@ public struct CloudBackup: Sendable {
             "network", "images/cache", "images/incoming", "demo",
         ]
         if whole.contains(path) || path.hasPrefix("backup.") { return true }
-        return path.hasPrefix("compute/") && path != "compute/simulated" && !path.hasPrefix("compute/simulated/")
+        // What is real of guests and volumes is too large, and written to meanwhile; what simulated hosts remember is neither.
+        return ["compute", "volumes"].contains { folder in
+            path.hasPrefix("\(folder)/") && path != "\(folder)/simulated" && !path.hasPrefix("\(folder)/simulated/")
+        }
     }
 
     /// The folder of files that never change once they are there: they are linked instead of copied.
@@ -65,7 +69,7 @@ public struct CloudBackup: Sendable {
     /// Brings files of the data folder that the stage does not have yet.
     private func gather(into stage: String, only prefix: String?) async throws {
         let folder = String(directory.file("").dropLast())
-        for path in try FolderWalk.paths(in: folder, skip: Self.isLeftOut) where path.hasPrefix(prefix ?? "") {
+        for path in try FolderWalk.paths(in: folder, skip: Self.isLeftOut, refusesLinks: false) where path.hasPrefix(prefix ?? "") {
             let (from, to) = (directory.file(path), stage + "/" + path)
             guard !FileManager.default.fileExists(atPath: to) else { continue }
             try FileManager.default.createDirectory(
