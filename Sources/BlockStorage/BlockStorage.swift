@@ -43,6 +43,7 @@ public final class BlockStorage: Sendable {
         let lists: [[WorkflowDefinition]] = [
             parts.volumeWorkflows,
             parts.backupWorkflows,
+            [UploadVolumeWorkflow(storage: parts).workflow.definition],
         ]
         return lists.flatMap { $0 }
     }

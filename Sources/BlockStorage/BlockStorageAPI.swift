@@ -26,6 +26,7 @@ extension BlockStorage {
             AttachmentEndpoints(storage: parts).table,
             SnapshotActionEndpoints(storage: parts).table,
             BackupEndpoints(storage: parts).table,
+            TransferEndpoints(storage: parts).table,
             VolumeTypeEndpoints(storage: parts).table,
             TypeExtraSpecEndpoints(storage: parts).table,
             TypeAccessEndpoints(storage: parts).table,

@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import VolumeMessages
 
 /// What block storage needs of the other services.
@@ -26,6 +27,15 @@ public protocol VolumeImages: Sendable {
 
     /// The ids of the images of a name that the caller may see.
     func images(named name: String, for token: TokenContext) async throws -> [String]
+
+    /// What makes images of volumes for the caller.
+    func imageMaker(for token: TokenContext) async throws -> VolumeImageMaker
+
+    /// An image's status; nil when there is none.
+    func imageStatus(_ id: String, in reader: any Reader) throws -> String?
+
+    /// Removes an image that did not come about.
+    func discardImage(_ id: String, in transaction: any Transaction) throws
 }
 
 /// An image as far as block storage depends on it.
@@ -90,6 +100,9 @@ public protocol VolumeKeys: Sendable {
 
     /// Removes a key; one that is gone is success.
     func deleteKey(_ id: String) async throws
+
+    /// Makes a key the caller's and the caller's project's.
+    func giveKey(_ id: String, to token: TokenContext) async throws
 }
 
 /// What block storage asks of compute for volumes that servers have.

@@ -20,6 +20,12 @@ public struct ImageDescription: Sendable, Hashable {
     public var minimumMemoryMiB: Int
     /// Its custom properties.
     public var properties: [String: String]
+    /// What is around its bytes.
+    public var containerFormat = "bare"
+    /// Who sees it: public, community, shared or private; nil for private, or shared where it is shared with a project.
+    public var visibility: String?
+    /// Whether it can't be deleted.
+    public var isProtected = false
 
     /// A description.
     public init(
@@ -48,7 +54,8 @@ extension Images {
     public func create(_ new: ImageDescription, _ reservation: ImageReservation, in transaction: any Transaction) throws {
         var image = Image(id: new.id, owner: reservation.projectID)
         (image.name, image.visibility) = (new.name, new.sharedWith == nil ? .private : .shared)
-        (image.diskFormat, image.containerFormat) = (new.diskFormat, "bare")
+        if let visibility = new.visibility.flatMap({ Image.Visibility(rawValue: $0) }) { image.visibility = visibility }
+        (image.diskFormat, image.containerFormat, image.isProtected) = (new.diskFormat, new.containerFormat, new.isProtected)
         (image.minimumDiskGiB, image.minimumMemoryMiB) = (new.minimumDiskGiB, new.minimumMemoryMiB)
         var edit = ImageEdit(image: image, isAdmin: false, limits: parts.options.limits)
         for (name, value) in new.properties {

@@ -52,6 +52,11 @@ extension KeyManager {
         return Secret(try parts.open(sealed).hexadecimal)
     }
 
+    /// Makes a key another project's and user's, with the volume that it unlocks. An unknown one is success.
+    public func giveKey(_ id: String, toProject projectID: String, user userID: String) async throws {
+        try await parts.database.write { try SecretRecords.setOwner(projectID, userID, of: id, now: .now, in: $0) }
+    }
+
     /// Removes a key. An unknown one is success.
     public func deleteKey(_ id: String) async throws {
         try await parts.database.write { _ = try SecretRecords.delete(id, in: $0) }

@@ -88,6 +88,7 @@ struct VolumeActionEndpoints: Sendable {
     private var actions: [ResourceAction<Volume>] {
         let lists: [[ResourceAction<Volume>]] = [
             VolumeChangeActions.all,
+            VolumeUploads.all,
             AttachmentActions.all,
         ]
         return lists.flatMap { $0 }

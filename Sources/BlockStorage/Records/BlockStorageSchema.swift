@@ -10,6 +10,7 @@ enum BlockStorageSchema {
         CatalogueSchema.messages,
         CatalogueSchema.settling,
         BackupRecords.migration,
+        TransferRecords.migration,
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

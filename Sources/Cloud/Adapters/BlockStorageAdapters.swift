@@ -1,6 +1,7 @@
 import BlockStorage
 import CloudAPI
 import CloudCore
+import CloudStore
 import Compute
 import ComputeMessages
 import Identity
@@ -24,6 +25,22 @@ struct VolumeImagesAdapter: VolumeImages {
     func images(named name: String, for token: TokenContext) async throws -> [String] {
         try await images.ids(named: name, for: token)
     }
+
+    func imageMaker(for token: TokenContext) async throws -> VolumeImageMaker {
+        let reservation = try await images.reservation(for: token)
+        return { [images] new, transaction in
+            var description = ImageDescription(
+                id: new.id, name: new.name, sharedWith: nil, diskFormat: new.diskFormat, minimumDiskGiB: new.minimumDiskGiB,
+                minimumMemoryMiB: new.minimumMemoryMiB, properties: new.properties)
+            (description.containerFormat, description.visibility) = (new.containerFormat, new.visibility)
+            description.isProtected = new.isProtected
+            try images.create(description, reservation, in: transaction)
+        }
+    }
+
+    func imageStatus(_ id: String, in reader: any Reader) throws -> String? { try images.status(id, in: reader) }
+
+    func discardImage(_ id: String, in transaction: any Transaction) throws { try images.remove(id, in: transaction) }
 }
 
 /// Identity as block storage asks for it.

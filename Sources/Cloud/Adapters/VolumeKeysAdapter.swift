@@ -28,5 +28,10 @@ struct VolumeKeysAdapter: VolumeKeys {
         return copy
     }
 
+    func giveKey(_ id: String, to token: TokenContext) async throws {
+        guard let projectID = token.projectID else { throw VolumeNeighbourMissing("A key belongs to a project.") }
+        try await keyManager.giveKey(id, toProject: projectID, user: token.userID)
+    }
+
     func deleteKey(_ id: String) async throws { try await keyManager.deleteKey(id) }
 }

@@ -62,6 +62,14 @@ enum SecretRecords {
             "UPDATE key_secrets SET sealed_payload = \(sealed), content_type = \(type), updated_at = \(now) WHERE id = \(id)")
     }
 
+    /// Makes a secret another project's and user's.
+    static func setOwner(
+        _ projectID: String, _ userID: String, of id: String, now: Timestamp, in transaction: any Transaction
+    ) throws {
+        try transaction.execute(
+            "UPDATE key_secrets SET project_id = \(projectID), creator_id = \(userID), updated_at = \(now) WHERE id = \(id)")
+    }
+
     /// Removes a secret with all that belongs to it; whether there was one.
     static func delete(_ id: String, in transaction: any Transaction) throws -> Bool {
         try HolderRecords.deleteBelongings(of: id, in: transaction)
