@@ -44,6 +44,7 @@ public final class BlockStorage: Sendable {
             parts.volumeWorkflows,
             parts.backupWorkflows,
             [UploadVolumeWorkflow(storage: parts).workflow.definition],
+            [ManageWorkflow(storage: parts).workflow.definition],
         ]
         return lists.flatMap { $0 }
     }

@@ -27,6 +27,7 @@ extension BlockStorage {
             SnapshotActionEndpoints(storage: parts).table,
             BackupEndpoints(storage: parts).table,
             TransferEndpoints(storage: parts).table,
+            ManageEndpoints(storage: parts).table,
             VolumeTypeEndpoints(storage: parts).table,
             TypeExtraSpecEndpoints(storage: parts).table,
             TypeAccessEndpoints(storage: parts).table,

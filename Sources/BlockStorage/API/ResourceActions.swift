@@ -89,6 +89,7 @@ struct VolumeActionEndpoints: Sendable {
         let lists: [[ResourceAction<Volume>]] = [
             VolumeChangeActions.all,
             VolumeUploads.all,
+            UnmanageActions.volumes,
             AttachmentActions.all,
         ]
         return lists.flatMap { $0 }
@@ -110,6 +111,7 @@ struct SnapshotActionEndpoints: Sendable {
     private var actions: [ResourceAction<Snapshot>] {
         let lists: [[ResourceAction<Snapshot>]] = [
             SnapshotChangeActions.all,
+            UnmanageActions.snapshots,
         ]
         return lists.flatMap { $0 }
     }

@@ -70,16 +70,19 @@ struct OrderEndpoints: Sendable {
         }
         let work = OrderWork(
             parts: parts, draft: draft, specification: specification, projectID: caller.projectID, creatorID: caller.userID)
-        let made = type == .key ? work.makeKey() : try await work.makePair(passphrase: meta["passphrase"]?.string)
+        let made = type == .key ? work.makeKey() : try await work.makePair(passphrase: Self.passphraseNames.lazy.compactMap { meta[$0]?.string }.first)
         let order = try await store(made, type, Self.withoutPassphrase(meta), caller)
         let url = request.reference("orders/\(order.id)")
         return .json(headers: [.location: url], "order_ref", url)
     }
 
+    /// Upstream reads the one, its client writes the other.
+    private static let passphraseNames = ["passphrase", "pass_phrase"]
+
     /// What was asked for, as it is kept and shown: the passphrase is a secret of its own.
     private static func withoutPassphrase(_ meta: JSON) -> JSON {
         guard var object = meta.object else { return meta }
-        object["passphrase"] = nil
+        for name in passphraseNames { object[name] = nil }
         return .object(object)
     }
 
