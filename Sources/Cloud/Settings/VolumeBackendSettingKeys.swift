@@ -4,8 +4,9 @@ import CloudSettings
 enum VolumeBackendSettingKeys {
     static let backends = SettingKey<VolumeBackendSettings>(
         "volume.backends", default: VolumeBackendSettings(backends: [VolumeBackendSetting(name: "local", driver: .file)]),
-        "The back ends of volumes. In a file each is a mapping of name, driver (\(VolumeBackendSetting.drivers)) and the driver's options; "
-            + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. A wrong option is answered with the driver's."
+        "The back ends of volumes. In a file each is a mapping of name, driver (\(VolumeBackendSetting.drivers)) and its options; "
+            + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. A wrong option is refused with "
+            + "the names of the right ones."
     ) { VolumeBackendSetting.problem(of: $0.backends) }
     static let backupPath = SettingKey<String?>(
         "volume.backups.path", default: nil, "The folder of volumes' backups; nothing for one in the data folder.")

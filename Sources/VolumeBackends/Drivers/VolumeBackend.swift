@@ -110,7 +110,9 @@ public struct ImageFile: Sendable, Hashable {
     public var virtualSize: Int64
 
     /// An image.
-    public init(path: String, format: String, virtualSize: Int64) { (self.path, self.format, self.virtualSize) = (path, format, virtualSize) }
+    public init(path: String, format: String, virtualSize: Int64) {
+        (self.path, self.format, self.virtualSize) = (path, format, virtualSize)
+    }
 }
 
 extension VolumeSpecification {

@@ -25,6 +25,7 @@ public final class FileBackend: VolumeBackend {
         public init(directory: String) { self.directory = directory }
     }
 
+    /// Its name in the settings.
     public let name: String
     let options: Options
     let layout: FileLayout

@@ -32,6 +32,7 @@ public final class SimulatedBackend: VolumeBackend {
         var volumes: [String: SimulatedVolume] = [:]
     }
 
+    /// Its name in the settings.
     public let name: String
     /// The faults ordered for this back end.
     public let faults = SimulatedStorageFaults()
