@@ -45,6 +45,7 @@ public final class BlockStorage: Sendable {
             parts.backupWorkflows,
             [UploadVolumeWorkflow(storage: parts).workflow.definition],
             [ManageWorkflow(storage: parts).workflow.definition],
+            [MoveVolumeWorkflow(storage: parts).workflow.definition],
         ]
         return lists.flatMap { $0 }
     }

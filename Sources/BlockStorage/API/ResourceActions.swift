@@ -90,6 +90,7 @@ struct VolumeActionEndpoints: Sendable {
             VolumeChangeActions.all,
             VolumeUploads.all,
             UnmanageActions.volumes,
+            VolumeMoveActions.all,
             AttachmentActions.all,
         ]
         return lists.flatMap { $0 }
