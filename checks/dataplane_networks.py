@@ -230,16 +230,17 @@ def spoof_dhcp6(cloud):
 
 @check("anti-spoofing: a router advertisement")
 def spoof_ra(cloud):
-    one, two = cloud.red1, cloud.red2
-    own = packets.link_local(two.mac)
+    one = cloud.red1
+    own = packets.link_local(one.mac)
 
     def advertisement(data):
         body = bytes([64, 0]) + b"\x07\x08" + bytes(8) + bytes([253, 3]) + data.ljust(22, b"\0")
-        return packets.ethernet(two.mac, "33:33:00:00:00:01", 0x86DD, packets.ipv6(
+        return packets.ethernet(one.mac, "33:33:00:00:00:01", 0x86DD, packets.ipv6(
             own, "ff02::1", 58, packets.icmp6(own, "ff02::1", 134, body)))
 
     forged(cloud, b"ra", advertisement,
-           lambda data: packets.udp_frame(two.mac, "33:33:00:00:00:01", own, "ff02::1", 5555, 5555, data))
+           lambda data: packets.udp_frame(one.mac, "33:33:00:00:00:01", own, "ff02::1", 5555, 5555, data),
+           sender=one, receiver=cloud.red2)
 
 
 # MARK: Ports' own settings

@@ -60,6 +60,13 @@ public protocol ComputeNetworking: Sendable {
     /// The ports of servers by server id, in the order they were attached.
     func ports(servers: [String], in reader: any Reader) throws -> [String: [ServerPort]]
 
+    /// What ports need of their host beyond addresses; unknown ports need nothing.
+    func resourceRequests(ports: [String], in reader: any Reader) throws -> [PortResourceRequest]
+
+    /// Notes at a server's ports which resource provider serves each of their requests, by the requests' ids. Ports whose
+    /// requests are not named are left alone.
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws
+
     /// Waits until the data plane has these ports.
     /// - Throws: when it hasn't by the deadline.
     func settle(ports: [String], deadline: Timestamp) async throws
@@ -112,6 +119,21 @@ public protocol ComputeNetworking: Sendable {
     /// - Throws: `NetworkRefusal` when the project has no such floating IP.
     func disassociate(
         floatingIP address: String, projectID: String, server: String, in transaction: any Transaction) throws -> Bool
+}
+
+/// What a port needs of a host beyond an address, such as guaranteed bandwidth (Neutron's `resource_request`).
+public struct PortResourceRequest: Sendable, Hashable, Codable {
+    /// The UUID of the group of resources, under which the port's binding names what serves it.
+    public var id: String
+    /// Amounts by resource class.
+    public var resources: [String: Int]
+    /// What the provider must have.
+    public var requiredTraits: [String]
+
+    /// A request.
+    public init(id: String, resources: [String: Int], requiredTraits: [String]) {
+        (self.id, self.resources, self.requiredTraits) = (id, resources, requiredTraits)
+    }
 }
 
 /// Why networking can't give what was asked for.

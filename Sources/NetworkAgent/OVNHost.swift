@@ -13,6 +13,7 @@ public actor OVNHost {
     private let interfaces: OVSInterfaceDriver
     private let metadata: MetadataPlane?
     private let tunnels: TunnelPlane?
+    private let advertisements: AdvertisementGuard
     private let logger: Logger
     private var tasks: [Task<Void, Never>] = []
 
@@ -36,6 +37,7 @@ public actor OVNHost {
                 source: source, logger: logger) : nil
         let local = supervisor.local
         tunnels = try options.overlayBridge.map { try TunnelPlane(bridge: $0, options: options, local: local, logger: logger) }
+        advertisements = try AdvertisementGuard(options: options, local: local, logger: logger)
         drivers = NetworkDrivers(dataPlane: dataPlane, interfaces: interfaces)
     }
 
@@ -49,6 +51,7 @@ public actor OVNHost {
         tasks = [
             Task { [supervisor] in await supervisor.supervise() },
             Task { [dataPlane] in await dataPlane.run() },
+            Task { [advertisements] in await advertisements.run() },
         ]
         if let metadata { tasks.append(Task { await metadata.run() }) }
         if let tunnels { tasks.append(Task { await tunnels.run() }) }

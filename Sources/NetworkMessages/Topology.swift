@@ -149,6 +149,8 @@ public struct LogicalPort: Codable, Sendable, Hashable {
     public var carrier: PortCarrier?
     /// Its own DHCP options; nil for those of its subnets alone.
     public var dhcp: PortDHCP?
+    /// What it may send and receive beside what its security groups say; nil for everything.
+    public var firewall: LogicalFirewall?
 
     /// A port.
     public init(
@@ -202,6 +204,10 @@ public struct LogicalRouter: Codable, Sendable, Hashable {
     public var routes: [Route]
     /// The ports of external addresses that lead to guests.
     public var forwardings: [PortForwardingMapping]
+    /// Its other ways out.
+    public var furtherGateways: [RouterGateway] = []
+    /// Whether it asks the next hops of its default routes for signs of life (BFD), and passes over those that give none.
+    public var watchesNexthops = false
 
     /// A router.
     public init(
@@ -226,6 +232,8 @@ public struct RouterInterface: Codable, Sendable, Hashable {
     public var addresses: [String]
     /// What it advertises to IPv6 guests; nil for nothing.
     public var advertisement: RouterAdvertisement?
+    /// What passes between its network and the router; nil for everything.
+    public var firewall: LogicalFirewall?
 
     /// An interface.
     public init(
@@ -244,6 +252,8 @@ public struct RouterGateway: Codable, Sendable, Hashable {
     public var nexthops: [String]
     /// The address behind which tenants hide, and the tenant ranges that do; nil when SNAT is off.
     public var snat: SourceNAT?
+    /// The limits on what passes that has no floating IP: what leaves (egress) and what comes in. Nil for none.
+    public var qos: PortQoS?
 
     /// A gateway.
     public init(interface: RouterInterface, nexthops: [String], snat: SourceNAT?) {
@@ -274,6 +284,10 @@ public struct FloatingMapping: Codable, Sendable, Hashable {
     public var portID: String
     /// The MAC address with which the external address answers.
     public var mac: String
+    /// The network of the external address.
+    public var networkID: String?
+    /// The limits on what its address sends (egress) and receives; nil for none.
+    public var qos: PortQoS?
 
     /// A mapping.
     public init(id: String, externalIP: String, internalIP: String, portID: String, mac: String) {

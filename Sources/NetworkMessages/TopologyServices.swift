@@ -128,3 +128,49 @@ public struct PortDHCP: Codable, Sendable, Hashable {
     /// Options on a network.
     public init(options: [Option], network: LogicalNetwork) { (self.options, self.network) = (options, network) }
 }
+
+/// What passes at a router's interface or a guest's port: the first filter that fits decides, and what fits none is
+/// dropped. Answers to what was let through pass.
+public struct LogicalFirewall: Codable, Sendable, Hashable {
+    /// What becomes of traffic of a kind.
+    public struct Filter: Codable, Sendable, Hashable {
+        /// What becomes of it.
+        public enum Action: String, Codable, Sendable { case allow, deny, reject }
+
+        /// The rule's UUID.
+        public var id: String
+        /// The family.
+        public var etherType: LogicalRule.EtherType
+        /// The protocol by number or Neutron's name; nil for any.
+        public var ipProtocol: String?
+        /// Where it comes from, a range; nil for anywhere.
+        public var source: String?
+        /// Where it goes, a range; nil for anywhere.
+        public var destination: String?
+        /// The ports it comes from; nil for any.
+        public var sourcePorts: ClosedRange<Int>?
+        /// The ports it goes to; nil for any.
+        public var destinationPorts: ClosedRange<Int>?
+        /// What becomes of it.
+        public var action: Action
+
+        /// A filter.
+        public init(
+            id: String, etherType: LogicalRule.EtherType, ipProtocol: String? = nil, source: String? = nil,
+            destination: String? = nil, sourcePorts: ClosedRange<Int>? = nil, destinationPorts: ClosedRange<Int>? = nil,
+            action: Action
+        ) {
+            (self.id, self.etherType, self.ipProtocol, self.action) = (id, etherType, ipProtocol, action)
+            (self.source, self.destination) = (source, destination)
+            (self.sourcePorts, self.destinationPorts) = (sourcePorts, destinationPorts)
+        }
+    }
+
+    /// What may enter the network or the guest, first things first.
+    public var ingress: [Filter]
+    /// What may leave it.
+    public var egress: [Filter]
+
+    /// A firewall.
+    public init(ingress: [Filter], egress: [Filter]) { (self.ingress, self.egress) = (ingress, egress) }
+}

@@ -18,8 +18,6 @@ public struct NetworkingOptions: Sendable {
     public var pageLimit: Int?
     /// The domain of ports' fully qualified names (dns_domain).
     public var dnsDomain = "openstacklocal."
-    /// Whether firewall groups can be made. Not by default: nothing in the data plane would carry them out.
-    public var offersFirewalls = false
     /// How long the reconciler waits between complete comparisons.
     public var resyncInterval: Duration = .seconds(300)
 

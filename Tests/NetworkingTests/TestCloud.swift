@@ -91,7 +91,6 @@ struct TestCloud: Sendable {
         _ change: (inout NetworkingOptions) -> Void = { _ in }, _ body: (TestCloud) async throws -> Void
     ) async throws {
         var options = NetworkingOptions()
-        options.offersFirewalls = true
         options.physicalNetworks = [PhysicalNetwork(label: "physnet1", vlans: 100...110)]
         change(&options)
         let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)

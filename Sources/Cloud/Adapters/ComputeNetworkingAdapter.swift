@@ -34,6 +34,16 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         }
     }
 
+    func resourceRequests(ports: [String], in reader: any Reader) throws -> [PortResourceRequest] {
+        try networking.resourceRequests(ports: ports, in: reader).map {
+            PortResourceRequest(id: $0.id, resources: $0.resources, requiredTraits: $0.requiredTraits)
+        }
+    }
+
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws {
+        try refusing { try networking.allocate(providers, device: server, in: transaction) }
+    }
+
     func autoAllocate(projectID: String, in transaction: any Transaction) throws -> String {
         try refusing { try networking.autoAllocatedNetwork(projectID: projectID, in: transaction) }
     }

@@ -52,7 +52,18 @@ struct Scheduler: Sendable {
 // MARK: Choosing
 
 extension Scheduler {
-    private func choose(_ request: SchedulingRequest, in reader: any Reader) throws -> [HostChoice] {
+    /// The request with what its ports need.
+    private func withPorts(_ request: SchedulingRequest, in reader: any Reader) throws -> SchedulingRequest {
+        let own = request.portIDs == nil ? try compute.networking.ports(servers: [request.serverID], in: reader) : [:]
+        let ports = request.portIDs ?? (own[request.serverID] ?? []).map(\.id)
+        guard !ports.isEmpty else { return request }
+        var request = request
+        request.portRequests = try compute.networking.resourceRequests(ports: ports, in: reader)
+        return request
+    }
+
+    private func choose(_ bare: SchedulingRequest, in reader: any Reader) throws -> [HostChoice] {
+        let request = try withPorts(bare, in: reader)
         let snapshot = try compute.hosts.snapshot(in: reader)
         var context = try SchedulingContext(request, compute.options, in: reader)
         for aggregate in snapshot.aggregates {

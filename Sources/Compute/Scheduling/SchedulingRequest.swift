@@ -46,7 +46,9 @@ struct SchedulingRequest: Sendable, Hashable, Codable {
     var availabilityZone: String?
     /// The user's wishes.
     var hints = SchedulerHints()
-    /// What its ports need beyond an address.
+    /// The ports that it is given and that were there before it; nil for those that it has.
+    var portIDs: [String]?
+    /// What its ports need beyond an address, once the scheduler has asked for it.
     var portRequests: [PortResourceRequest] = []
     /// A host of choice; nil for any.
     var destination: Destination?
@@ -99,16 +101,6 @@ struct SchedulerHints: Sendable, Hashable, Codable {
     }
 }
 
-/// What a port needs of a host beyond an address, such as guaranteed bandwidth (Neutron's `resource_request`).
-struct PortResourceRequest: Sendable, Hashable, Codable {
-    /// The group's name: the port's UUID, or that of one of its groups.
-    var id: String
-    /// Amounts by resource class.
-    var resources: [String: Int]
-    /// What the provider must have.
-    var requiredTraits: [String]
-}
-
 /// A host that was found, with what is to be claimed there.
 struct HostChoice: Sendable, Hashable, Codable {
     /// The hypervisor's UUID, which is also its resource provider's.
@@ -119,6 +111,9 @@ struct HostChoice: Sendable, Hashable, Codable {
     var claims: [String: [String: Int]]
     /// The providers that serve each port's request, by the request's id.
     var portProviders: [String: [String]] = [:]
+
+    /// Which provider serves each of the ports' requests.
+    var portAllocations: [String: String] { portProviders.compactMapValues(\.first) }
 }
 
 extension ServerDetails {

@@ -17,6 +17,8 @@ struct BuildState: Codable, Sendable, Hashable {
     var choices: [HostChoice]?
     /// The host it goes to, once claimed.
     var host: String?
+    /// Which resource providers serve its ports' requests there.
+    var portAllocations: [String: String]?
     /// Hosts on which it failed already.
     var failedHosts: [String] = []
     /// What its host was told to run, once its ports exist.
@@ -63,6 +65,7 @@ struct BuildWorkflow: Sendable {
     private func request(for server: Server, _ state: BuildState) -> SchedulingRequest {
         var request = SchedulingRequest(server: server)
         (request.destination, request.excludedHosts) = (server.details.destination, state.failedHosts)
+        request.portIDs = state.plan.compactMap(\.portID)
         return request
     }
 
@@ -82,7 +85,7 @@ struct BuildWorkflow: Sendable {
         guard let choice = try scheduler.claim(state.choices ?? [], for: request(for: server, state), in: transaction) else {
             throw WorkflowRewind(to: "schedule", noValidHost(after: state.failedHosts))
         }
-        state.host = choice.host
+        (state.host, state.portAllocations) = (choice.host, choice.portAllocations)
         try ServerRecords.change(server.id, in: transaction) { server in
             (server.host, server.task) = (choice.host, .networking)
         }
@@ -112,6 +115,9 @@ struct BuildWorkflow: Sendable {
             availabilityZone: server.availabilityZone ?? compute.options.defaultAvailabilityZone, host: host)
         do {
             let ports = try compute.networking.attach(state.plan, to: owner, in: transaction)
+            if let allocations = state.portAllocations, !allocations.isEmpty {
+                try compute.networking.allocate(allocations, server: server.id, in: transaction)
+            }
             server.details.portTags = PortTags.tags(of: ports, plan: state.plan)
             state.guest = server.guest(ports: ports)
             state.guest?.configDrive = nil

@@ -68,6 +68,9 @@ struct NetworkPrefix: Sendable, Hashable, CustomStringConvertible {
         return NetworkPrefix(address: other, length: length).network == network
     }
 
+    /// Whether every address of another range lies within.
+    func covers(_ other: NetworkPrefix) -> Bool { length <= other.length && contains(other.address) }
+
     private init(address: NetworkAddress, length: Int) { (self.address, self.length) = (address, length) }
 
     /// The network in its usual text, `10.0.0.0/24`.

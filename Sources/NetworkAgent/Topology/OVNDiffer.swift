@@ -118,9 +118,7 @@ struct OVNDiffer {
 
     private mutating func compare(_ row: OVNRow) throws(TopologyError) {
         var columns = row.columns
-        if row.table == .logicalSwitchPort {
-            for (column, label) in OVNRowKey.dhcpLabels { columns[column] = dhcp(of: row, label) }
-        }
+        for (column, (label, table)) in row.table.references { columns[column] = reference(of: row, label, table) }
         guard let address = existing[row.key] else {
             insertPositions[row.key] = inserts.count
             inserts.append((row.key, row.table, columns.filter { !isDefault($0.value, row.table, $0.key) }))
@@ -134,13 +132,13 @@ struct OVNDiffer {
         replica.defaultValue(table: table.rawValue, column: column) == value
     }
 
-    /// The DHCP options that a port wants, where they exist: a subnet without DHCP has none.
-    private func dhcp(of row: OVNRow, _ label: String) -> OVSDBValue {
-        guard let key = dhcpKey(row.columns, label), let atom = atom(of: key, table: .dhcpOptions) else { return .none }
+    /// The row that another wants to name, where it exists: a subnet without DHCP has no options.
+    private func reference(of row: OVNRow, _ label: String, _ table: OVNTable) -> OVSDBValue {
+        guard let key = referenceKey(row.columns, label), let atom = atom(of: key, table: table) else { return .none }
         return .set([atom])
     }
 
-    private func dhcpKey(_ row: OVSDBRow, _ label: String) -> OVNRowKey? {
+    private func referenceKey(_ row: OVSDBRow, _ label: String) -> OVNRowKey? {
         guard let text = row["external_ids"]?.stringMap[label] else { return nil }
         let parts = text.split(separator: "#", maxSplits: 1).map(String.init)
         return parts.count == 2 ? OVNRowKey(owner: parts[0], name: parts[1]) : nil
@@ -156,7 +154,7 @@ struct OVNDiffer {
             let address = OVSDBRowAddress(table: table, uuid: uuid)
             guard !compared.contains(address), !doomed.contains(address) else { continue }
             for (column, label) in OVNRowKey.dhcpLabels {
-                guard let key = dhcpKey(row, label), fresh.contains(key), let name = named[key] else { continue }
+                guard let key = referenceKey(row, label), fresh.contains(key), let name = named[key] else { continue }
                 updates[address, default: [:]][column] = .set([.namedUUID(name)])
             }
         }

@@ -30,6 +30,7 @@ extension OVNProjection {
         if port.portSecurity {
             row.groups = Set(port.securityGroupIDs.map(Self.groupKey) + [Self.dropGroup])
         }
+        if port.firewall != nil { row.groups.insert(Self.firewallGroup(scope(of: port))) }
         return row
     }
 

@@ -14,11 +14,17 @@ extension OVNProjection {
                     "options": .strings(["always_learn_from_arp_request": "false", "dynamic_neigh_routers": "true"]),
                 ])
         ]
-        for interface in router.interfaces { rows += try self.rows(of: interface, in: key, isGateway: false) }
+        for interface in router.interfaces {
+            rows += try self.rows(of: interface, in: key, isGateway: false)
+            if let firewall = interface.firewall { rows += try self.rows(of: firewall, try scope(of: interface, owner: owner)) }
+        }
         for route in router.routes { rows.append(try row(of: route, of: router.id, in: key)) }
-        if let gateway = router.gateway { rows += try self.rows(of: gateway, in: key, router: router) }
+        for gateway in [router.gateway].compactMap(\.self) + router.furtherGateways {
+            rows += try self.rows(of: gateway, in: key, router: router)
+        }
         for floating in router.floatingIPs { rows.append(try row(of: floating, in: key)) }
         for forwarding in router.forwardings { rows.append(try row(of: forwarding, in: key)) }
+        rows += try qosRows(of: router)
         return rows
     }
 
@@ -35,7 +41,7 @@ extension OVNProjection {
             options["nat-addresses"] = "router"
             options["exclude-lb-vips-from-garp"] = "true"
         }
-        let attachment = OVNRow(
+        var attachment = OVNRow(
             .logicalSwitchPort, OVNRowKey(owner: router.owner, name: "attachment/\(interface.portID)/\(interface.networkID)"),
             id: interface.portID, parent: Self.switchKey(interface.networkID),
             labels: [OVNRowKey.networkLabel: interface.networkID],
@@ -43,6 +49,9 @@ extension OVNProjection {
                 "name": .string(interface.portID), "type": .string("router"), "addresses": .string("router"),
                 "enabled": .boolean(true), "options": .strings(options),
             ])
+        if interface.firewall != nil {
+            attachment.groups = [OVNRowKey(owner: router.owner, name: "firewall/\(interface.portID)")]
+        }
         return [
             OVNRow(
                 .logicalRouterPort, OVNRowKey(owner: router.owner, name: "interface/\(interface.portID)"), id: interface.portID,
@@ -74,13 +83,25 @@ extension OVNProjection {
         for nexthop in gateway.nexthops {
             let address = try NetworkAddress(nexthop, what: "A gateway")
             let route = Route(destination: address.isIPv6 ? "::/0" : "0.0.0.0/0", nexthop: nexthop)
-            rows.append(try row(of: route, of: router.id, in: key, output: name))
+            var row = try row(of: route, of: router.id, in: key, output: name)
+            if router.watchesNexthops {
+                let session = OVNRowKey(owner: key.owner, name: "bfd/\(gateway.interface.portID)/\(address)")
+                row.refer("bfd", to: session)
+                rows.append(OVNRow(
+                    .bfd, session, id: router.id,
+                    columns: ["logical_port": .string(name), "dst_ip": .string(address.description)]))
+            }
+            rows.append(row)
         }
         for range in gateway.snat?.ranges ?? [] {
             let prefix = try NetworkPrefix(range, what: "A translated range")
             let external = try NetworkAddress(gateway.snat?.externalIP ?? "", what: "A gateway's address")
             guard prefix.isIPv6 == external.isIPv6 else { continue }
-            rows.append(natRow("snat/\(prefix.cidr)", id: router.id, in: key, type: "snat", external, prefix.cidr))
+            let isFirst = gateway.interface.portID == router.gateway?.interface.portID
+            let label = isFirst ? "snat/\(prefix.cidr)" : "snat/\(prefix.cidr)/\(gateway.interface.portID)"
+            var row = natRow(label, id: router.id, in: key, type: "snat", external, prefix.cidr)
+            if !router.furtherGateways.isEmpty { row.refer("gateway_port", to: port) }
+            rows.append(row)
         }
         return rows
     }

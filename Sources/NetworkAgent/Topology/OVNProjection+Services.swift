@@ -5,6 +5,7 @@ extension OVNProjection {
     /// The rows of a port's services.
     func serviceRows(of port: LogicalPort) throws(TopologyError) -> [OVNRow] {
         [try dnsRow(of: port)].compactMap(\.self) + qosRows(of: port) + (try dhcpRows(of: port))
+            + (try port.firewall.map { firewall throws(TopologyError) in try rows(of: firewall, scope(of: port)) } ?? [])
     }
 
     /// The name of a port, which OVN answers for within the network; nil for a port without a name or address.
@@ -19,19 +20,52 @@ extension OVNProjection {
             columns: ["records": .strings(records)])
     }
 
-    /// The limits and marks of a port. OVN's marking and limiting are tables of their own, so each is a row.
+    /// The limits and marks of a port.
     private func qosRows(of port: LogicalPort) -> [OVNRow] {
         guard let qos = port.qos else { return [] }
-        func row(_ name: String, _ direction: String, _ columns: OVSDBRow) -> OVNRow {
-            let side = direction == "from-lport" ? "inport" : "outport"
+        return qosRows(
+            qos, OVNRowKey(TopologyEntity.port(port).key, "qos"), id: port.id, network: port.networkID,
+            egress: "inport == \"\(port.id)\"", ingress: "outport == \"\(port.id)\"")
+    }
+
+    /// The limits of what leaves a router by a gateway: of each floating IP with a policy, and of the rest.
+    func qosRows(of router: LogicalRouter) throws(TopologyError) -> [OVNRow] {
+        let key = TopologyEntity.router(router).key
+        var rows: [OVNRow] = []
+        for gateway in [router.gateway].compactMap(\.self) + router.furtherGateways {
+            let (port, network) = (gateway.interface.portID, gateway.interface.networkID)
+            // The limit is where the gateway is, whatever other hosts see of the same packets.
+            let here = "is_chassis_resident(\"cr-\(Self.routerPortName(port))\")"
+            let (egress, ingress) = ("inport == \"\(port)\" && \(here)", "outport == \"\(port)\" && \(here)")
+            if let qos = gateway.qos {
+                rows += qosRows(
+                    qos, OVNRowKey(key, "qos/\(port)"), id: router.id, network: network, egress: egress, ingress: ingress,
+                    priority: 2001)
+            }
+            for floating in router.floatingIPs where (floating.networkID ?? network) == network {
+                guard let qos = floating.qos else { continue }
+                let address = try NetworkAddress(floating.externalIP, what: "A floating IP")
+                let family = address.isIPv6 ? "ip6" : "ip4"
+                rows += qosRows(
+                    qos, OVNRowKey(key, "qos/\(port)/\(floating.id)"), id: floating.id, network: network,
+                    egress: "\(egress) && \(family).src == \(address)", ingress: "\(ingress) && \(family).dst == \(address)")
+            }
+        }
+        return rows
+    }
+
+    /// Limits and marks on a network. OVN's marking and limiting are tables of their own, so each is a row.
+    private func qosRows(
+        _ qos: PortQoS, _ key: OVNRowKey, id: String, network: String, egress: String, ingress: String, priority: Int = 2002
+    ) -> [OVNRow] {
+        func row(_ name: String, _ direction: String, _ match: String, _ columns: OVSDBRow) -> OVNRow {
             var all: OVSDBRow = [
-                "direction": .string(direction), "priority": .integer(2002), "match": .string("\(side) == \"\(port.id)\""),
+                "direction": .string(direction), "priority": .integer(priority), "match": .string(match),
                 "action": .map([:]), "bandwidth": .map([:]),
             ]
             all.merge(columns) { $1 }
             return OVNRow(
-                .qos, OVNRowKey(TopologyEntity.port(port).key, "qos/\(name)"), id: port.id, parent: Self.switchKey(port.networkID),
-                columns: all)
+                .qos, OVNRowKey(owner: key.owner, name: "\(key.name)/\(name)"), id: id, parent: Self.switchKey(network), columns: all)
         }
         func bandwidth(_ limit: PortQoS.Bandwidth) -> OVSDBRow {
             var values: [OVSDBAtom: OVSDBAtom] = [.string("rate"): .integer(max(1, limit.rate))]
@@ -39,9 +73,9 @@ extension OVNProjection {
             return ["bandwidth": .map(values)]
         }
         return [
-            qos.egress.map { row("egress", "from-lport", bandwidth($0)) },
-            qos.ingress.map { row("ingress", "to-lport", bandwidth($0)) },
-            qos.dscp.map { row("dscp", "from-lport", ["action": .map([.string("dscp"): .integer($0)])]) },
+            qos.egress.map { row("egress", "from-lport", egress, bandwidth($0)) },
+            qos.ingress.map { row("ingress", "to-lport", ingress, bandwidth($0)) },
+            qos.dscp.map { row("dscp", "from-lport", egress, ["action": .map([.string("dscp"): .integer($0)])]) },
         ].compactMap(\.self)
     }
 

@@ -23,7 +23,7 @@ struct OVNProjection: Sendable {
     static let base = "plane/base"
     /// The group of every port with port security, which drops what no other group admits.
     static let dropGroup = OVNRowKey(owner: base, name: "drop")
-    private static let dropGroupName = "altostack_drop"
+    static let dropGroupName = "altostack_drop"
 
     /// The rows of an entity.
     /// - Throws: `TopologyError.invalid`.

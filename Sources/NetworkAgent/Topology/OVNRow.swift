@@ -16,11 +16,12 @@ enum OVNTable: String, Sendable, CaseIterable {
     case dns = "DNS"
     case loadBalancer = "Load_Balancer"
     case qos = "QoS"
+    case bfd = "BFD"
 
     /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
     var parent: (table: OVNTable, column: String)? {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup: nil
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .bfd: nil
         case .logicalSwitchPort: (.logicalSwitch, "ports")
         case .logicalRouterPort: (.logicalRouter, "ports")
         case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
@@ -36,7 +37,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     /// Whether a row stays until it is deleted, even if no other row names it. (Others go with the last that does.)
     var isRoot: Bool {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer: true
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer, .bfd: true
         case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos: false
         }
     }
@@ -54,13 +55,24 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .logicalRouter: ["name", "enabled", "options", "ports", "static_routes", "nat", "load_balancer", "external_ids"]
         case .logicalRouterPort: ["name", "mac", "networks", "options", "ipv6_ra_configs", "gateway_chassis", "external_ids"]
         case .gatewayChassis: ["name", "chassis_name", "priority", "external_ids"]
-        case .staticRoute: ["ip_prefix", "nexthop", "output_port", "external_ids"]
-        case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "external_ids"]
+        case .staticRoute: ["ip_prefix", "nexthop", "output_port", "bfd", "external_ids"]
+        case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "gateway_port", "external_ids"]
         case .portGroup: ["name", "ports", "acls", "external_ids"]
         case .acl: ["direction", "priority", "match", "action", "options", "external_ids"]
         case .dns: ["records", "external_ids"]
         case .loadBalancer: ["name", "vips", "protocol", "options", "external_ids"]
         case .qos: ["direction", "priority", "match", "action", "bandwidth", "external_ids"]
+        case .bfd: ["logical_port", "dst_ip", "external_ids"]
+        }
+    }
+
+    /// The columns that name one other row, which may be missing: the label of its key, and its table.
+    var references: [String: (label: String, table: OVNTable)] {
+        switch self {
+        case .logicalSwitchPort: OVNRowKey.dhcpLabels.mapValues { ($0, .dhcpOptions) }
+        case .staticRoute: ["bfd": (OVNRowKey.referenceLabel, .bfd)]
+        case .nat: ["gateway_port": (OVNRowKey.referenceLabel, .logicalRouterPort)]
+        default: [:]
         }
     }
 
@@ -84,6 +96,8 @@ struct OVNRowKey: Sendable, Hashable, Comparable {
     static let parentLabel = "altostack:parent"
     /// The labels of the DHCP options that a port wants, whether they exist or not, by the column that names them.
     static let dhcpLabels = ["dhcpv4_options": "altostack:dhcp4", "dhcpv6_options": "altostack:dhcp6"]
+    /// The label of the one row that a row of another kind names.
+    static let referenceLabel = "altostack:reference"
     /// The label of the network of a port.
     static let networkLabel = "altostack:network"
     /// The label of a metadata port's addresses with prefix lengths, separated by spaces.
@@ -144,5 +158,11 @@ struct OVNRow: Sendable, Equatable {
         labels[OVNRowKey.parentLabel] = parent?.text
         (self.table, self.key, self.parent, self.columns) = (table, key, parent, columns)
         self.columns["external_ids"] = .strings(labels)
+    }
+
+    /// Makes a column name a row.
+    mutating func refer(_ column: String, to key: OVNRowKey) {
+        guard let label = table.references[column]?.label else { return }
+        columns["external_ids"] = .strings((columns["external_ids"]?.stringMap ?? [:]).merging([label: key.text]) { $1 })
     }
 }

@@ -48,7 +48,7 @@ struct NetworkingAPI: Sendable {
             portForwardingEndpoints,
             routerGatewayEndpoints,
             conntrackHelperEndpoints,
-            options.offersFirewalls ? firewallEndpoints : [],
+            firewallEndpoints,
         ].flatMap { $0 }
     }
 

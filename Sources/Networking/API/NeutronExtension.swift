@@ -35,6 +35,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("dhcp_agent_scheduler", "DHCP Agent Scheduler", "Networks of DHCP agents.", "2013-02-07"),
         NeutronExtension("external-net", "Neutron external network", "Networks that lead out of the cloud.", "2013-01-14"),
         NeutronExtension("flavors", "Neutron Service Flavors", "Flavors of network services.", "2015-09-17"),
+        NeutronExtension("fwaas_v2", "Firewall service v2", "Firewalls of routers' interfaces and of guests' ports.", "2016-08-16T00:00:00-00:00"),
         NeutronExtension("floating-ip-port-forwarding", "Floating IP Port Forwarding", "Single ports of floating IPs, led to ports inside.", "2018-01-19"),
         NeutronExtension("floatingip-pools", "Floating IP Pools Extension", "The subnets that floating IPs come from.", "2018-03-21"),
         NeutronExtension("multi-provider", "Multi Provider Network", "Networks of several segments.", "2013-06-27"),

@@ -18,6 +18,8 @@ struct RouterTopology: Sendable {
         var subnets: [Subnet]
         /// The largest packet of the port's network, in bytes.
         var mtu = 1500
+        /// What guards an interface, if anything does.
+        var firewall: EffectiveFirewall?
     }
 
     /// A floating IP with what is known of the port behind it.
@@ -27,13 +29,16 @@ struct RouterTopology: Sendable {
         var externalMAC: String
         /// Its ports that lead to ports of guests.
         var forwardings: [PortForwarding] = []
+        /// The rules of its traffic.
+        var rules: [QoSRule] = []
     }
 
     var router: Router
     var interfaces: [Attachment]
-    var gateway: Attachment?
-    /// Every subnet of the gateway's network, for the next hops.
-    var gatewayNetworkSubnets: [Subnet]
+    /// Its gateways, the first one first.
+    var gateways: [Attachment]
+    /// The rules of what passes the gateways.
+    var gatewayRules: [QoSRule] = []
     var floatingIPs: [Floating]
 }
 
@@ -95,15 +100,18 @@ enum TopologyProjection {
 
     /// A guest's port; `network` is its network where it has DHCP options of its own.
     static func entity(
-        _ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil, qos: PortQoS? = nil
+        _ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil, qos: PortQoS? = nil,
+        firewall: EffectiveFirewall? = nil
     ) -> TopologyEntity {
-        .port(LogicalPort(
+        var logical = LogicalPort(
             id: port.id, networkID: port.networkID, mac: port.mac, fixedIPs: port.fixedIPs, adminUp: port.isAdminUp,
             portSecurity: port.hasPortSecurity, allowedPairs: port.allowedPairs,
             securityGroupIDs: port.hasPortSecurity ? port.securityGroupIDs : [],
             hostName: port.dnsName.isEmpty ? nil : port.dnsName,
             host: port.binding.host.isEmpty ? nil : port.binding.host, qos: qos, carrier: carrier,
-            dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) }))
+            dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) })
+        logical.firewall = firewall.map(Self.firewall)
+        return .port(logical)
     }
 
     private static func dhcp(_ options: [DHCPOption], _ network: LogicalNetwork) -> PortDHCP? {
@@ -115,42 +123,34 @@ enum TopologyProjection {
     }
 
     static func entity(_ topology: RouterTopology) -> TopologyEntity {
-        .router(LogicalRouter(
+        var router = LogicalRouter(
             id: topology.router.id, name: topology.router.name, adminUp: topology.router.isAdminUp,
-            interfaces: topology.interfaces.map(interface), gateway: gateway(topology),
+            interfaces: topology.interfaces.map(interface), gateway: nil,
             floatingIPs: topology.floatingIPs.compactMap(mapping), routes: topology.router.routes,
-            forwardings: topology.floatingIPs.flatMap { forwardings($0.forwardings, of: $0.floatingIP) }))
+            forwardings: topology.floatingIPs.flatMap { forwardings($0.forwardings, of: $0.floatingIP) })
+        let gateways = gateways(topology)
+        router.gateway = gateways.first
+        router.furtherGateways = Array(gateways.dropFirst())
+        router.watchesNexthops = topology.router.defaultRoute.isBFD
+        return .router(router)
     }
 
-    private static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
-        RouterInterface(
+    static func interface(_ attachment: RouterTopology.Attachment) -> RouterInterface {
+        var interface = RouterInterface(
             portID: attachment.port.id, networkID: attachment.port.networkID, mac: attachment.port.mac,
             addresses: addresses(attachment.port, attachment.subnets), advertisement: advertisement(attachment))
-    }
-
-    private static func gateway(_ topology: RouterTopology) -> RouterGateway? {
-        guard let gateway = topology.gateway else { return nil }
-        let families = Set(gateway.subnets.map(\.cidr.version))
-        let nexthops = topology.gatewayNetworkSubnets.filter { families.contains($0.cidr.version) }.compactMap(\.gateway)
-        // Out there it is a guest among others: what is advertised is the outside's business.
-        var outside = interface(gateway)
-        outside.advertisement = nil
-        return RouterGateway(
-            interface: outside, nexthops: nexthops.map(\.description), snat: snat(topology, gateway))
-    }
-
-    private static func snat(_ topology: RouterTopology, _ gateway: RouterTopology.Attachment) -> SourceNAT? {
-        let external = gateway.port.fixedIPs.first { IPAddress($0.address)?.version == .v4 }
-        guard topology.router.isSNATEnabled, let external else { return nil }
-        let ranges = Set(topology.interfaces.flatMap(\.subnets).map(\.cidr).filter { $0.version == .v4 }.map(\.description))
-        return ranges.isEmpty ? nil : SourceNAT(externalIP: external.address, ranges: ranges.sorted())
+        interface.firewall = attachment.firewall.map(firewall)
+        return interface
     }
 
     private static func mapping(_ floating: RouterTopology.Floating) -> FloatingMapping? {
         guard let portID = floating.floatingIP.portID, let fixed = floating.floatingIP.fixedAddress else { return nil }
-        return FloatingMapping(
+        var mapping = FloatingMapping(
             id: floating.floatingIP.id, externalIP: floating.floatingIP.address, internalIP: fixed, portID: portID,
             mac: floating.externalMAC)
+        mapping.networkID = floating.floatingIP.networkID
+        mapping.qos = qos(floating.rules)
+        return mapping
     }
 
     /// A security group; `addresses` are the ranges of the address groups that its rules name.

@@ -48,11 +48,12 @@ struct TopologySnapshot: Sendable {
             }
         }
         let rules = try EffectiveQoS.rules(ports: ports, in: reader)
+        let firewalls = try FirewallGroupRecords.effective(ports: ports.map(\.id), in: reader)
         return ports.map { port in
             let carrier = carriers[port.id].map { PortCarrier(parentID: $0.parentID, tag: $0.tag) }
             return TopologyProjection.entity(
                 port, carrier: carrier, network: networks[port.networkID],
-                qos: rules[port.id].flatMap(TopologyProjection.qos))
+                qos: rules[port.id].flatMap(TopologyProjection.qos), firewall: firewalls[port.id])
         }
     }
 
@@ -77,29 +78,30 @@ struct TopologySnapshot: Sendable {
     private static func routers(_ routers: [Router], in reader: any Reader) throws -> [TopologyEntity] {
         guard !routers.isEmpty else { return [] }
         let ports = try PortRecords.all(devices: routers.map(\.id), in: reader)
-        let networks = Set(ports.values.joined().filter { $0.deviceOwner == DeviceOwner.routerGateway }.map(\.networkID))
-        let external = try SubnetRecords.all(networks: Array(networks), in: reader)
+        let gateways = routers.compactMap { Operations.inOrder(ports[$0.id] ?? [], of: $0).first }
+        let gatewayRules = try EffectiveQoS.rules(gateways: gateways, in: reader)
+        let firewalls = try FirewallGroupRecords.effective(ports: ports.values.joined().map(\.id), in: reader)
         let subnets = try SubnetRecords.find(Set(ports.values.joined().flatMap(\.fixedIPs).map(\.subnetID)), in: reader)
         let floating = try FloatingIPRecords.all(routers: routers.map(\.id), in: reader)
         let externalPorts = try PortRecords.find(floating.values.joined().map(\.externalPortID), in: reader)
         let attached = try NetworkRecords.find(Set(ports.values.joined().map(\.networkID)), in: reader)
+        let rules = try EffectiveQoS.rules(floatingIPs: Array(floating.values.joined()), in: reader)
         let forwardings = try PortForwardingRecords.all(floatingIPs: floating.values.joined().map(\.id), in: reader)
         return routers.map { router in
             func attachment(_ port: Port) -> RouterTopology.Attachment {
                 RouterTopology.Attachment(
                     port: port, subnets: port.fixedIPs.compactMap { subnets[$0.subnetID] },
-                    mtu: attached[port.networkID]?.mtu ?? 1500)
+                    mtu: attached[port.networkID]?.mtu ?? 1500, firewall: firewalls[port.id])
             }
             let own = ports[router.id] ?? []
-            let gateway = Operations.inOrder(own, of: router).first
             return TopologyProjection.entity(RouterTopology(
                 router: router,
                 interfaces: own.filter { $0.deviceOwner == DeviceOwner.routerInterface }.map(attachment),
-                gateway: gateway.map(attachment),
-                gatewayNetworkSubnets: gateway.flatMap { external[$0.networkID] } ?? [],
+                gateways: Operations.inOrder(own, of: router).map(attachment), gatewayRules: gatewayRules[router.id] ?? [],
                 floatingIPs: (floating[router.id] ?? []).map {
                     RouterTopology.Floating(
-                        floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "", forwardings: forwardings[$0.id] ?? [])
+                        floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "",
+                        forwardings: forwardings[$0.id] ?? [], rules: rules[$0.id] ?? [])
                 }))
         }
     }

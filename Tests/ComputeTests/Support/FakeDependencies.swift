@@ -159,6 +159,12 @@ struct FakeNetworking: ComputeNetworking {
         }
     }
 
+    func resourceRequests(ports: [String], in reader: any Reader) throws -> [PortResourceRequest] { [] }
+
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws {
+        try orders.check("allocate")
+    }
+
     func attach(_ plan: [PlannedPort], to owner: PortOwner, in transaction: any Transaction) throws -> [ServerPort] {
         try orders.check("attach")
         for planned in plan {
