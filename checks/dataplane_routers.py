@@ -48,6 +48,35 @@ def not_in(cloud):
     links("route delete 10.10.0.0/24", namespace=cloud.lab.outside)
 
 
+@check("several gateways: a second one beside the first, and after it")
+def several_gateways(cloud):
+    network = cloud.network("homes", "10.46.0.0/24")
+    router = cloud.router("homes", network, gateway=cloud.outside)
+    guest = cloud.guest(network, "host2")
+    eventually("the way out", lambda: guest.ping(OUTSIDE))
+    first = router["external_gateway_info"]["external_fixed_ips"]
+    added = cloud.request("PUT", f"/routers/{router['id']}/add_external_gateways", {"router": {
+        "external_gateways": [{"network_id": cloud.outside["id"]}]}})["router"]
+    gateways = added["external_gateways"]
+    expect(len(gateways) == 2, f"gateways {gateways}")
+    addresses = [gateway["external_fixed_ips"][0]["ip_address"] for gateway in gateways]
+    for address in addresses:
+        eventually(f"{address}", lambda: from_outside(cloud, packets.ping, address))
+    eventually("the way out", lambda: guest.ping(OUTSIDE))
+    cloud.request("PUT", f"/routers/{router['id']}/remove_external_gateways", {"router": {
+        "external_gateways": [{"network_id": cloud.outside["id"], "external_fixed_ips": [
+            {"ip_address": fixed["ip_address"]} for fixed in first]}]}})
+    left = cloud.request("GET", f"/routers/{router['id']}")["router"]["external_gateways"]
+    expect(len(left) == 1, f"left {left}")
+    service = outside_service(cloud, "outside", 7213)
+    try:
+        answer = eventually("an answer from outside", lambda: guest.run(packets.tcp_echo, OUTSIDE, 7213), 20)
+        expect(answer.split()[1].decode() == left[0]["external_fixed_ips"][0]["ip_address"], f"seen as {answer}")
+    finally:
+        service.close()
+    cloud.lab.unplug(guest)
+
+
 @check("SNAT off: the outside sees the guests' own addresses")
 def no_snat(cloud):
     network = cloud.network("plain", "10.33.0.0/24")

@@ -4,7 +4,7 @@ import json
 import time
 
 import packets
-from netcloud import table
+from netcloud import OUTSIDE, table
 from netlab import eventually, expect, inside
 
 CHECKS, check = table()
@@ -145,6 +145,59 @@ def qos_egress(cloud):
 @check("QoS: a limit on what a guest receives")
 def qos_ingress(cloud):
     limited(cloud, cloud.red2, "ingress", cloud.red1, cloud.red2)
+
+
+def outside_throughput(cloud, guest, port, seconds=2.5):
+    """What TCP carries from a guest to the world outside, in kbit/s, once the burst is over."""
+    service = inside(cloud.lab.outside, packets.Service, "outside", port)
+    try:
+        with eventually("a connection", lambda: guest.run(packets.connect, OUTSIDE, port)) as connection:
+            connection.settimeout(0.2)
+            end, began, counted = time.monotonic() + seconds + 1.0, None, 0
+            while time.monotonic() < end:
+                try:
+                    connection.send(bytes(65536))
+                except TimeoutError:
+                    pass
+                if began is None and time.monotonic() > end - seconds:
+                    began, counted = time.monotonic(), service.received
+            return (service.received - counted) * 8 / 1000 / (time.monotonic() - began)
+    finally:
+        service.close()
+
+
+def limited_outside(cloud, name, set_policy, guest, port):
+    policy = cloud.create("qos_policy", name=name)
+    cloud.request("POST", f"/qos/policies/{policy['id']}/bandwidth_limit_rules", {
+        "bandwidth_limit_rule": {"max_kbps": 4000, "max_burst_kbps": 400, "direction": "egress"}})
+    free = outside_throughput(cloud, guest, port)
+    set_policy(policy["id"])
+    measured = eventually("a limit of 4 Mbit/s", lambda: (
+        lambda rate: 1500 < rate < 5200 and rate)(outside_throughput(cloud, guest, port + 1)), 20)
+    expect(free > 8000, f"without a limit only {free:.0f} kbit/s passed")
+    set_policy(None)
+    eventually("the limit's end", lambda: outside_throughput(cloud, guest, port + 2) > 8000, 20)
+    print(f"     {name}: {free:.0f} kbit/s, limited to 4000: {measured:.0f}", flush=True)
+
+
+@check("QoS: a limit on a floating IP")
+def qos_floating(cloud):
+    cloud.edge
+    address = cloud.create("floatingip", floating_network_id=cloud.outside["id"], port_id=cloud.red2.port["id"])
+    limited_outside(cloud, "floating IP", lambda policy: cloud.update("floatingip", address, qos_policy_id=policy),
+                    cloud.red2, 7310)
+    cloud.delete(f"/floatingips/{address['id']}")
+
+
+@check("QoS: a limit on a router's gateway")
+def qos_gateway(cloud):
+    router = cloud.edge
+
+    def set_policy(policy):
+        gateway = {"network_id": cloud.outside["id"], "qos_policy_id": policy}
+        cloud.update("router", router, external_gateway_info=gateway)
+
+    limited_outside(cloud, "gateway", set_policy, cloud.red1, 7320)
 
 
 @check("QoS: DSCP marks on what a guest sends")

@@ -34,7 +34,9 @@ struct CloudHosts: Sendable {
         var (network, compute): ([NetworkAgent], [ComputeAgent]) = ([], [])
         for (position, name) in names.enumerated() {
             let drivers = NetworkDrivers(dataPlane: position == 0 ? plane : nil, interfaces: SimulatedInterfaces(faults: networkFaults(name)))
-            network.append(NetworkAgent(host: name, bus: bus, drivers: drivers, logger: Logger(label: "network-agent")))
+            network.append(NetworkAgent(
+                host: name, bus: bus, drivers: drivers, bandwidths: DataPlaneSettingKeys.bandwidths(settings),
+                logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
             compute.append(simulatedGuests(
                 bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images, faults: faults))
@@ -71,7 +73,8 @@ struct CloudHosts: Sendable {
         let ovn = try OVNHost(
             options: networkOptions(directory: directory, settings: settings, hostName: hostName), metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
         let network = NetworkAgent(
-            host: hostName, bus: bus, drivers: ovn.drivers, logger: Logger(label: "altostack.network-agent"))
+            host: hostName, bus: bus, drivers: ovn.drivers, bandwidths: DataPlaneSettingKeys.bandwidths(settings),
+            logger: Logger(label: "altostack.network-agent"))
         let volumes = VolumeHosts.real(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
         return CloudHosts(network: [network], compute: [compute], volumes: [volumes], ovn: ovn)
     }

@@ -66,7 +66,8 @@ final class CloudServices: Sendable {
             collectGarbage: { bells.ring("images.garbage") })
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
-        networking = Networking(database: database, bus: bus, options: options.networking)
+        networking = Networking(
+            database: database, bus: bus, options: options.networking, placement: NetworkPlacementAdapter(placement: placement))
         keyManager = KeyManager(
             database: database,
             cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))

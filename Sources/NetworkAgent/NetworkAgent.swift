@@ -22,14 +22,17 @@ public actor NetworkAgent {
     private let host: String
     private let bus: any Bus
     private let drivers: NetworkDrivers
+    private let bandwidths: [HostBandwidth]
     private let logger: Logger
     private var subscriptions: [BusSubscription] = []
     private var reporter: Task<Void, Never>?
     private var heart: Task<Void, Never>?
 
     /// An agent of a host, which listens once it is started.
-    public init(host: String, bus: any Bus, drivers: NetworkDrivers, logger: Logger) {
+    /// - Parameter bandwidths: what the host's ways into physical networks carry, for ports that are promised a part.
+    public init(host: String, bus: any Bus, drivers: NetworkDrivers, bandwidths: [HostBandwidth] = [], logger: Logger) {
         (self.host, self.bus, self.drivers, self.logger) = (host, bus, drivers, logger)
+        self.bandwidths = bandwidths
     }
 
     /// Listens on the bus.
@@ -98,7 +101,7 @@ public actor NetworkAgent {
         var isStarting = true
         while !Task.isCancelled {
             do {
-                let report = AgentReport(host: host, isStarting: isStarting)
+                let report = AgentReport(host: host, isStarting: isStarting, bandwidths: bandwidths)
                 try await bus.cast(report, to: BusAddress(topic: NetworkTopic.controller))
                 isStarting = false
             } catch BusError.closed {

@@ -144,10 +144,35 @@ public struct AgentReport: BusRequest {
     public var zone: String
     /// Whether the agent has just started.
     public var isStarting: Bool
+    /// What the host's ways into physical networks carry, where ports may be promised parts of it.
+    public var bandwidths: [HostBandwidth]
 
     /// A report.
-    public init(host: String, zone: String = "", isStarting: Bool) {
-        (self.host, self.zone, self.isStarting) = (host, zone, isStarting)
+    public init(host: String, zone: String = "", isStarting: Bool, bandwidths: [HostBandwidth] = []) {
+        (self.host, self.zone, self.isStarting, self.bandwidths) = (host, zone, isStarting, bandwidths)
+    }
+}
+
+/// What a host's way into a physical network carries.
+public struct HostBandwidth: Codable, Sendable, Hashable {
+    /// The physical network.
+    public var physicalNetwork: String
+    /// What leaves the host, in kbit/s.
+    public var egress: Int
+    /// What comes in, in kbit/s.
+    public var ingress: Int
+
+    /// A bandwidth.
+    public init(physicalNetwork: String, egress: Int, ingress: Int) {
+        (self.physicalNetwork, self.egress, self.ingress) = (physicalNetwork, egress, ingress)
+    }
+
+    /// A bandwidth as operators write it, `PHYSICAL:EGRESS:INGRESS`; nil for anything else.
+    public init?(parsing text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 3, !parts[0].isEmpty, let egress = Int(parts[1]), let ingress = Int(parts[2]), egress >= 0, ingress >= 0
+        else { return nil }
+        self.init(physicalNetwork: String(parts[0]), egress: egress, ingress: ingress)
     }
 }
 

@@ -48,6 +48,10 @@ public struct LogicalNetwork: Codable, Sendable, Hashable {
     public var metadataPort: MetadataPort?
     /// The GRE or VXLAN tunnels that carry it between hosts; nil for the engine's own.
     public var tunnel: TunnelAttachment?
+    /// Whether guests' own 802.1Q tags pass.
+    public var carriesTags = false
+    /// Whether its tag in the physical world is an outer one (802.1ad).
+    public var hasOuterTag = false
 
     /// A network.
     public init(

@@ -25,10 +25,11 @@ extension Networking {
         let ports = try PortRecords.all(device: device, in: transaction)
         let requests = try requests(of: ports, in: transaction)
         for port in ports {
-            let groups = requests[port.id]?.groups.compactMap { group in providers[group.id].map { (group.id, JSON.string($0)) } } ?? []
-            guard !groups.isEmpty else { continue }
+            var allocation = JSONObject()
+            for group in requests[port.id]?.groups ?? [] { allocation[group.id] = providers[group.id].map(JSON.string) }
+            guard !allocation.members.isEmpty else { continue }
             var profile = port.binding.profile.object ?? [:]
-            profile["allocation"] = .object(Dictionary(groups) { first, _ in first })
+            profile["allocation"] = .object(allocation)
             var changed = port
             changed.binding.profile = .object(profile)
             changed.standard = changed.standard.changed()

@@ -23,9 +23,15 @@ public final class Networking: Sendable {
     private let topology: TopologyReconciler
     private let interfaces: InterfaceReconciler
     private let signal: Signal
+    private let placement: (any NetworkPlacement)?
 
     /// The service over a migrated database.
-    public init(database: any Database, bus: any Bus, options: NetworkingOptions = NetworkingOptions()) {
+    /// - Parameter placement: who is told of the hosts' bandwidths; nil for nobody.
+    public init(
+        database: any Database, bus: any Bus, options: NetworkingOptions = NetworkingOptions(),
+        placement: (any NetworkPlacement)? = nil
+    ) {
+        self.placement = placement
         let topology = TopologyReconciler(database: database, bus: bus, interval: options.resyncInterval)
         let (signal, name) = (Signal(), topology.name)
         operations = Operations(options: options) { signal(name) }
@@ -54,7 +60,10 @@ public final class Networking: Sendable {
 
     private func agentReport(_ report: AgentReport) async throws {
         let zone = report.zone.isEmpty ? options.availabilityZones.first ?? "" : report.zone
-        try await database.write { [operations] transaction in
+        try await database.write { [operations, placement] transaction in
+            for bandwidth in report.bandwidths {
+                try placement?.report(BandwidthProvider(bandwidth, host: report.host), in: transaction)
+            }
             try AgentRecords.beat(host: report.host, zone: zone, isStarting: report.isStarting, in: transaction)
             if report.isStarting { try operations.placeUnplaced(in: transaction) }
         }

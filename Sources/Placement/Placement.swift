@@ -43,6 +43,23 @@ extension Placement {
         try Providers.save(&provider, now: now, in: transaction)
     }
 
+    /// Makes sure that there is a provider of this UUID and name below the root provider of another name.
+    /// - Returns: false when there is no provider of that name.
+    /// - Throws: `PlacementError.duplicateProvider` when another provider has the name.
+    public func ensureProvider(
+        uuid: String, name: String, belowProviderNamed parent: String, in transaction: any Transaction
+    ) throws -> Bool {
+        guard let above = try ProviderRecords.uuid(named: parent, in: transaction) else { return false }
+        guard try ProviderRecords.find(uuid, in: transaction) == nil else { return true }
+        try Providers.create(uuid: uuid, name: name, parent: above, now: .now, in: transaction)
+        return true
+    }
+
+    /// Makes sure that there are these custom traits.
+    public func ensureTraits(_ names: Set<String>, in transaction: any Transaction) throws {
+        for name in try TraitRecords.unknown(names, in: transaction) { try TraitRecords.insert(name, now: .now, in: transaction) }
+    }
+
     /// Makes the inventories of a provider what is given here; equal ones change nothing, not even the generation.
     /// What somebody has been given of stays, even when it is left out.
     /// - Throws: `PlacementError` for an unknown provider or class.

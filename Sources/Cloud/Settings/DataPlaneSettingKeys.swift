@@ -1,5 +1,6 @@
 import CloudSettings
 import NetworkAgent
+import NetworkMessages
 import Networking
 
 /// The settings of how this host carries packets.
@@ -22,6 +23,13 @@ enum DataPlaneSettingKeys {
     static let pathMTU = SettingKey(
         "network.path_mtu", default: 0, in: 0...65535,
         "The largest packet below the tunnels, in bytes; 0 for that of the physical networks.")
+    static let bandwidths = SettingKey<[String]>(
+        "network.resource_provider_bandwidths", default: [],
+        "What this host's ways into physical networks carry, each as PHYSICAL:EGRESS:INGRESS in kbit/s: placement then gives "
+            + "parts of it to ports with a minimum bandwidth."
+    ) { texts in
+        texts.allSatisfy { HostBandwidth(parsing: $0) != nil } ? nil : "must be a list of PHYSICAL:EGRESS:INGRESS"
+    }
     static let simulatedGuests = SettingKey(
         "simulation.guests", default: false,
         "Whether guests exist in memory only while networks are real: for looking at packets without a hypervisor.")
@@ -32,8 +40,11 @@ enum DataPlaneSettingKeys {
         tunnelBridge,
         southboundListen,
         pathMTU,
+        bandwidths,
         simulatedGuests,
     ]
+
+    static func bandwidths(_ settings: Settings) -> [HostBandwidth] { settings[bandwidths].compactMap(HostBandwidth.init) }
 
     static func apply(_ settings: Settings, to options: inout NetworkAgentOptions) {
         options.networkNamespace = settings[namespace]

@@ -5,10 +5,12 @@ extension OVNProjection {
     func rows(of network: LogicalNetwork) throws(TopologyError) -> [OVNRow] {
         let owner = TopologyEntity.network(network).key
         let key = Self.switchKey(network.id)
+        var configuration = ["mtu": String(network.mtu)]
+        if network.carriesTags { configuration["vlan-passthru"] = "true" }
         var rows = [
             OVNRow(
                 .logicalSwitch, key, id: network.id, labels: [OVNRowKey.nameLabel: network.name],
-                columns: ["name": .string(network.id), "other_config": .strings(["mtu": String(network.mtu)])])
+                columns: ["name": .string(network.id), "other_config": .strings(configuration)])
         ]
         if let physical = network.physical {
             rows.append(localnetRow(physical, of: network, in: key))
@@ -39,11 +41,13 @@ extension OVNProjection {
     ) -> OVNRow {
         // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
         let tag = physical.vlan.map(OVSDBValue.integer) ?? .none
+        var options = ["network_name": physical.label]
+        if network.hasOuterTag { options["ethtype"] = "802.1ad" }
         return OVNRow(
             .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent, labels: labels,
             columns: [
                 "name": .string("localnet-\(network.id)"), "type": .string("localnet"), "addresses": .string("unknown"),
-                "options": .strings(["network_name": physical.label]), "tag": tag, "tag_request": tag,
+                "options": .strings(options), "tag": tag, "tag_request": tag,
             ])
     }
 

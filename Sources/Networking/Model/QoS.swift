@@ -141,7 +141,7 @@ struct ResourceRequest: Sendable, Hashable {
         guard !groups.isEmpty else { return nil }
     }
 
-    private static func trait(_ name: String) -> String {
+    static func trait(_ name: String) -> String {
         "CUSTOM_" + name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }.joined()
     }
 

@@ -56,6 +56,10 @@ struct Network: Sendable, Hashable {
     var hasPortSecurity: Bool
     var dnsDomain: String
     var zoneHints: [String]
+    /// Whether guests' own 802.1Q tags travel on it.
+    var isVLANTransparent = false
+    /// Whether its own tag is an outer one (802.1ad), with guests' tags inside.
+    var isQinQ = false
     var standard: StandardAttributes
 }
 

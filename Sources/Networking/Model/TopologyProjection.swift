@@ -46,10 +46,12 @@ struct RouterTopology: Sendable {
 enum TopologyProjection {
     static func entity(_ topology: NetworkTopology) -> TopologyEntity {
         let network = topology.network
-        return .network(LogicalNetwork(
+        var logical = LogicalNetwork(
             id: network.id, name: network.name, mtu: network.mtu, physical: physical(network.segment),
             subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) },
-            tunnel: tunnel(network.segment, topology.tunnelTag)))
+            tunnel: tunnel(network.segment, topology.tunnelTag))
+        (logical.carriesTags, logical.hasOuterTag) = (network.isVLANTransparent || network.isQinQ, network.isQinQ)
+        return .network(logical)
     }
 
     /// Where a network leaves the host in tunnels of its own; nil for Geneve, which is the engine's own business.

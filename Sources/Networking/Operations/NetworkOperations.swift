@@ -23,6 +23,8 @@ struct NetworkDraft: Sendable {
     var tags: [String] = []
     /// The QoS policy of its ports; nil for the project's default.
     var qosPolicyID: String?
+    var isVLANTransparent = false
+    var isQinQ = false
 }
 
 /// What an update changes; nil leaves as it is.
@@ -52,7 +54,9 @@ extension Operations {
             isExternal: draft.isExternal, isDefault: draft.isDefault && draft.isExternal, segment: segment,
             mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
             dnsDomain: try DNSRules.domain(draft.dnsDomain), zoneHints: draft.zoneHints,
+            isVLANTransparent: draft.isVLANTransparent, isQinQ: draft.isQinQ,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
+        try checkCarriedTags(network)
         try checkOnlyDefault(network, in: transaction)
         try NetworkRecords.insert(network, in: transaction)
         try insertSegments(of: network, draft, in: transaction)
@@ -65,6 +69,23 @@ extension Operations {
         for tag in draft.tags { try TagRecords.add(tag, to: network.id, in: transaction) }
         try mark(.network, network.id, in: transaction)
         return network
+    }
+
+    /// Guests' tags inside the network's own: where the engine carries them.
+    private func checkCarriedTags(_ network: Network) throws(NetworkingError) {
+        if network.isVLANTransparent, network.isQinQ {
+            throw .badRequest(
+                "network", "Attributes 'vlan_transparent' and 'qinq' can not be set to True for the same network.")
+        }
+        let isTransparent = [.local, .geneve, .vlan].contains(network.segment.type)
+        if network.isVLANTransparent, !isTransparent {
+            throw NetworkingError(
+                .badRequest, "VlanTransparencyDriverError", "Networks of type \(network.segment.type.rawValue) carry no tags of guests.")
+        }
+        if network.isQinQ, network.segment.type != .vlan {
+            throw NetworkingError(
+                .badRequest, "VlanQinqDriverError", "Networks of type \(network.segment.type.rawValue) have no tag of their own.")
+        }
     }
 
     func updateNetwork(

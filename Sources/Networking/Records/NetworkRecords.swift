@@ -6,7 +6,7 @@ enum NetworkRecords {
     static let columns: SQL = """
         id, project_id, name, admin_state_up, external, is_default, network_type, physical_network, \
         segmentation_id, mtu, port_security_enabled, dns_domain, zone_hints, \
-        description, created_at, updated_at, revision_number
+        description, created_at, updated_at, revision_number, vlan_transparent, qinq
         """
 
     static let listing = Listing("networks", [
@@ -18,6 +18,8 @@ enum NetworkRecords {
         "provider:segmentation_id": .column("segmentation_id", .integer, isSorted: false),
         "mtu": .column("mtu", .integer), "port_security_enabled": .column("port_security_enabled", .boolean, isSorted: false),
         "dns_domain": .column("dns_domain"),
+        "vlan_transparent": .column("vlan_transparent", .boolean, isSorted: false),
+        "qinq": .column("qinq", .boolean, isSorted: false),
         "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
     ])
 
@@ -27,7 +29,7 @@ enum NetworkRecords {
             id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isExternal: try row[4],
             isDefault: try row[5], segment: Segment(type: try row[6], physicalNetwork: try row[7], id: try row[8]),
             mtu: try row[9], hasPortSecurity: try row[10], dnsDomain: try row[11], zoneHints: hints.elements,
-            standard: try StandardAttributes(row, at: 13))
+            isVLANTransparent: try row[17], isQinQ: try row[18], standard: try StandardAttributes(row, at: 13))
     }
 
     static func insert(_ network: Network, in transaction: any Transaction) throws {
@@ -36,12 +38,12 @@ enum NetworkRecords {
             """
             INSERT INTO networks (id, project_id, name, description, admin_state_up, external, is_default,
                 network_type, physical_network, segmentation_id, segment_key, mtu, port_security_enabled, dns_domain,
-                zone_hints, created_at, updated_at, revision_number)
+                zone_hints, vlan_transparent, qinq, created_at, updated_at, revision_number)
             VALUES (\(network.id), \(network.projectID), \(network.name), \(standard.description), \(network.isAdminUp),
                 \(network.isExternal), \(network.isDefault), \(network.segment.type),
                 \(network.segment.physicalNetwork), \(network.segment.id), \(network.segment.uniqueKey), \(network.mtu),
                 \(network.hasPortSecurity), \(network.dnsDomain), \(StoredList(network.zoneHints)),
-                \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+                \(network.isVLANTransparent), \(network.isQinQ), \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
             """)
     }
 

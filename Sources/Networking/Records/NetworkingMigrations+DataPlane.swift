@@ -5,6 +5,10 @@ extension NetworkingMigrations {
     static let dataPlane: [SQL] = [
         "CREATE TABLE tunnel_tags (network_id TEXT PRIMARY KEY, tag BIGINT NOT NULL UNIQUE)",
     ]
+    static let carriedTags: [SQL] = [
+        "ALTER TABLE networks ADD COLUMN vlan_transparent BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE networks ADD COLUMN qinq BIGINT NOT NULL DEFAULT 0",
+    ]
 }
 
 /// The tags by which GRE and VXLAN networks are told apart on each host's own tunnel bridge: an 802.1Q tag has 12 bits,

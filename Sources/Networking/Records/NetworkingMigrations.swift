@@ -13,6 +13,7 @@ enum NetworkingMigrations {
         Migration(8, "address groups, default rules and packet logs", groupServices),
         Migration(9, "tags of tunnelled networks", dataPlane),
         Migration(10, "ports in the order of lists", portOrder),
+        Migration(11, "networks that carry guests' own tags", carriedTags),
     ])
 
     private static let networks: [SQL] = [

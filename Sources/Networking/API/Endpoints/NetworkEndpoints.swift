@@ -76,6 +76,8 @@ extension NetworkingAPI {
         draft.qosPolicyID = attributes.text("qos_policy_id")
         draft.zoneHints = attributes.texts("availability_zone_hints") ?? []
         draft.tags = attributes.texts("tags") ?? []
+        draft.isVLANTransparent = attributes.flag("vlan_transparent") ?? false
+        draft.isQinQ = attributes.flag("qinq") ?? false
         return draft
     }
 

@@ -39,6 +39,7 @@ extension NetworkingSchemas {
     ]
     static let networkCreation: Members = networkBoth + qosPolicyID + project + tags + [
         ("availability_zone_hints", .array(text, count: 0...10)), ("segments", networkSegments),
+        ("vlan_transparent", flag), ("qinq", flag),
     ]
     static let networkUpdate = networkBoth + qosPolicyID
 }

@@ -62,6 +62,8 @@ struct NetworkView: View {
         json("ipv6_address_scope", scopes[.v6])
         json("dns_domain", network.dnsDomain)
         json("qos_policy_id", qosPolicyID)
+        json("vlan_transparent", network.isVLANTransparent)
+        json("qinq", network.isQinQ)
         json.standard(network.standard, tags: tags)
     }
 }
