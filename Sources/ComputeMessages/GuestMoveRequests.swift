@@ -72,6 +72,15 @@ public struct ConfirmMove: BusRequest {
     public init(id: String) { self.id = id }
 }
 
+/// Asks of which guests a host has something that `ReleaseGuest` put aside: their ids.
+public struct ListReleasedGuests: BusRequest {
+    public typealias Reply = [String]
+    public static let method = "guest.list-released"
+
+    /// A question.
+    public init() {}
+}
+
 /// Puts back what `ReleaseGuest` put aside, in place of whatever the guest became on this host, and starts it if asked
 /// to. A repeat finishes the rest. Fails with `guest_not_found` when nothing is here.
 public struct RevertMove: BusRequest {

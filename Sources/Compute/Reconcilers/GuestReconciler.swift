@@ -40,6 +40,20 @@ struct GuestReconciler: Reconciler {
         }
         try await stopVanished(servers, Set(guests.map(\.id)))
         try await VolumeComparison(compute: compute).run(host, servers)
+        try await discardReleased(at: address)
+    }
+
+    /// Deletes disks that moves put aside on a host which could not be asked when their servers were deleted.
+    private func discardReleased(at address: BusAddress) async throws {
+        let released = try await compute.bus.call(ListReleasedGuests(), to: address, deadline: .seconds(30))
+        guard !released.isEmpty else { return }
+        let kept = try await compute.database.read { reader in
+            Set(try released.filter { try ServerRecords.find($0, in: reader) != nil })
+        }
+        for id in released where !kept.contains(id) {
+            compute.logger.notice("removing disks of a deleted server", metadata: ["server": "\(id)"])
+            _ = try await compute.bus.call(ConfirmMove(id: id), to: address, deadline: .seconds(120))
+        }
     }
 
     private func stopVanished(_ servers: [Server], _ present: Set<String>) async throws {

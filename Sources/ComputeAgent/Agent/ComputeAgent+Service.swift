@@ -105,6 +105,9 @@ extension ComputeAgent {
         service.on(ReceiveGuest.self) { [self] request, _ in
             try await answering("receive", request.guest.id) { try await receive(request) }
         }
+        service.on(ListReleasedGuests.self) { [self] _, _ in
+            try await answering("list-released", nil) { try await disks.releasedIDs() }
+        }
         service.on(ConfirmMove.self) { [self] request, _ in
             try await answering("confirm-move", request.id) { try await confirmMove(request.id) }
         }

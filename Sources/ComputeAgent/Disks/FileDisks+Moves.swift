@@ -28,6 +28,14 @@ extension FileDisks {
         return try await threads.run(deadline: options.ioDeadline) { FileSystem.exists(aside) ? try Self.manifest(aside) : nil }
     }
 
+    /// The guests with a folder that was renamed.
+    public func releasedIDs() async throws -> [String] {
+        try await threads.run(deadline: options.ioDeadline) { [instances] in
+            try FileSystem.names(in: instances).filter { $0.hasSuffix(Self.asideSuffix) }
+                .map { String($0.dropLast(Self.asideSuffix.count)) }.filter(Identifier.isUUID).sorted()
+        }
+    }
+
     /// What a guest takes along; the rest is made anew where it goes.
     private static let movable: Set<String> = ["disk", "disk.eph0", "disk.none", "console.log"]
 

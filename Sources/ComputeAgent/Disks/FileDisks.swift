@@ -139,7 +139,9 @@ public final class FileDisks: GuestDiskStore {
     var instances: String { directory + "/instances" }
     func folder(of id: String) -> String { instances + "/" + id.lowercased() }
     /// Where the files of a guest on a cold move are until it is confirmed.
-    func aside(_ id: String) -> String { folder(of: id) + "_resize" }
+    func aside(_ id: String) -> String { folder(of: id) + Self.asideSuffix }
+    /// How upstream names it too.
+    static let asideSuffix = "_resize"
 
     func image(of guest: GuestSpecification) async throws -> CachedImage? {
         guard let root = guest.root else { return nil }

@@ -52,6 +52,9 @@ public protocol GuestDiskStore: Sendable {
     /// What was put aside; nil for nothing.
     func released(_ id: String) async throws -> [ReleasedGuest.File]?
 
+    /// The guests of which something was put aside.
+    func releasedIDs() async throws -> [String]
+
     /// A piece of a file that was put aside. Holes are skipped.
     /// - Throws: `GuestFailure` with `guestNotFound`.
     func readReleased(_ id: String, name: String, offset: Int, length: Int) async throws -> GuestFileChunk

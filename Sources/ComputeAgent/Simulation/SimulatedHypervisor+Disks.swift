@@ -124,6 +124,11 @@ extension SimulatedHypervisor {
         }
     }
 
+    /// The guests that were named otherwise.
+    public func releasedIDs() async throws -> [String] {
+        guests.withLock { $0.keys.filter { $0.hasSuffix(Self.asideSuffix) }.map { String($0.dropLast(Self.asideSuffix.count)) }.sorted() }
+    }
+
     /// Forgets what was put aside.
     public func discardReleased(_ id: String) async throws { try forgetFiles(aside(id)) }
 
