@@ -81,19 +81,27 @@ struct RebuildWorkflow: Sendable {
     }
 
     @Sendable private func rebuild(_ state: inout RebuildState, _ context: StepContext) async throws {
+        if let volume = state.reimagedVolume, let image = state.imageID { try await fill(volume, with: image, state, context) }
         guard var guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
         guest.configDrive = try await compute.configDrive(of: state.serverID)
-        if let volume = state.reimagedVolume, let image = state.imageID {
-            _ = try await compute.ask(state.host, PowerGuest(guest: guest, action: .stop(graceSeconds: 0)), context)
-            let project = guest.projectID
-            try await compute.stopping {
-                try await compute.volumes.reimage(volume: volume, image: image, projectID: project, token: context.workflow)
-            }
-            try await compute.waitForVolumes([volume], context)
-        }
         let request = RebuildGuest(
             guest: guest, preserveEphemeral: state.preserveEphemeral, start: !state.isStopped, token: context.workflow)
         state.outcome = try await compute.ask(request, host: state.host, context).power
+    }
+
+    /// Fills the root volume anew while its guest is off. It is reserved for the server and no host's meanwhile.
+    private func fill(_ volume: String, with image: String, _ state: RebuildState, _ context: StepContext) async throws {
+        // A repeat may find it without a way to it.
+        try await compute.connectVolumes(of: state.serverID, to: state.host)
+        guard let guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        _ = try await compute.ask(state.host, PowerGuest(guest: guest, action: .stop(graceSeconds: 0)), context)
+        try await compute.reserveAnew(volume, of: state.serverID, projectID: guest.projectID, context)
+        let project = guest.projectID
+        try await compute.stopping {
+            try await compute.volumes.reimage(volume: volume, image: image, projectID: project, token: context.workflow)
+        }
+        try await compute.waitForVolumes([volume], context)
+        try await compute.connectVolumes(of: state.serverID, to: state.host)
     }
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout RebuildState, _ context: StepContext) throws {
@@ -102,6 +110,7 @@ struct RebuildWorkflow: Sendable {
             server.power = state.outcome ?? server.power
             server.launchedAt = .now
         }
+        if state.reimagedVolume != nil { try compute.completeVolumes(of: state.serverID, in: transaction) }
         compute.passwords.forget(state.serverID, after: transaction)
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
     }

@@ -34,10 +34,10 @@ struct RepairVolumesWorkflow: Sendable {
         guard let present = answer[id], let guest = try await compute.guest(id) else { return }
         let wanted = try await compute.disks(of: id).filter { $0.state == .attached }.map(\.volumeID)
         for volume in guest.volumes where wanted.contains(volume.id) && !present.contains(volume.id) {
-            _ = try await compute.ask(AttachVolume(guest: guest, volume: volume), host: host, context)
+            _ = try await compute.look(at: host, AttachVolume(guest: guest, volume: volume), context)
         }
         for volume in present where !wanted.contains(volume) {
-            _ = try await compute.ask(DetachVolume(guest: guest, volumeID: volume), host: host, context)
+            _ = try await compute.look(at: host, DetachVolume(guest: guest, volumeID: volume), context)
         }
         compute.logger.notice("a guest's disks were brought in line with its server's volumes", metadata: ["server": "\(id)"])
     }

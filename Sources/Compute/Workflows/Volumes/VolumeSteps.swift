@@ -113,6 +113,21 @@ extension Compute.Parts {
         }
     }
 
+    /// Puts a new reservation in the place of a volume's attachment, so that the volume is reserved and nobody has it.
+    func reserveAnew(_ volume: String, of server: String, projectID: String, _ context: StepContext) async throws {
+        let found = try await database.read { try BlockDeviceRecords.find(volume: volume, server: server, in: $0) }
+        guard let disk = found else { throw WorkflowStop("The server has no volume \(volume).") }
+        if let former = disk.attachmentID { try await disconnect(former, context) }
+        let next = NewVolumeAttachment(id: Identifier.uuid(), volumeID: volume, serverID: server, projectID: projectID)
+        try await stopping {
+            try await database.write { [volumes] transaction in
+                try volumes.reserve(next, in: transaction)
+                if let former = disk.attachmentID { try volumes.release(attachment: former, in: transaction) }
+                try BlockDeviceRecords.change(disk.id, in: transaction) { $0.attachmentID = next.id }
+            }
+        }
+    }
+
     /// Names the volumes that a server got while it was on no host.
     func nameVolumes(of server: Server, in transaction: any Transaction) throws {
         let disks = try BlockDeviceRecords.all(server: server.id, in: transaction)
