@@ -171,7 +171,9 @@ struct ConsistencyGroupEndpoints: Sendable {
             $0.object {
                 $0.member("cgsnapshots") { json in
                     json.array { json in
-                        for snapshot in snapshots { if isDetailed { write(snapshot, to: &json) } else { writeSummary(snapshot, to: &json) } }
+                        for snapshot in snapshots {
+                            if isDetailed { write(snapshot, to: &json) } else { writeSummary(snapshot, to: &json) }
+                        }
                     }
                 }
                 request.writeNextLink("cgsnapshot_links", query, ids: snapshots.map(\.id), to: &$0)

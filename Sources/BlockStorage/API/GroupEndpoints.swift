@@ -80,7 +80,8 @@ struct GroupEndpoints: Sendable {
             source: .blank(
                 type: body["group_type"]?.string?.trimmed ?? "", volumeTypes: (body["volume_types"]?.array ?? []).compactMap(\.string),
                 zone: body["availability_zone"]?.string?.trimmed))
-        if case .blank(let type, _, _) = order.source, let older = try await storage.consistencyType(), [older.id, older.name].contains(type) {
+        let type = body["group_type"]?.string?.trimmed ?? ""
+        if let older = try await storage.consistencyType(), [older.id, older.name].contains(type) {
             throw BlockStorage.Parts.reserved(type)
         }
         return answer(try await storage.groupMaking(request).make(order))

@@ -17,7 +17,8 @@ enum BlockStorageSchema {
         """
         CREATE TABLE volumes (
             id TEXT PRIMARY KEY, project_id TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT, description TEXT, size BIGINT NOT NULL,
-            growth BIGINT NOT NULL, status TEXT NOT NULL, previous_status TEXT, attach_status TEXT NOT NULL, migration_status TEXT, type_id TEXT NOT NULL,
+            growth BIGINT NOT NULL, status TEXT NOT NULL, previous_status TEXT, attach_status TEXT NOT NULL, migration_status TEXT,
+            type_id TEXT NOT NULL,
             snapshot_id TEXT, source_id TEXT, group_id TEXT, availability_zone TEXT NOT NULL, host TEXT, is_bootable BIGINT NOT NULL,
             is_multiattach BIGINT NOT NULL, encryption_key_id TEXT, uses_quota BIGINT NOT NULL, metadata TEXT NOT NULL,
             image_metadata TEXT NOT NULL, details TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT)

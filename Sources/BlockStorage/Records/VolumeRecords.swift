@@ -84,7 +84,8 @@ enum VolumeRecords {
                 source_id = \(volume.sourceID), group_id = \(volume.groupID), availability_zone = \(volume.availabilityZone),
                 host = \(volume.host), is_bootable = \(volume.isBootable), is_multiattach = \(volume.isMultiattach),
                 encryption_key_id = \(volume.encryptionKeyID), uses_quota = \(volume.usesQuota), metadata = \(JSON(volume.metadata)),
-                image_metadata = \(JSON(volume.imageMetadata)), details = \(Stored(volume.details)), growth = \(volume.growth), updated_at = \(Timestamp.now)
+                image_metadata = \(JSON(volume.imageMetadata)), details = \(Stored(volume.details)), growth = \(volume.growth),
+                updated_at = \(Timestamp.now)
             WHERE id = \(volume.id)
             """)
     }
