@@ -129,7 +129,7 @@ final class DiskMaker: Sendable {
         guard image.virtualSize <= bytes else {
             throw VolumeFailure(.imageUnavailable, "The image's disk of \(image.virtualSize) bytes is larger than the volume.")
         }
-        let needed = encryption == nil ? try await required(image.path, name, format) : bytes
+        let needed = encryption == nil ? try await required(image.path, name) : bytes
         try await inRoom(for: needed) {
             guard encryption == nil else {
                 try await blank(path, format: format, bytes: bytes, encryption: encryption)
@@ -144,10 +144,10 @@ final class DiskMaker: Sendable {
         }
     }
 
-    /// How many bytes an image takes in a format.
-    private func required(_ path: String, _ source: String, _ format: String) async throws -> Int64 {
+    /// How many bytes an image takes without its holes, which qemu-img counts for qcow2 alone.
+    private func required(_ path: String, _ source: String) async throws -> Int64 {
         struct Measure: Decodable { var required: Int64 }
-        let text = try await tool.run(["measure", "--output=json", "-f", source, "-O", format, path])
+        let text = try await tool.run(["measure", "--output=json", "-f", source, "-O", "qcow2", path])
         return try JSONDecoder().decode(Measure.self, from: Data(text.utf8)).required
     }
 

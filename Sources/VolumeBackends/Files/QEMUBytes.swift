@@ -43,7 +43,8 @@ final class QEMUBytes: VolumeBytes {
         let failure = FirstFailure()
         let server = Task {
             var arguments = ["--pdeathsig", "KILL", "--no-new-privs", "qemu-nbd", "-k", socket, "-f", format]
-            arguments += ["--detect-zeroes=unmap", "--discard=unmap", "-e", "1"]
+            // qemu-nbd takes the second only after the first.
+            arguments += ["--discard=unmap", "--detect-zeroes=unmap", "-e", "1"]
             if !writing { arguments.append("-r") }
             let command = Command(program: "setpriv", arguments: arguments + [disk], deadline: tool.deadline)
             do {

@@ -44,8 +44,13 @@ struct SimulatedBytes: VolumeBytes {
 
     func zero(_ range: Range<Int64>) async throws {
         try await backend.perform(.write, on: volume) { state in
-            try change(in: &state, range) { piece, within in
-                piece.replaceSubrange(within, with: repeatElement(0, count: within.count))
+            // Pieces that are not there are zeros already.
+            let pieces = try content(in: state).pieces
+            for part in parts(of: range) where pieces[part.piece] != nil {
+                let start = part.piece * Self.length
+                try change(in: &state, start + Int64(part.within.lowerBound)..<start + Int64(part.within.upperBound)) { piece, within in
+                    piece.replaceSubrange(within, with: repeatElement(0, count: within.count))
+                }
             }
         }
     }
