@@ -72,7 +72,10 @@ struct VolumeSchedulerTests {
 
 /// Texts that clients and hosts send.
 struct VolumeTextTests {
-    @Test(arguments: [("{'a': 'b'}", ["a": "b"]), ("{\"a\": \"b\", u'c': 'd\\'e'}", ["a": "b", "c": "d'e"]), ("{}", [:]), ("{'n': 1}", ["n": "1"])])
+    @Test(arguments: [
+        ("{'a': 'b'}", ["a": "b"]), ("{\"a\": \"b\", u'c': 'd\\'e'}", ["a": "b", "c": "d'e"]), ("{}", [:]),
+        ("{'n': 1}", ["n": "1"]),
+    ])
     func dictionariesOfPythonAreRead(_ text: String, _ members: [String: String]) throws {
         #expect(try PythonDictionary.parse(text, of: "metadata") == members)
     }
