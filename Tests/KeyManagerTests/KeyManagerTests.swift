@@ -1,3 +1,139 @@
+import CloudAPI
+import CloudCore
+import CloudCrypto
+import CloudStore
+import Foundation
 import Testing
 
 @testable import KeyManager
+
+/// Tokens of the form "role:user", all in one project.
+private struct UserTokens: TokenAuthenticator {
+    func authenticate(_ token: Secret<String>) async throws -> TokenContext? {
+        let parts = token.reveal().split(separator: ":").map(String.init)
+        guard parts.count == 2 else { return nil }
+        let roles = parts[0] == "admin" ? ["admin", "member", "reader"] : parts[0] == "member" ? ["member", "reader"] : [parts[0]]
+        return TokenContext(
+            userID: parts[1], userName: parts[1], userDomainID: "default", projectID: "demo", projectName: "demo",
+            projectDomainID: "default", roles: roles, expiresAt: .now + .seconds(3_600))
+    }
+}
+
+/// A cipher over one key of the test's own.
+private struct TestCipher: PayloadCipher {
+    private let fernet = Fernet(keys: [Fernet.Key()])
+
+    func seal(_ payload: [UInt8]) -> String { fernet.seal(payload).reveal() }
+    func open(_ sealed: String) -> [UInt8]? { fernet.open(sealed, longest: 1 << 20)?.payload }
+}
+
+/// A key manager of its own, behind the whole pipeline.
+private struct Site: Sendable {
+    let database: SQLiteDatabase
+    let keyManager: KeyManager
+    let server: CloudServer
+
+    static func with(_ body: (Site) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
+        try await database.migrate(KeyManager.migrations)
+        let keyManager = KeyManager(database: database, cipher: TestCipher())
+        let server = try CloudServer(services: [keyManager.api], authenticator: UserTokens())
+        try await body(Site(database: database, keyManager: keyManager, server: server))
+        await database.close()
+    }
+
+    @discardableResult
+    func expect(
+        _ status: HTTPResponse.Status, _ method: HTTPRequest.Method, _ path: String, as token: String = "member:ann", _ json: JSON? = nil,
+        headers: HTTPFields = [:], location: SourceLocation = #_sourceLocation
+    ) async -> TestResponse {
+        let response = await server.respond(method, "/key-manager" + path, token: token, headers: headers, json: json)
+        #expect(response.status == status, "\(method) \(path): \(response.text)", sourceLocation: location)
+        return response
+    }
+
+    /// Stores a text and answers its id.
+    func store(_ text: String) async throws -> String {
+        let body: JSON = ["name": "s", "payload": .string(text), "payload_content_type": "text/plain"]
+        let response = await expect(.created, .post, "/v1/secrets", body)
+        return try #require(response.json["secret_ref"]?.string?.split(separator: "/").last.map(String.init))
+    }
+}
+
+@Suite struct KeyManagerTests {
+    @Test func aPayloadComesBackAndIsNowhereInClear() async throws {
+        try await Site.with { site in
+            let id = try await site.store("swordfish")
+            let fetched = await site.expect(.ok, .get, "/v1/secrets/\(id)/payload", headers: [.accept: "text/plain"])
+            #expect(fetched.text == "swordfish")
+            let sealed = try await site.database.read {
+                try $0.scalar("SELECT sealed_payload FROM key_secrets WHERE id = \(id)", as: String.self)
+            }
+            #expect(try #require(sealed).contains("swordfish") == false)
+            let shown = await site.expect(.ok, .get, "/v1/secrets/\(id)")
+            #expect(!shown.text.contains("swordfish"))
+        }
+    }
+
+    @Test func aPrivateSecretIsItsMakersAndWhomTheListNames() async throws {
+        try await Site.with { site in
+            let id = try await site.store("x")
+            let payload = "/v1/secrets/\(id)/payload"
+            let text: HTTPFields = [.accept: "text/plain"]
+            await site.expect(.ok, .get, payload, as: "member:bob", headers: text)
+            await site.expect(.forbidden, .get, payload, as: "reader:bob", headers: text)
+            let list: JSON = ["read": ["users": ["carl"], "project-access": false]]
+            await site.expect(.ok, .put, "/v1/secrets/\(id)/acl", list)
+            await site.expect(.forbidden, .get, payload, as: "member:bob", headers: text)
+            await site.expect(.ok, .get, payload, as: "reader:carl", headers: text)
+            await site.expect(.ok, .get, payload, headers: text)
+            await site.expect(.ok, .delete, "/v1/secrets/\(id)/acl")
+            await site.expect(.ok, .get, payload, as: "member:bob", headers: text)
+        }
+    }
+
+    @Test func aSecretThatHasExpiredIsGone() async throws {
+        try await Site.with { site in
+            let id = try await site.store("x")
+            try await site.database.write { try $0.execute("UPDATE key_secrets SET expires_at = 1 WHERE id = \(id)") }
+            await site.expect(.notFound, .get, "/v1/secrets/\(id)")
+            let listed = await site.expect(.ok, .get, "/v1/secrets")
+            #expect(listed.json["total"]?.int == 0)
+        }
+    }
+
+    @Test func anOrderedKeyIsThereAndAnUnknownKindIsAnError() async throws {
+        try await Site.with { site in
+            let made = await site.expect(
+                .accepted, .post, "/v1/orders", ["type": "key", "meta": ["algorithm": "aes", "bit_length": 256]])
+            let path = try #require(made.json["order_ref"]?.string?.split(separator: "/").last)
+            let order = await site.expect(.ok, .get, "/v1/orders/\(path)")
+            #expect(order.json["status"]?.string == "ACTIVE")
+            let key = try #require(order.json["secret_ref"]?.string?.split(separator: "/").last.map(String.init))
+            let passphrase = try await site.keyManager.passphrase(ofKey: key)
+            #expect(passphrase?.reveal().count == 64)
+            await site.expect(.accepted, .post, "/v1/orders", ["type": "key", "meta": ["algorithm": "rot13", "bit_length": 256]])
+            let orders = await site.expect(.ok, .get, "/v1/orders")
+            #expect(orders.json["orders"]?.array?.last?["status"]?.string == "ERROR")
+        }
+    }
+
+    @Test func aQuotaHoldsWhatServicesMakeToo() async throws {
+        try await Site.with { site in
+            await site.expect(.noContent, .put, "/v1/project-quotas/demo", as: "admin:root", ["project_quotas": ["secrets": 1]])
+            try await site.keyManager.makeKey(id: "one", bits: 256, algorithm: "aes", name: "k", projectID: "demo", userID: "ann")
+            // A repeat finds the first.
+            try await site.keyManager.makeKey(id: "one", bits: 256, algorithm: "aes", name: "k", projectID: "demo", userID: "ann")
+            await #expect(throws: KeyManagerError.quotaReached) {
+                try await site.keyManager.copyKey("one", to: "two")
+            }
+            await site.expect(
+                .forbidden, .post, "/v1/secrets", ["payload": "x", "payload_content_type": "text/plain"])
+            try await site.keyManager.deleteKey("one")
+            _ = try await site.store("x")
+        }
+    }
+}

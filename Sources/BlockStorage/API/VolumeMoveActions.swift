@@ -84,7 +84,9 @@ enum VolumeMoveActions {
         guard let text = call.value["host"]?.string, !text.isEmpty else {
             throw BlockStorageError.notImplemented("There are no clusters of storage hosts: a host is needed.")
         }
-        guard let place = VolumeHostName(text) else { throw BlockStorageError.badRequest("Invalid host: No available service named '\(text)'") }
+        guard let place = VolumeHostName(text) else {
+            throw BlockStorageError.badRequest("Invalid host: No available service named '\(text)'")
+        }
         let service = try await call.storage.database.read { try StorageServiceRecords.find(.volume, host: place.service, in: $0) }
         guard let service, !service.isDisabled, service.isUp(at: .now, downTime: call.storage.options.serviceDownTime) else {
             throw BlockStorageError.badRequest("Invalid host: No available service named '\(text)'")

@@ -17,7 +17,9 @@ struct ListPage: Sendable, Hashable {
     /// - Parameters:
     ///   - path: the collection's path below the version.
     ///   - filters: the rest of the query, to go into the links.
-    func writeLinks(_ request: APIRequest, _ path: String, filters: QueryItems = .empty, total: Int, isEmpty: Bool, to json: inout JSONWriter) {
+    func writeLinks(
+        _ request: APIRequest, _ path: String, filters: QueryItems = .empty, total: Int, isEmpty: Bool, to json: inout JSONWriter
+    ) {
         func link(_ offset: Int) -> String {
             let rest = filters.items.isEmpty ? "" : "&" + filters.text
             return request.reference(path) + "?limit=\(limit)&offset=\(offset)" + rest

@@ -70,7 +70,8 @@ struct OrderEndpoints: Sendable {
         }
         let work = OrderWork(
             parts: parts, draft: draft, specification: specification, projectID: caller.projectID, creatorID: caller.userID)
-        let made = type == .key ? work.makeKey() : try await work.makePair(passphrase: Self.passphraseNames.lazy.compactMap { meta[$0]?.string }.first)
+        let passphrase = Self.passphraseNames.lazy.compactMap { meta[$0]?.string }.first
+        let made = type == .key ? work.makeKey() : try await work.makePair(passphrase: passphrase)
         let order = try await store(made, type, Self.withoutPassphrase(meta), caller)
         let url = request.reference("orders/\(order.id)")
         return .json(headers: [.location: url], "order_ref", url)
