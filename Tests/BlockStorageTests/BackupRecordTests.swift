@@ -1,6 +1,7 @@
 import CloudCore
 import Foundation
 import Testing
+import VolumeMessages
 
 @testable import BlockStorage
 
