@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import Testing
 import VolumeMessages
 
