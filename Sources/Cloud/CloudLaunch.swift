@@ -44,6 +44,9 @@ public struct CloudLaunch: Sendable {
     public func run(announce: @escaping @Sendable (String) -> Void) async throws {
         try directory.create()
         let lock = try directory.lock()
+        guard port == 0 || !["127.0.0.1", "localhost", "0.0.0.0"].contains(host) || Doctor.isFree(port) else {
+            throw ProgramError("another program listens at port \(port): stop it (`ss -ltnp` names it), or choose another with --listen")
+        }
         let metrics = PrometheusRegistry()
         let output = try logOutput()
         Telemetry.bootstrap(

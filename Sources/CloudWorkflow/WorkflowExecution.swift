@@ -72,7 +72,8 @@ struct WorkflowExecution<State: Codable & Sendable> {
     /// Leaves a line about the steps that were done, or undone, for people who follow a request.
     private func note(since before: WorkflowProgress, _ began: ContinuousClock.Instant) {
         guard before.position != progress.position else { return }
-        let steps = workflow.steps.indices.filter { (min(before.position, progress.position)..<max(before.position, progress.position)).contains($0) }
+        let passed = min(before.position, progress.position)..<max(before.position, progress.position)
+        let steps = workflow.steps.indices.filter(passed.contains)
         let metadata: Logger.Metadata = [
             "steps": "\(steps.map { workflow.steps[$0].name }.joined(separator: ","))", "duration": "\(ContinuousClock.now - began)",
         ]

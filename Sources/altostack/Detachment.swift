@@ -16,7 +16,8 @@ struct Detachment {
         guard let log = FileHandle(forWritingAtPath: directory.log) else { throw ProgramError("cannot write \(directory.log)") }
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/setsid")
-        process.arguments = [Bundle.main.executablePath ?? arguments[0]] + arguments.dropFirst().filter { $0 != "--detach" && $0 != "--quiet" } + ["--quiet"]
+        let handedOn = arguments.dropFirst().filter { !["--detach", "--quiet"].contains($0) }
+        process.arguments = [Bundle.main.executablePath ?? arguments[0]] + handedOn + ["--quiet"]
         (process.standardInput, process.standardOutput, process.standardError) = (FileHandle.nullDevice, log, log)
         try process.run()
         let limit = ContinuousClock.now + Self.deadline

@@ -132,6 +132,10 @@ import Testing
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n"
         #expect(try HTTPCall.parse(Array(chunked.utf8), from: "here").body == Array("hello world".utf8))
         #expect(throws: ProgramError.self) { try HTTPCall.parse(Array("hello".utf8), from: "here") }
+        #expect(HTTPCall.isComplete(Array(chunked.utf8)) && !HTTPCall.isComplete(Array(chunked.utf8.dropLast())))
+        let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
+        #expect(HTTPCall.isComplete(Array(sized.utf8)) && !HTTPCall.isComplete(Array(sized.utf8.dropLast())))
+        #expect(HTTPCall.isComplete(Array("HTTP/1.1 204 No Content\r\n\r\n".utf8)))
     }
 
     @Test func clientFilesAreReadAsTheyAreWritten() throws {

@@ -133,7 +133,8 @@ public struct CloudRestore: Sendable {
             try place(stage)
             return """
                 \(directory.path): \(manifest.files.count) files of the backup made at \(manifest.madeAt.iso8601)
-                Start it with: altostack up\(manifest.isSimulated ? " --simulate" : "") --data-dir \(directory.path) --set host.name=\(manifest.hostName)
+                Start it with: altostack up\(manifest.isSimulated ? " --simulate" : "") --data-dir \(directory.path) \
+                --set host.name=\(manifest.hostName)
                 """
         } catch {
             try FileManager.default.removeItem(atPath: stage)
@@ -143,7 +144,8 @@ public struct CloudRestore: Sendable {
 
     private func check(_ stage: String) async throws -> BackupManifest {
         let path = stage + "/" + BackupManifest.name
-        guard let data = FileManager.default.contents(atPath: path), let manifest = try? JSONDecoder().decode(BackupManifest.self, from: data)
+        guard let data = FileManager.default.contents(atPath: path),
+            let manifest = try? JSONDecoder().decode(BackupManifest.self, from: data)
         else { throw ProgramError("this is no backup of a cloud") }
         if let flaw = manifest.flaw(found: try BackupManifest.files(in: stage)) {
             throw ProgramError("the backup cannot be restored: \(flaw)")

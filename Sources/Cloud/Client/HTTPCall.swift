@@ -86,13 +86,27 @@ struct HTTPCall {
             guard count >= 0 else { throw ProgramError("\(address) does not answer: \(String(cString: strerror(errno)))") }
             guard count > 0 else { return answer }
             answer += chunk[..<count]
+            if Self.isComplete(answer) { return answer }
         }
+    }
+
+    private static let headEnd: [UInt8] = [13, 10, 13, 10]
+
+    /// Where an answer's head ends; nil before all of it is there.
+    private static func end(ofHead bytes: [UInt8]) -> Int? { bytes.indices.first { bytes[$0...].starts(with: headEnd) } }
+
+    /// Whether the answer says by itself that it is over, so that nobody need wait for the connection's end.
+    static func isComplete(_ bytes: [UInt8]) -> Bool {
+        guard let end = end(ofHead: bytes) else { return false }
+        let head = String(decoding: bytes[..<end], as: UTF8.self).lowercased()
+        if let length = head.firstMatch(of: /content-length:\s*(\d+)/) { return bytes.count >= end + headEnd.count + (Int(length.1) ?? .max) }
+        if head.contains("transfer-encoding: chunked") { return bytes.suffix(5).elementsEqual(Array("0\r\n\r\n".utf8)) }
+        return head.hasPrefix("http/1.1 204") || head.hasPrefix("http/1.1 304")
     }
 
     /// Takes an answer apart.
     static func parse(_ bytes: [UInt8], from address: String) throws -> Answer {
-        let mark: [UInt8] = [13, 10, 13, 10]
-        guard let end = bytes.indices.first(where: { bytes[$0...].starts(with: mark) }) else {
+        guard let end = end(ofHead: bytes) else {
             throw ProgramError("\(address) gives no answer in HTTP")
         }
         let lines = String(decoding: bytes[..<end], as: UTF8.self).components(separatedBy: "\r\n")
@@ -105,7 +119,7 @@ struct HTTPCall {
             guard let colon = line.firstIndex(of: ":") else { continue }
             headers[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
         }
-        let rest = bytes[(end + mark.count)...]
+        let rest = bytes[(end + headEnd.count)...]
         let isChunked = headers["transfer-encoding"]?.lowercased() == "chunked"
         return Answer(status: status, headers: headers, body: isChunked ? joined(rest) : Array(rest))
     }

@@ -19,7 +19,9 @@ extension Demo {
         let body: JSON = [
             "name": .string(Self.name), "disk_format": .string(format), "container_format": "bare", "visibility": "private",
         ]
-        guard let id = try client.demand("POST", "image", "/v2/images", body)["id"]?.string else { throw ProgramError("the image has no id") }
+        guard let id = try client.demand("POST", "image", "/v2/images", body)["id"]?.string else {
+            throw ProgramError("the image has no id")
+        }
         try client.upload("image", "/v2/images/\(id)/file", bytes)
         return id
     }
@@ -55,7 +57,9 @@ extension Demo {
 
     func flavor() throws -> String {
         let body: JSON = ["flavor": ["name": .string(Self.name), "id": .string(Self.name), "ram": 256, "vcpus": 1, "disk": 1]]
-        if try client.call("GET", "compute", "/flavors/\(Self.name)").status != 200 { try client.demand("POST", "compute", "/flavors", body) }
+        if try client.call("GET", "compute", "/flavors/\(Self.name)").status != 200 {
+            try client.demand("POST", "compute", "/flavors", body)
+        }
         return Self.name
     }
 
@@ -139,7 +143,9 @@ extension Demo {
     }
 
     func floatingIP(_ server: String, outside: String) throws -> String {
-        guard let port = try find("network", "/v2.0/ports?device_id=\(server)", "ports") else { throw ProgramError("the server has no port") }
+        guard let port = try find("network", "/v2.0/ports?device_id=\(server)", "ports") else {
+            throw ProgramError("the server has no port")
+        }
         let known = try client.demand("GET", "network", "/v2.0/floatingips?port_id=\(port)")["floatingips"]?[0]
         if let address = known?["floating_ip_address"]?.string { return address }
         let body: JSON = ["floatingip": [
@@ -191,7 +197,9 @@ extension Demo {
             for subnet in subnets {
                 let body: JSON = ["subnet_id": .string(subnet)]
                 let answer = try client.call("PUT", "network", "/v2.0/routers/\(router)/remove_router_interface", body)
-                guard [200, 404].contains(answer.status) else { throw ProgramError("the router keeps its interface: \(CloudClient.reason(answer))") }
+                guard [200, 404].contains(answer.status) else {
+                    throw ProgramError("the router keeps its interface: \(CloudClient.reason(answer))")
+                }
             }
             try client.demand("DELETE", "network", "/v2.0/routers/\(router)")
         }

@@ -110,7 +110,8 @@ public struct Demo {
     // MARK: The way in
 
     private func enter(_ server: String, _ address: String) async throws {
-        let command = "ssh -i \(key) -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\(folder)/known_hosts \(Self.user)@\(address)"
+        let known = "-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=\(folder)/known_hosts"
+        let command = "ssh -i \(key) \(known) \(Self.user)@\(address)"
         guard !isSimulated else {
             let console = try client.demand("POST", "compute", "/servers/\(server)/action", ["os-getConsoleOutput": ["length": 6]])
             say("\nThe guest is simulated: nobody answers at \(address). Its console says:\n")

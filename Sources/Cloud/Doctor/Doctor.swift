@@ -26,7 +26,8 @@ public struct Doctor: Sendable {
         findings.append(Self.kernel { Self.hasModule($0) })
         findings.append(Self.clock(isSynchronised: Self.isClockSynchronised()))
         findings.append(disk())
-        findings.append(Self.name(of: ServiceOptions(settings: settings, directory: directory, simulate: false).hostName) { Self.resolves($0) })
+        let host = ServiceOptions(settings: settings, directory: directory, simulate: false).hostName
+        findings.append(Self.name(of: host) { Self.resolves($0) })
         let own = RunState.read(directory)
         for (number, use) in [(port, "the API"), (settings[ConsoleSettingKeys.port], "guests' consoles")] where number > 0 {
             findings.append(Self.port(number, use, isFree: own != nil || Self.isFree(number), isOurs: own != nil))
@@ -111,16 +112,21 @@ public struct Doctor: Sendable {
 
     static func port(_ number: Int, _ use: String, isFree: Bool, isOurs: Bool) -> DoctorFinding {
         if isOurs { return .good("port \(number)", "this cloud's, for \(use)") }
-        let choice = use == "the API" ? "stop the program that listens there (`ss -ltnp sport = :\(number)`), or choose another with --listen"
-            : "nothing: a free port is taken instead; or choose one with --set consoles.port=PORT"
         if isFree { return .good("port \(number)", "free for \(use)") }
-        return use == "the API" ? .problem("port \(number)", "taken by another program", remedy: choice)
-            : .warning("port \(number)", "taken by another program", remedy: choice)
+        guard use == "the API" else {
+            return .warning(
+                "port \(number)", "taken by another program",
+                remedy: "nothing: a free port is taken instead; or choose one with --set consoles.port=PORT")
+        }
+        return .problem(
+            "port \(number)", "taken by another program",
+            remedy: "stop the program that listens there (`ss -ltnp sport = :\(number)`), or choose another with --listen")
     }
 
     static func packets(wanted: Int, interface: (name: String, mtu: Int)?) -> DoctorFinding {
         guard let interface else {
-            return .warning("packets", "there is no way out of this machine", remedy: "give it a default route, if guests shall reach the world")
+            return .warning(
+                "packets", "there is no way out of this machine", remedy: "give it a default route, if guests shall reach the world")
         }
         let text = "\(interface.name) carries packets of \(interface.mtu) bytes"
         return interface.mtu >= wanted ? .good("packets", text)
@@ -147,8 +153,8 @@ public struct Doctor: Sendable {
     private static func hasModule(_ name: String) -> Bool {
         if FileManager.default.fileExists(atPath: "/sys/module/\(name)") { return true }
         if name == "tun", access("/dev/net/tun", F_OK) == 0 { return true }
-        let release = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
-        guard let release else { return false }
+        guard let text = try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8) else { return false }
+        let release = text.trimmingCharacters(in: .whitespacesAndNewlines)
         return ["modules.dep", "modules.builtin"].contains { file in
             ((try? String(contentsOfFile: "/lib/modules/\(release)/\(file)", encoding: .utf8)) ?? "").contains("/\(name).ko")
         }
@@ -161,9 +167,13 @@ public struct Doctor: Sendable {
 
     private func disk() -> DoctorFinding {
         var path = directory.path
-        while !FileManager.default.fileExists(atPath: path), path != "/" { path = URL(filePath: path).deletingLastPathComponent().path }
+        while !FileManager.default.fileExists(atPath: path), path != "/" {
+            path = URL(filePath: path).deletingLastPathComponent().path
+        }
         var facts = statvfs()
-        guard statvfs(path, &facts) == 0 else { return .warning("disk", "cannot look at \(path)", remedy: "choose another place with --data-dir") }
+        guard statvfs(path, &facts) == 0 else {
+            return .warning("disk", "cannot look at \(path)", remedy: "choose another place with --data-dir")
+        }
         return Self.disk(path, freeBytes: Int(facts.f_bavail) * Int(facts.f_frsize))
     }
 
@@ -173,7 +183,8 @@ public struct Doctor: Sendable {
         return getaddrinfo(name, nil, nil, &found) == 0
     }
 
-    private static func isFree(_ port: Int) -> Bool {
+    /// Whether nobody listens at a port of this machine.
+    static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }
@@ -184,7 +195,9 @@ public struct Doctor: Sendable {
         address.sin_port = UInt16(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
         return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) } == 0
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            } == 0
         }
     }
 

@@ -58,7 +58,8 @@ public struct StatusReport: Sendable {
         let kinds = [
             ("servers", "compute", "/servers?all_tenants=1&limit=1000", "servers"), ("images", "image", "/v2/images?limit=1000", "images"),
             ("networks", "network", "/v2.0/networks?fields=id", "networks"), ("routers", "network", "/v2.0/routers?fields=id", "routers"),
-            ("floating IPs", "network", "/v2.0/floatingips?fields=id", "floatingips"), ("ports", "network", "/v2.0/ports?fields=id", "ports"),
+            ("floating IPs", "network", "/v2.0/floatingips?fields=id", "floatingips"),
+            ("ports", "network", "/v2.0/ports?fields=id", "ports"),
             ("volumes", "volumev3", "/volumes?all_tenants=1&limit=1000", "volumes"),
         ]
         for (name, type, path, member) in kinds where client.services[type] != nil {
@@ -72,7 +73,9 @@ public struct StatusReport: Sendable {
         workflows = try await console.records([.running, .waiting, .unwinding, .stuck], limit: 20)
         faults += try await console.records([.unwound, .stuck], limit: 10).map(StatusFault.init(workflow:))
         let errors = LogFiles.lines(in: directory.logs, holding: " ERROR ", last: 1).suffix(5)
-        faults += errors.map { StatusFault(at: String($0.prefix { $0 != " " }), what: "log", text: String($0.drop { $0 != " " }.dropFirst())) }
+        faults += errors.map { line in
+            StatusFault(at: String(line.prefix { $0 != " " }), what: "log", text: String(line.drop { $0 != " " }.dropFirst()))
+        }
         faults.sort { $0.at > $1.at }
         faults = Array(faults.prefix(12))
     }

@@ -57,7 +57,9 @@ extension StatusReport {
                 ["name": .string($0.name), "host": .string($0.host), "enabled": .bool($0.isEnabled), "up": .bool($0.isUp)]
             }),
             "hosts": .array(hosts.map(Self.json)),
-            "resources": .object(resources.reduce(into: JSONObject()) { $0[$1.name.replacing(" ", with: "_").lowercased()] = .int($1.count) }),
+            "resources": .object(resources.reduce(into: JSONObject()) { counts, kind in
+                counts[kind.name.replacing(" ", with: "_").lowercased()] = .int(kind.count)
+            }),
             "workflows": .array(workflows.map(Self.json)),
             "faults": .array(faults.map { ["at": .string($0.at), "what": .string($0.what), "text": .string($0.text)] }),
             "not_seen": .array(gaps.map { .string($0) }),

@@ -4,7 +4,8 @@ import CloudSettings
 enum SimulationSettingKeys {
     static let seed = SettingKey<Int?>(
         "simulation.seed", default: nil, in: 0...Int.max,
-        "What the identifiers, MAC addresses and choices of a simulated cloud follow from: the same requests give the same ones. Nothing: they are random.")
+        "What the identifiers, MAC addresses and choices of a simulated cloud follow from: the same requests give the same ones. "
+            + "Nothing: they are random.")
 
     static let all: [any SettingDeclaration] = [seed]
 }

@@ -18,7 +18,8 @@ enum SimulatedWork: Sendable, Hashable {
         }
     }
 
-    static let all: [SimulatedWork] = SimulatedHostOperation.allCases.map { .guest($0) } + SimulatedFaults.Work.allCases.map { .network($0) }
+    static let all: [SimulatedWork] =
+        SimulatedHostOperation.allCases.map { .guest($0) } + SimulatedFaults.Work.allCases.map { .network($0) }
 
     /// What a name in a request stands for: one piece of work, all that is done to `ports`, or `any`; nil for a name that is
     /// none of these.
