@@ -108,6 +108,9 @@ import Testing
     }
 
     @Test func doctorLooksAtRoomPortsAndPackets() {
+        #expect(Doctor.kernel { _ in true }.standing == .good)
+        #expect(Doctor.kernel { $0 == "tun" }.standing == .warning)
+        #expect(Doctor.kernel { $0 != "tun" }.standing == .problem)
         #expect(Doctor.disk("/", freeBytes: 1 << 30).standing == .problem)
         #expect(Doctor.disk("/", freeBytes: 5 << 30).standing == .warning)
         #expect(Doctor.disk("/", freeBytes: 50 << 30).standing == .good)
