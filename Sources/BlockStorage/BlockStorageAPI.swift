@@ -11,7 +11,13 @@ extension BlockStorage {
             type: "block-storage", name: "cinder", path: "/volume", envelope: .blockStorage,
             microversions: BlockStorageVersions.policy,
             endpoints: BlockStorageVersions.endpoints + tables.flatMap { $0 }.flatMap(\.underBothPaths), rules: Self.rules,
-            requestIDHeader: HTTPField.Name("x-compute-request-id"))
+            requestIDHeader: HTTPField.Name("x-compute-request-id"), conventions: conventions)
+    }
+
+    private var conventions: HTTPConventions {
+        var conventions = HTTPConventions.standard
+        conventions.readsEmptyEnds = true
+        return conventions
     }
 
     /// The tables of operations, their paths below `/v3` and below `/v3/{project_id}`. One entry a line.

@@ -109,7 +109,8 @@ public protocol VolumeKeys: Sendable {
 public protocol VolumeServers: Sendable {
     /// Tells a server that a volume of it has grown, and waits until its guest can see that.
     /// - Parameter needsResize: whether the hypervisor has to resize the disk, rather than only to notice its size.
-    func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, key: String) async throws
+    /// - Parameter requestID: the request that it grew for, which the server's log of actions names.
+    func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, requestID: String?, key: String) async throws
 
     /// Writes a copy of a server's volume, as it is at one moment, to a place that its host can reach. A repeat finds it.
     func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws
@@ -147,7 +148,7 @@ public struct AbsentServers: VolumeServers {
     /// Nothing.
     public init() {}
     /// Refuses.
-    public func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, key: String) async throws {
+    public func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, requestID: String?, key: String) async throws {
         throw Self.refusal
     }
     /// Refuses.

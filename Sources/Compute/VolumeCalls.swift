@@ -8,12 +8,30 @@ import Logging
 
 /// What the block storage asks of compute about volumes that servers have.
 extension Compute {
-    /// Says that an attached volume has grown: the guests that have it are told, where they run.
+    /// Says that an attached volume has grown: the guests that have it are told, where they run, which their servers' logs note.
+    /// - Parameter requestID: the request that it grew for; without one nothing is noted.
     /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `unavailable` when a host does not answer.
-    public func volumeExtended(_ volumeID: String, sizeGiB: Int) async throws {
+    public func volumeExtended(_ volumeID: String, sizeGiB: Int, requestID: String? = nil) async throws {
         let disks = try await parts.database.read { try BlockDeviceRecords.all(volume: volumeID, in: $0) }
         guard !disks.isEmpty else { throw notAttached(volumeID) }
-        for disk in disks { try await parts.extend(disk, sizeGiB: sizeGiB) }
+        for disk in disks { try await extend(disk, sizeGiB: sizeGiB, requestID: requestID) }
+    }
+
+    private func extend(_ disk: BlockDeviceMapping, sizeGiB: Int, requestID: String?) async throws {
+        try await parts.database.write { transaction in
+            guard let requestID, let server = try ServerRecords.find(disk.serverID, in: transaction) else { return }
+            try ActionRecords.begin(
+                InstanceAction(
+                    serverID: server.id, requestID: requestID, action: ServerAction.extendVolume.logName, projectID: server.projectID,
+                    userID: server.userID, message: nil, startedAt: .now, finishedAt: nil),
+                host: server.host, in: transaction)
+        }
+        var refusal: VolumeRefusal?
+        do { try await parts.extend(disk, sizeGiB: sizeGiB) } catch let error as VolumeRefusal { refusal = error }
+        try await parts.database.write { [message = refusal?.message] transaction in
+            try ActionRecords.finish(server: disk.serverID, request: requestID, message: message, in: transaction)
+        }
+        if let refusal { throw refusal }
     }
 
     /// Has the host of a volume's guest write a copy of the volume, as it is at one moment, into a file that is there (QEMU's backup

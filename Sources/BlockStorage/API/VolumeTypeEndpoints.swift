@@ -100,7 +100,7 @@ struct VolumeTypeEndpoints: Sendable {
             guard try VolumeTypeRecords.find(name: type.name, in: transaction) == nil else { throw Self.exists(type.name) }
             try VolumeTypeRecords.insert(type, in: transaction)
         }
-        return VolumeTypeView(request).answer(type)
+        return VolumeTypeView(request, showsQoS: false).answer(type)
     }
 
     private static func exists(_ name: String) -> BlockStorageError { .conflict("Volume Type \(name) already exists.") }
@@ -125,7 +125,7 @@ struct VolumeTypeEndpoints: Sendable {
             try VolumeTypeRecords.update(type, in: transaction)
             return type
         }
-        return VolumeTypeView(request).answer(type)
+        return VolumeTypeView(request, showsQoS: false).answer(type)
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
@@ -213,11 +213,12 @@ struct VolumeTypeView: Sendable {
     private let showsQoS: Bool
     private let showsAccess: Bool
 
-    init(_ request: APIRequest) {
+    /// - Parameter showsQoS: whether QoS specs are shown to those who may see them, which answers to changes lack.
+    init(_ request: APIRequest, showsQoS: Bool = true) {
         let target = request.callerTarget
         showsSpecs = request.allows("volume_extension:access_types_extra_specs", target)
         showsAllSpecs = request.allows("volume_extension:types_extra_specs:read_sensitive", target)
-        showsQoS = request.allows("volume_extension:access_types_qos_specs_id", target)
+        self.showsQoS = showsQoS && request.allows("volume_extension:access_types_qos_specs_id", target)
         showsAccess = request.allows("volume_extension:volume_type_access", target)
     }
 

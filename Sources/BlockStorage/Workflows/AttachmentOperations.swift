@@ -83,9 +83,11 @@ struct AttachmentOperations: Sendable {
             else if statuses.contains(.attaching) { (.attaching, .attaching) }
             else if all.isEmpty { (.available, .detached) }
             else { (.reserved, .reserved) }
+        // An administrator may have said `error` of a volume that somebody had; that ends with the attachment.
+        let wasFailed = volume.status == .error && volume.attachStatus == .attached
         volume.attachStatus = attach == .reserved ? .detached : attach
         if all.isEmpty { volume.details.adminMetadata["attached_mode"] = nil }
-        if Self.ownStates.contains(volume.status) {
+        if Self.ownStates.contains(volume.status) || wasFailed {
             volume.status = status
         } else if let previous = volume.previousStatus, Self.ownStates.contains(previous) {
             volume.previousStatus = status

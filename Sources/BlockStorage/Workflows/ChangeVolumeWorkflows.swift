@@ -56,7 +56,7 @@ struct ExtendVolumeWorkflow: Sendable {
             do {
                 try await storage.neighbours.servers.extended(
                     server: server, volume: state.volumeID, newSizeGiB: state.newSize, needsResize: state.needsHypervisor,
-                    key: context.key + server)
+                    requestID: context.requestID, key: context.key + server)
             } catch let error as VolumeNeighbourMissing {
                 storage.logger.warning(
                     "a guest was not told that its volume has grown",

@@ -58,8 +58,8 @@ final class VolumeServersAdapter: VolumeServers {
     /// Connects compute once it is built over what is built over this.
     func connect(_ compute: Compute) { self.compute.withLock { $0 = compute } }
 
-    func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, key: String) async throws {
-        try await call { try await $0.volumeExtended(volume, sizeGiB: newSizeGiB) }
+    func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, requestID: String?, key: String) async throws {
+        try await call { try await $0.volumeExtended(volume, sizeGiB: newSizeGiB, requestID: requestID) }
     }
 
     func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws {

@@ -153,7 +153,7 @@ extension FileBackend {
 
     /// All files of volumes.
     public func volumes(in pool: String) async throws -> [FoundVolume] {
-        guard pool.isEmpty else { return [] }
+        guard pool.isEmpty || pool == self.pool else { return [] }
         let connected = Set(try granted().map(\.volumeName))
         return try await Blocking.run { [layout] in
             try layout.disks(in: layout.volumes).map { name, file in
@@ -171,7 +171,7 @@ extension FileBackend {
 
     /// All files of snapshots.
     public func snapshots(in pool: String) async throws -> [FoundVolume] {
-        guard pool.isEmpty else { return [] }
+        guard pool.isEmpty || pool == self.pool else { return [] }
         return try await Blocking.run { [layout] in
             try Files.names(in: layout.snapshots).flatMap { volume in
                 try layout.disks(in: layout.snapshots + "/" + volume).map { name, file in

@@ -33,6 +33,9 @@ public final class FileBackend: VolumeBackend {
     let access: any DiskAccess
     let logger = Logger(label: "altostack.volumes.file")
 
+    /// Its one pool, named as upstream names the pool of a back end that has no others.
+    var pool: String { options.backendName ?? name }
+
     /// A back end whose files every host sees at the same path.
     public convenience init(name: String, options: Options) {
         self.init(name: name, options: options, access: LocalAccess(directory: options.directory))
@@ -79,7 +82,7 @@ public final class FileBackend: VolumeBackend {
             let gib = Double(1 << 30)
             return [
                 VolumePool(
-                    host: "", backend: name, pool: "", backendName: options.backendName ?? name, driver: access.names.driver,
+                    host: "", backend: name, pool: pool, backendName: pool, driver: access.names.driver,
                     storageProtocol: access.names.storageProtocol, totalGiB: Double(room.total) / gib, freeGiB: Double(room.free) / gib,
                     provisionedGiB: Double(promised) / gib, oversubscription: options.oversubscription,
                     reservedPercent: options.reservedPercent, supportsMultiattach: access.format == "raw" || options.format == "raw")

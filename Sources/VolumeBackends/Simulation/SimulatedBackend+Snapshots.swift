@@ -91,7 +91,8 @@ extension SimulatedBackend {
 
     /// All volumes of a pool.
     public func volumes(in pool: String) async throws -> [FoundVolume] {
-        try await perform(.list) { state in
+        let pool = self.pool(pool)
+        return try await perform(.list) { state in
             state.volumes.values.filter { $0.pool == pool }.sorted { $0.name < $1.name }.map { volume in
                 let isFree = volume.attachments.isEmpty
                 return FoundVolume(
@@ -102,7 +103,8 @@ extension SimulatedBackend {
 
     /// All snapshots of a pool.
     public func snapshots(in pool: String) async throws -> [FoundVolume] {
-        try await perform(.list) { state in
+        let pool = self.pool(pool)
+        return try await perform(.list) { state in
             state.volumes.values.filter { $0.pool == pool }.sorted { $0.name < $1.name }.flatMap { volume in
                 volume.snapshots.sorted { $0.key < $1.key }.map { name, content in
                     FoundVolume(name: name, bytes: content.size, volumeName: volume.name)
@@ -113,7 +115,8 @@ extension SimulatedBackend {
 
     /// Gives a volume or a snapshot another name.
     public func rename(_ name: String, to newName: String, of volumeName: String?, in pool: String) async throws -> FoundVolume {
-        try await perform(.rename, on: volumeName ?? name) { state in
+        let pool = self.pool(pool)
+        return try await perform(.rename, on: volumeName ?? name) { state in
             guard let volumeName else { return try renameVolume(name, to: newName, pool, &state) }
             guard let volume = state.volumes[volumeName] else { throw VolumeFailure.notFound(volumeName) }
             guard let content = volume.snapshots[name] ?? volume.snapshots[newName] else { throw VolumeFailure.notFound(name) }

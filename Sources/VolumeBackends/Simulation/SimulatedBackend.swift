@@ -9,8 +9,8 @@ import VolumeMessages
 public final class SimulatedBackend: VolumeBackend {
     /// The size and pace of a simulated back end.
     public struct Options: Sendable {
-        /// Its pools' names; one without a name where there are no pools to choose from.
-        public var pools = [""]
+        /// Its pools' names; empty for one, which is named as volume types ask for the back end.
+        public var pools: [String] = []
         /// The size of each in GiB.
         public var totalGiB = 10_240.0
         /// How many times its size may be promised.
@@ -40,6 +40,11 @@ public final class SimulatedBackend: VolumeBackend {
     let chunks: SimulatedChunks
     let state = Mutex(State())
 
+    private var poolNames: [String] { options.pools.isEmpty ? [options.backendName ?? name] : options.pools }
+
+    /// The pool of a name; the first where none is named.
+    func pool(_ wanted: String) -> String { wanted.isEmpty ? poolNames[0] : wanted }
+
     /// A back end.
     public init(name: String, options: Options = Options()) {
         (self.name, self.options) = (name, options)
@@ -68,7 +73,7 @@ public final class SimulatedBackend: VolumeBackend {
     /// What the options say, less what volumes hold.
     public func pools() async throws -> [VolumePool] {
         try await perform(.pools) { state in
-            options.pools.map { pool in
+            poolNames.map { pool in
                 let here = state.volumes.values.filter { $0.pool == pool }
                 let taken = here.reduce(0) { $0 + $1.names.count } << 20
                 return VolumePool(
@@ -89,8 +94,9 @@ public final class SimulatedBackend: VolumeBackend {
     public func create(_ volume: VolumeSpecification, _ content: BackendContent) async throws {
         try await perform(.create, on: volume.name) { _ in }
         if state.withLock({ $0.volumes[volume.name] }) != nil { return }
-        guard options.pools.contains(volume.pool) else {
-            throw VolumeFailure(.notFound, "The back end \(name) has no pool \(volume.pool).")
+        let pool = pool(volume.pool)
+        guard poolNames.contains(pool) else {
+            throw VolumeFailure(.notFound, "The back end \(name) has no pool \(pool).")
         }
         try checkRoom(for: volume)
         let made: SimulatedContent
@@ -101,13 +107,14 @@ public final class SimulatedBackend: VolumeBackend {
         case .image(let image): made = try await fill(volume.bytes, from: image)
         case .bytes(let bytes): made = try await fill(max(volume.bytes, bytes.size), from: bytes)
         }
-        let new = SimulatedVolume(name: volume.name, pool: volume.pool, content: made, keyID: volume.encryption?.keyID)
+        let new = SimulatedVolume(name: volume.name, pool: pool, content: made, keyID: volume.encryption?.keyID)
         try keep(volume.name) { $0 = new }
     }
 
     private func checkRoom(for volume: VolumeSpecification) throws {
+        let pool = pool(volume.pool)
         let promised = state.withLock { state in
-            state.volumes.values.reduce(0) { $1.pool == volume.pool ? $0 + Double($1.content.size) : $0 } / Double(1 << 30)
+            state.volumes.values.reduce(0) { $1.pool == pool ? $0 + Double($1.content.size) : $0 } / Double(1 << 30)
         }
         guard promised + Double(volume.sizeGiB) <= options.totalGiB * options.oversubscription else {
             throw VolumeFailure(.full, "The back end \(name) has no room for \(volume.sizeGiB) GiB.")
