@@ -30,7 +30,7 @@ import Testing
             // Naming a default is no wish.
             await cloud.send(.post, "networks", TestCloud.alice, ["network": ["shared": false]])
             await cloud.refuse(
-                .post, "networks", TestCloud.alice, ["network": ["project_id": "bob"]], .forbidden, "PolicyNotAuthorized")
+                .post, "networks", TestCloud.alice, ["network": ["project_id": "bob"]], .badRequest, "HTTPBadRequest")
         }
     }
 
@@ -127,13 +127,45 @@ import Testing
             let bodies: [JSON] = [
                 [:], ["network": "x"], ["network": ["color": "red"]], ["network": ["name": 5]], ["network": ["mtu": "much"]],
                 ["network": ["name": .string(String(repeating: "x", count: 256))]], ["network": [:], "networks": [[:]]],
-                ["network": ["mtu": 50]], ["network": ["mtu": 9000]], ["network": ["tags": [""]]], ["networks": []],
+                ["network": ["mtu": -1]], ["network": ["mtu": 9000]], ["network": ["tags": [""]]], ["networks": []],
             ]
             for body in bodies {
                 let response = await cloud.send(.post, "networks", TestCloud.alice, body, expect: .badRequest)
                 #expect(response["NeutronError"]?["message"]?.string?.isEmpty == false)
             }
             #expect(await cloud.send(.get, "networks")["networks"] == [])
+        }
+    }
+
+    @Test func collectionsHaveHyphensOrUnderscores() async throws {
+        try await TestCloud.with { cloud in
+            let id = await cloud.network()
+            _ = await cloud.port(id)
+            for path in ["security-groups", "security_groups", "network-segment-ranges", "network_segment_ranges"] {
+                #expect(await cloud.send(.get, path, TestCloud.admin)[path.replacing("-", with: "_")]?.array?.isEmpty == false)
+            }
+            await cloud.send(.get, "network_ip_availabilities/\(id)", TestCloud.admin)
+        }
+    }
+
+    @Test func eachOfAListMayBeWrapped() async throws {
+        try await TestCloud.with { cloud in
+            let body: JSON = ["networks": [["network": ["name": "a"]], ["name": "b"]]]
+            #expect(await cloud.send(.post, "networks", TestCloud.alice, body)["networks"]?.texts("name") == ["a", "b"])
+            await cloud.send(
+                .post, "networks", TestCloud.alice, ["networks": [["network": ["color": "red"]]]], expect: .badRequest)
+        }
+    }
+
+    @Test func smallPacketsAreForNetworksWithoutSubnets() async throws {
+        try await TestCloud.with { cloud in
+            let id = await cloud.send(.post, "networks", TestCloud.admin, ["network": ["mtu": 67]])["network"]?.id ?? ""
+            let subnet: JSON = ["subnet": ["network_id": .string(id), "ip_version": 4, "cidr": "10.0.0.0/24"]]
+            await cloud.refuse(.post, "subnets", TestCloud.admin, subnet, .conflict, "NetworkMTUSubnetConflict")
+            await cloud.send(.put, "networks/\(id)", TestCloud.admin, ["network": ["mtu": 68]])
+            await cloud.send(.post, "subnets", TestCloud.admin, subnet)
+            await cloud.refuse(
+                .put, "networks/\(id)", TestCloud.admin, ["network": ["mtu": 67]], .conflict, "NetworkMTUSubnetConflict")
         }
     }
 

@@ -39,6 +39,9 @@ struct Attributes {
         if let project, let tenant, project != tenant {
             throw .badBody("'project_id' and 'tenant_id' do not match")
         }
+        if let named = project ?? tenant, named != request.token?.projectID, !request.maySetProject {
+            throw .badBody("Specifying 'project_id' other than the authenticated project in request is not allowed for the current user.")
+        }
         guard let id = project ?? tenant ?? request.token?.projectID else {
             throw .badBody("The resource needs a project: use a token for one, or name it as project_id")
         }
@@ -83,7 +86,7 @@ extension APIRequest {
     func creations(_ names: ResourceNames) throws(NetworkingError) -> [Attributes] {
         switch (body[names.singular], body[names.plural]?.array) {
         case (let one?, nil): return [Attributes(json: one)]
-        case (nil, let several?): return several.map(Attributes.init)
+        case (nil, let several?): return several.map { Attributes(json: $0[names.singular] ?? $0) }
         default: throw .badBody("The body must have either '\(names.singular)' or '\(names.plural)'")
         }
     }

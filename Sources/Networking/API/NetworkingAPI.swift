@@ -17,7 +17,13 @@ struct NetworkingAPI: Sendable {
             endpoints: endpoints, rules: NeutronPolicy.all)
     }
 
+    /// Every endpoint, by both forms of its path: upstream takes `network-segment-ranges` for `network_segment_ranges`
+    /// and the other way round, and its clients use both.
     private var endpoints: [Endpoint] {
+        table.flatMap { endpoint in [endpoint] + [endpoint.otherForm].compactMap(\.self) }
+    }
+
+    private var table: [Endpoint] {
         [
             versionEndpoints,
             networkEndpoints,
@@ -87,6 +93,19 @@ struct NetworkingAPI: Sendable {
         var list = try ListRequest(request.query, listing, pageLimit: options.pageLimit)
         list.project = request.token?.projectID
         return list
+    }
+}
+
+extension Endpoint {
+    /// The same with hyphens for the underscores of the collection's name, or the other way round; nil for a name without.
+    fileprivate var otherForm: Endpoint? {
+        let collection = path.prefix { $0 != "{" }
+        let isHyphened = collection.contains("-")
+        guard isHyphened || collection.contains("_") else { return nil }
+        let other = String(collection.map { $0 == "-" ? "_" : $0 == "_" ? "-" : $0 })
+        return Endpoint(
+            method, other + path.dropFirst(collection.count), summary, microversions: microversions, access: access, body: body,
+            query: query, success: success, negotiates: negotiates, handler: handler)
     }
 }
 

@@ -114,6 +114,9 @@ extension APIRequest {
     /// Who asks, as far as Neutron's own rules care.
     var caller: Caller { Caller(projectID: token?.projectID, isAdmin: allows("context_is_admin", [:])) }
 
+    /// Whether something may be made for another project than the token's.
+    var maySetProject: Bool { ["context_is_admin", "service_api", "context_is_advsvc"].contains { allows($0, [:]) } }
+
     /// What the tables may answer before policy looks at each row.
     var visibility: Visibility {
         let rules = ["context_is_admin", "service_api", "context_with_global_access"]

@@ -176,19 +176,25 @@ extension Operations {
 
     private func checkedMTU(_ mtu: Int?, largest: Int) throws(NetworkingError) -> Int {
         guard let mtu, mtu > 0 else { return largest }
-        guard mtu >= MTU.minimum.v4 else { throw .invalidInput("Requested MTU is too small, the minimum is \(MTU.minimum.v4)") }
         guard mtu <= largest else { throw .invalidInput("Requested MTU is too big, maximum is \(largest)") }
         return mtu
     }
 
     private func checkMTU(_ mtu: Int, of network: Network, in reader: any Reader) throws {
         guard mtu < MTU.minimum.v6 else { return }
-        let hasV6 = try SubnetRecords.all(network: network.id, in: reader).contains { $0.cidr.version == .v6 }
-        guard hasV6 else { return }
-        throw Operations.mtuConflict(network.id, MTU.minimum.v6)
+        for subnet in try SubnetRecords.all(network: network.id, in: reader) {
+            try checkMTU(mtu, of: network.id, for: subnet.cidr.version)
+        }
     }
 
-    static func mtuConflict(_ network: String, _ minimum: Int) -> NetworkingError {
+    /// Refuses a subnet on a network whose packets are smaller than its hosts must take.
+    func checkMTU(_ mtu: Int, of network: String, for version: IPAddress.Version) throws(NetworkingError) {
+        let minimum = version == .v6 && mtu >= MTU.minimum.v4 ? MTU.minimum.v6 : MTU.minimum.v4
+        guard mtu < minimum else { return }
+        throw Operations.mtuConflict(network, minimum)
+    }
+
+    private static func mtuConflict(_ network: String, _ minimum: Int) -> NetworkingError {
         NetworkingError(
             .conflict, "NetworkMTUSubnetConflict", "Network \(network) has a subnet that needs an MTU of at least \(minimum).")
     }

@@ -96,12 +96,15 @@ extension Operations {
         let users = policy.action == .external
             ? try SharedObject.routerProjects(network: policy.objectID, in: reader)
             : try kind.users(of: policy.objectID, in: reader)
+        // As upstream has it: networks look at who would have lost them; other objects allow a policy in use to become
+        // one for everyone only, and their owners' use counts too.
+        let isNetwork = kind.type == "network"
         var rest = Set(try SharingRecords.all(of: policy.objectID, policy.action, in: reader).map(\.target))
         rest.remove(policy.target)
-        if let replacement { rest.insert(replacement) }
+        if let replacement, isNetwork || replacement == SharingPolicy.everyone { rest.insert(replacement) }
         guard !rest.contains(SharingPolicy.everyone) else { return }
         let losing = policy.target == SharingPolicy.everyone ? users : users.intersection([policy.target])
-        let stranded = losing.subtracting(rest).subtracting([owner])
+        let stranded = losing.subtracting(rest).subtracting(isNetwork ? [owner] : [])
         guard stranded.isEmpty else {
             throw Self.sharingInUse(policy.objectID, "project_id=\(stranded.sorted().joined(separator: ", "))")
         }

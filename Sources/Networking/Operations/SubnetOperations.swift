@@ -27,9 +27,7 @@ extension Operations {
         try checkOverlap(draft.cidr, siblings, network)
         try checkAffinity(of: network, siblings, to: pool, draft.cidr.version, in: transaction)
         try checkSegment(draft.segmentID, of: network, siblings, in: transaction)
-        if draft.cidr.version == .v6, network.mtu < MTU.minimum.v6 {
-            throw Operations.mtuConflict(network.id, MTU.minimum.v6)
-        }
+        try checkMTU(network.mtu, of: network.id, for: draft.cidr.version)
         let gateway = SubnetRules.gateway(of: draft)
         let pools = draft.pools ?? SubnetRules.defaultPools(draft.cidr, gateway: gateway)
         try SubnetRules.check(pools, in: draft.cidr, gateway: draft.pools == nil ? nil : gateway)

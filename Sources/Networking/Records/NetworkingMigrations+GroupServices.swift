@@ -46,6 +46,16 @@ extension NetworkingMigrations {
         """,
     ]
 
+    /// What upstream calls the rules that it begins with.
+    static let defaultRuleDescriptions: [SQL] = [
+        """
+        UPDATE default_security_group_rules SET description = 'Legacy default SG rule for ' || direction || ' traffic'
+        WHERE id IN ('5d1c8a5e-64a1-4a0e-9d0e-0f6f0d1b7a01', '5d1c8a5e-64a1-4a0e-9d0e-0f6f0d1b7a02',
+            '5d1c8a5e-64a1-4a0e-9d0e-0f6f0d1b7a03', '5d1c8a5e-64a1-4a0e-9d0e-0f6f0d1b7a04')
+            AND description IN ('Everything out', 'Everything from members')
+        """,
+    ]
+
     private static let logs: [SQL] = [
         """
         CREATE TABLE network_logs (

@@ -14,6 +14,7 @@ enum NetworkingMigrations {
         Migration(9, "tags of tunnelled networks", dataPlane),
         Migration(10, "ports in the order of lists", portOrder),
         Migration(11, "networks that carry guests' own tags", carriedTags),
+        Migration(12, "descriptions of the first default rules", defaultRuleDescriptions),
     ])
 
     private static let networks: [SQL] = [

@@ -105,7 +105,8 @@ extension NetworkingAPI {
             }
             let description = attributes.text("description")
             let updated: FloatingIP
-            if attributes.has("port_id") {
+            // Nothing at all means nothing any more: once the association was all that could be set.
+            if attributes.has("port_id") || attributes.json == [:] {
                 updated = try operations.associate(
                     floatingIP, with: try Self.target(attributes), description: description, by: caller, in: transaction)
             } else if let port = floatingIP.portID, attributes.has("fixed_ip_address") || attributes.has("router_id") {

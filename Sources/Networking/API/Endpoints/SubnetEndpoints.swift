@@ -59,7 +59,8 @@ extension NetworkingAPI {
             throw NetworkingError.networkNotFound(networkID)
         }
         let placed = attributes.text("segment_id") == nil ? [] : ["segment_id"]
-        let guarded = placed + attributes.present(["tags"]) + (attributes.texts("service_types")?.isEmpty ?? true ? [] : ["service_types"])
+        // Upstream declares a rule for `service_types` too, but never asks it.
+        let guarded = placed + attributes.present(["tags"])
         try request.authorizeCreation(of: "subnet", PolicySubject(projectID: order.projectID, on: network), setting: guarded)
         let choice = try order.choice(visibility: request.visibility, in: transaction)
         let (cidr, pool) = try operations.choose(
@@ -136,10 +137,11 @@ extension NetworkingAPI {
         return routes
     }
 
-    /// Service types are the owners that ports have: `network:` or `compute:` and what follows.
+    /// Service types are the owners that ports have: `network:` or `compute:` and what follows. Upstream adds the prefix
+    /// `compute:` letter by letter, so that any type is taken that begins with one of its letters.
     private static func serviceTypes(_ attributes: Attributes) throws(NetworkingError) -> [String]? {
         guard let types = attributes.texts("service_types") else { return nil }
-        let prefixes = ["network:", "compute:", "baremetal:", "manila:", "trunk:"]
+        let prefixes = ["network:", "neutron:"] + "compute:".map(String.init)
         for type in types where !prefixes.contains(where: type.hasPrefix) {
             throw NetworkingError(
                 .badRequest, "InvalidSubnetServiceType", "Subnet service type \(type) does not correspond to a valid device owner.")
@@ -160,7 +162,7 @@ extension NetworkingAPI {
             let network = try NetworkRecords.find(subnet.networkID, in: transaction)
             try request.authorizeChange(
                 of: "subnet", PolicySubject(projectID: subnet.projectID, on: network),
-                setting: attributes.json.object?.names ?? [], orHide: .subnetNotFound(id))
+                setting: (attributes.json.object?.names ?? []).filter { $0 != "service_types" }, orHide: .subnetNotFound(id))
             try request.checkRevision(subnet.standard)
             return try SubnetView.load([try operations.updateSubnet(subnet, change, in: transaction)], in: transaction)[0]
         }

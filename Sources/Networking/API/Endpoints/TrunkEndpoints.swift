@@ -52,6 +52,7 @@ extension NetworkingAPI {
             draft.description = attributes.text("description") ?? ""
             draft.isAdminUp = attributes.flag("admin_state_up") ?? true
             draft.subports = Self.subports(attributes.json)
+            try SubportDraft.check(draft.subports)
             draft.tags = attributes.texts("tags") ?? []
             try request.authorizeCreation(
                 of: "trunk", PolicySubject(projectID: draft.projectID), setting: attributes.present(["tags"]))

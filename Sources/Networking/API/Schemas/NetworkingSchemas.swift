@@ -20,7 +20,9 @@ enum NetworkingSchemas {
     static func creation(_ names: ResourceNames, _ members: Members, required: [String] = [], isBulk: Bool = true) -> RequestBody {
         let one = Schema.object(members, required: required)
         guard isBulk else { return .json(.object([(names.singular, one)], required: [names.singular])) }
-        return .json(.object([(names.singular, one), (names.plural, .array(one, count: 1...1000))]))
+        // Each of a list may be wrapped as it is alone.
+        let wrapped = Schema.object([(names.singular, one)], required: [names.singular])
+        return .json(.object([(names.singular, one), (names.plural, .array(.anyOf([one, wrapped]), count: 1...1000))]))
     }
 
     /// An update's body.
@@ -69,7 +71,7 @@ extension NetworkingSchemas {
         .array(.object([("mac_address", text), ("ip_address", text)], required: ["ip_address"])))
     private static let portBoth: Members = described + [
         ("admin_state_up", flag), ("mac_address", .nullable(text)), ("fixed_ips", .nullable(fixedIPs)),
-        ("device_id", text), ("device_owner", text), ("security_groups", .nullable(.array(id))),
+        ("device_id", text), ("device_owner", text), ("security_groups", .nullable(.array(id, unique: true))),
         ("port_security_enabled", flag), ("allowed_address_pairs", pairs), ("dns_name", text),
         ("binding:host_id", .nullable(text)), ("binding:profile", .nullable(.map(names: ".*", values: .any))),
         ("binding:vnic_type", .oneOf(PortRules.vnicTypes.sorted().map { .string($0) })),
