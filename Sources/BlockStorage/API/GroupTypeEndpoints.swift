@@ -64,7 +64,7 @@ struct GroupTypeEndpoints: Sendable {
             maximum: storage.options.maximumListLength)
         var selection = ListSelection(page: query.page, offset: query.offset, missing: Self.notFound)
         selection.conditions = visibility.conditions(
-            access: "SELECT type_id FROM volume_group_type_access WHERE project_id = ", request.token?.projectID)
+            access: "volume_group_type_access", request.token?.projectID)
         let types = try await storage.database.read { [selection] in try GroupTypeRecords.list(selection, in: $0) }
         let showsSpecs = request.allows("group:access_group_types_specs", request.callerTarget)
         return .json {

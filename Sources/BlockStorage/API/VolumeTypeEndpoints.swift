@@ -41,7 +41,7 @@ struct VolumeTypeEndpoints: Sendable {
             maximum: storage.options.maximumListLength)
         var selection = ListSelection(page: query.page, offset: query.offset, missing: { .typeNotFound($0) })
         selection.conditions = visibility.conditions(
-            access: "SELECT type_id FROM volume_type_access WHERE project_id = ", request.token?.projectID)
+            access: "volume_type_access", request.token?.projectID)
         let specs = try wantedSpecs(query.filters, request)
         for filter in query.filters {
             switch filter.name {
@@ -175,16 +175,6 @@ enum TypeVisibility: Sendable {
             throw BlockStorageError.badRequest("Invalid is_public filter [\(text)]")
         }
         return isPublic ? .usable : .privateOnly
-    }
-
-    /// The conditions on a table of types.
-    /// - Parameter access: what selects the ids of the private types of a project, up to the project's id.
-    func conditions(access: SQL, _ projectID: String?) -> [SQL] {
-        switch self {
-        case .usable: ["(is_public = 1 OR id IN (\(access)\(projectID)))"]
-        case .privateOnly: ["is_public = 0"]
-        case .all: []
-        }
     }
 }
 
