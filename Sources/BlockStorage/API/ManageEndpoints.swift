@@ -221,8 +221,8 @@ struct ManageEndpoints: Sendable {
             try storage.checkQuota(project: volume.projectID, type: volume.typeID, snapshots: 1, gigabytes: gigabytes, in: transaction)
             var snapshot = Snapshot(
                 id: Identifier.uuid(), projectID: volume.projectID, userID: token.userID, name: body["name"]?.string?.trimmed,
-                description: body["description"]?.string?.trimmed, volumeID: volume.id, volumeSize: volume.size, status: .creating, progress: "0%",
-                metadata: body["metadata"]?.stringDictionary ?? [:], typeID: volume.typeID, createdAt: .now)
+                description: body["description"]?.string?.trimmed, volumeID: volume.id, volumeSize: volume.size, status: .creating,
+                progress: "0%", metadata: body["metadata"]?.stringDictionary ?? [:], typeID: volume.typeID, createdAt: .now)
             snapshot.details.encryptionKeyID = volume.encryptionKeyID
             (snapshot.details.imageMetadata, snapshot.details.isBootable) = (volume.imageMetadata, volume.isBootable)
             try SnapshotRecords.insert(snapshot, in: transaction)

@@ -167,10 +167,32 @@ extension Snapshot {
     var target: PolicyTarget { ["project_id": .string(projectID), "user_id": .string(userID)] }
 }
 
+/// What a workflow needs to remember whose failure leaves a message: messages name the request that began it.
+protocol RequestedState: Codable, Sendable {
+    /// The request that began the workflow; nil for none.
+    var requestID: String? { get set }
+}
+
 extension BlockStorage.Parts {
+    /// Begins a workflow that remembers its request.
+    /// - Throws: 400 when something else is being done to its subject.
+    func begin<State: RequestedState>(
+        _ workflow: Workflow<State>, _ state: State, subject: String, requestID: String?, in transaction: any Transaction
+    ) throws {
+        var state = state
+        state.requestID = requestID
+        try start(workflow, state, subject: subject, requestID: requestID, in: transaction)
+    }
+
     /// Begins a workflow within a transaction.
     /// - Throws: 400 when something else is being done to its subject.
     func begin<State>(
+        _ workflow: Workflow<State>, _ state: State, subject: String, requestID: String?, in transaction: any Transaction
+    ) throws {
+        try start(workflow, state, subject: subject, requestID: requestID, in: transaction)
+    }
+
+    private func start<State>(
         _ workflow: Workflow<State>, _ state: State, subject: String, requestID: String?, in transaction: any Transaction
     ) throws {
         do {

@@ -29,19 +29,21 @@ extension BlockStorage.Parts {
     }
 
     /// Tells a backup's user what went wrong.
-    func tell(_ backup: Backup, _ action: Message.Action, _ detail: Message.Detail, in transaction: any Transaction) throws {
-        try MessageRecords.insert(
-            Message(project: backup.projectID, requestID: nil, .backup, backup.id, action, detail), in: transaction)
+    func tell(
+        _ backup: Backup, _ action: Message.Action, _ detail: Message.Detail, requestID: String?, in transaction: any Transaction
+    ) throws {
+        try recordMessage(.backup, backup.id, project: backup.projectID, action, detail, requestID: requestID, in: transaction)
     }
 }
 
 /// What a backup's making or removal needs to remember.
-struct BackupState: Codable, Sendable, Hashable {
+struct BackupState: RequestedState, Hashable {
     var backupID: String
     /// The server that has the volume while it is backed up; nil for none.
     var server: String?
     /// The snapshot that holds the bytes of a volume in use still.
     var temporary: SnapshotSpecification?
+    var requestID: String?
 }
 
 /// Backs a volume or its snapshot up. What a server writes meanwhile does not get in: a temporary snapshot holds the bytes still.
@@ -158,7 +160,7 @@ struct CreateBackupWorkflow: Sendable {
         // One that was deleted by force while it was made has nothing left but the row.
         guard backup.status != .deleting else { return try BackupRecords.delete(backup.id, in: transaction) }
         try BackupRecords.change(backup.id, in: transaction) { ($0.status, $0.failReason) = (.error, failure.message) }
-        try storage.tell(backup, .createBackup, .backupDriverFailed, in: transaction)
+        try storage.tell(backup, .createBackup, .backupDriverFailed, requestID: state.requestID, in: transaction)
         storage.logger.error("a backup failed", metadata: ["backup": "\(backup.id)", "reason": "\(failure.message)"])
     }
 }
@@ -200,12 +202,12 @@ struct DeleteBackupWorkflow: Sendable {
         let backup = try BackupRecords.change(state.backupID, in: transaction) { backup in
             (backup.status, backup.failReason) = (.errorDeleting, failure.message)
         }
-        if let backup { try storage.tell(backup, .deleteBackup, .backupDeletionFailed, in: transaction) }
+        if let backup { try storage.tell(backup, .deleteBackup, .backupDeletionFailed, requestID: state.requestID, in: transaction) }
     }
 }
 
 /// What a restoration needs to remember.
-struct RestoreBackupState: Codable, Sendable, Hashable {
+struct RestoreBackupState: RequestedState, Hashable {
     var backupID: String
     var volumeID: String
     /// Whether the volume was made for it.
@@ -214,6 +216,7 @@ struct RestoreBackupState: Codable, Sendable, Hashable {
     var key: String?
     /// The key that the volume had.
     var formerKey: String?
+    var requestID: String?
 }
 
 /// Writes a backup into a volume, once that is made. Its bytes are encrypted as those of the volume were that it was made of, so
@@ -305,7 +308,7 @@ struct RestoreBackupWorkflow: Sendable {
         try VolumeRecords.change(state.volumeID, in: transaction) { volume in
             if volume.status == .restoringBackup { volume.status = .errorRestoring }
         }
-        if let backup { try storage.tell(backup, .restoreBackup, .backupRestoreFailed, in: transaction) }
+        if let backup { try storage.tell(backup, .restoreBackup, .backupRestoreFailed, requestID: state.requestID, in: transaction) }
         storage.logger.error("a restoration failed", metadata: ["backup": "\(state.backupID)", "reason": "\(failure.message)"])
     }
 }

@@ -6,12 +6,13 @@ import Logging
 import VolumeMessages
 
 /// What a volume's growth needs to remember.
-struct ExtendVolumeState: Codable, Sendable, Hashable {
+struct ExtendVolumeState: RequestedState, Hashable {
     var volumeID: String
     var newSize: Int
     /// The servers that have it.
     var servers: [String]
     var needsHypervisor = false
+    var requestID: String?
 }
 
 /// Grows a volume, under its guests' hands where servers have it.
@@ -76,7 +77,7 @@ struct ExtendVolumeWorkflow: Sendable {
             let hasGrown = volume.size == state.newSize
             volume.status = hasGrown ? (volume.previousStatus ?? .available) : .errorExtending
             (volume.previousStatus, volume.growth) = (nil, 0)
-            try storage.note(failure, of: "extend", volume: volume, in: transaction)
+            try storage.note(failure, of: "extend", volume: volume, requestID: state.requestID, in: transaction)
         }
     }
 }
@@ -134,9 +135,10 @@ struct RevertVolumeWorkflow: Sendable {
 }
 
 /// What writing an image over a volume needs to remember.
-struct ReimageVolumeState: Codable, Sendable, Hashable {
+struct ReimageVolumeState: RequestedState, Hashable {
     var volumeID: String
     var image: VolumeImage
+    var requestID: String?
 }
 
 /// Writes an image over a volume that nobody reaches: its bytes are removed and made again.
@@ -192,7 +194,7 @@ struct ReimageVolumeWorkflow: Sendable {
     @Sendable private func fail(_ transaction: any Transaction, _ state: ReimageVolumeState, _ failure: WorkflowFailure) throws {
         try VolumeRecords.change(state.volumeID, in: transaction) { volume in
             (volume.status, volume.previousStatus) = (.error, nil)
-            try storage.note(failure, of: "reimage", volume: volume, in: transaction)
+            try storage.note(failure, of: "reimage", volume: volume, requestID: state.requestID, in: transaction)
         }
     }
 }

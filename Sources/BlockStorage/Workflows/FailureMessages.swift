@@ -22,12 +22,14 @@ extension BlockStorage.Parts {
     }
 
     /// Leaves a message for the user of a snapshot that was not made or removed.
-    func tell(_ failure: WorkflowFailure, snapshot: Snapshot, isRemoval: Bool, in transaction: any Transaction) throws {
+    func tell(
+        _ failure: WorkflowFailure, snapshot: Snapshot, isRemoval: Bool, requestID: String?, in transaction: any Transaction
+    ) throws {
         guard failure.kind != .cancelled else { return }
         let isBusy = failure.message.hasPrefix("busy")
         let detail: Message.Detail = !isRemoval ? .snapshotFailed : isBusy ? .snapshotBusy : .snapshotDeletionFailed
         try recordMessage(
-            .snapshot, snapshot.id, project: snapshot.projectID, isRemoval ? .deleteSnapshot : .createSnapshot, detail, requestID: nil,
-            in: transaction)
+            .snapshot, snapshot.id, project: snapshot.projectID, isRemoval ? .deleteSnapshot : .createSnapshot, detail,
+            requestID: requestID, in: transaction)
     }
 }

@@ -6,10 +6,11 @@ import Logging
 import VolumeMessages
 
 /// What a snapshot's making or removal needs to remember.
-struct SnapshotState: Codable, Sendable, Hashable {
+struct SnapshotState: RequestedState, Hashable {
     var snapshotID: String
     /// The server that had the volume when it began; nil for none.
     var server: String?
+    var requestID: String?
 }
 
 /// Makes a snapshot; of a volume that a guest has open, its hypervisor copies it where the back end can't.
@@ -111,7 +112,9 @@ extension BlockStorage.Parts {
     /// Leaves a snapshot in a state after something that did not come about.
     func end(_ state: SnapshotState, _ status: Snapshot.Status, _ failure: WorkflowFailure, in transaction: any Transaction) throws {
         let snapshot = try SnapshotRecords.change(state.snapshotID, in: transaction) { $0.status = status }
-        if let snapshot { try tell(failure, snapshot: snapshot, isRemoval: status != .error, in: transaction) }
+        if let snapshot {
+            try tell(failure, snapshot: snapshot, isRemoval: status != .error, requestID: state.requestID, in: transaction)
+        }
         logger.error(
             "a snapshot's operation failed",
             metadata: ["snapshot": "\(state.snapshotID)", "step": "\(failure.step)", "reason": "\(failure.message)"])
