@@ -29,7 +29,7 @@ TABLE = (dataplane_networks.CHECKS + dataplane_addresses.CHECKS + dataplane_grou
 # What the API must offer for a check, by the beginning of its name; without it the check is left out.
 NEEDS = {
     "DHCPv4: extra options": "extra_dhcp_opt", "groups: an address group": "address-group",
-    "port forwarding": "floating-ip-port-forwarding", "a firewall": "fwaas_v2", "QoS": "qos", "several gateways": "external-gateway-multihoming", "trunk": "trunk",
+    "port forwarding": "floating-ip-port-forwarding", "a firewall": "fwaas_v2", "QoS": "qos", "logs": "logging", "several gateways": "external-gateway-multihoming", "trunk": "trunk",
 }
 
 

@@ -193,6 +193,35 @@ def address_group(cloud):
     cloud.lab.unplug(guest)
 
 
+@check("logs: what a group admits and what it drops")
+def logs(cloud):
+    group, guest = guarded(cloud, dict(protocol="tcp", port_range_min=7190, port_range_max=7190))
+    other = cloud.guest(cloud.red, "host2", groups=[cloud.group("silent", *ALL_OUT)])
+
+    def lines(verdict):
+        """The lines of the second host's log about the group's packets."""
+        return [line for line in cloud.lab.controller_lines() if group["id"] in line and f"verdict={verdict}" in line]
+
+    with guest.service(7190):
+        eventually("the port of the rule", lambda: answers(guest, 7190, cloud.red1))
+        never("a port without a rule was reached", lambda: answers(guest, 7191, cloud.red1), settle=1)
+        expect(not lines("allow") and not lines("drop"), "packets were logged before anyone asked")
+        log = cloud.request("POST", "/log/logs", {"log": {
+            "name": "log", "resource_type": "security_group", "resource_id": group["id"], "event": "ALL"}})["log"]
+        eventually("a line about a packet let in", lambda: answers(guest, 7190, cloud.red1) and lines("allow"))
+        eventually("a line about a packet dropped", lambda: not answers(guest, 7191, cloud.red1) and lines("drop"))
+        expect(not cloud.red1.ping(other.ip), "a guest of the other group was reached")
+        cloud.request("PUT", f"/log/logs/{log['id']}", {"log": {"enabled": False}})
+
+        def is_silent():
+            before = len(lines("allow"))
+            return answers(guest, 7190, cloud.red1) and len(lines("allow")) == before
+        eventually("the end of the lines", is_silent)
+    cloud.delete(f"/log/logs/{log['id']}")
+    cloud.lab.unplug(guest)
+    cloud.lab.unplug(other)
+
+
 @check("trace: what it says is what packets do")
 def trace(cloud):
     def told(*arguments):

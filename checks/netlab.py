@@ -302,6 +302,10 @@ class Lab:
         guest.configure(*addresses, gateway=gateway)
         return guest
 
+    def controller_lines(self):
+        """What the second host's ovn-controller has logged."""
+        return (self.directory / "controller.log").read_text(errors="replace").splitlines()
+
     def last_words(self):
         path = self.directory / ("controller.log" if (self.directory / "controller.log").exists() else "daemons.log")
         return "\n".join(path.read_text(errors="replace").splitlines()[-10:]) if path.exists() else ""

@@ -310,11 +310,24 @@ public struct LogicalSecurityGroup: Codable, Sendable, Hashable {
     public var stateful: Bool
     /// Its rules.
     public var rules: [LogicalRule]
+    /// Which of its members' packets the hosts log; nil for none.
+    public var logged: LoggedPackets?
 
     /// A group.
     public init(id: String, name: String, stateful: Bool, rules: [LogicalRule]) {
         (self.id, self.name, self.stateful, self.rules) = (id, name, stateful, rules)
     }
+}
+
+/// Which packets of a security group's members the hosts write to their logs.
+public struct LoggedPackets: Codable, Sendable, Hashable {
+    /// Whether the first packets of what the group's rules admit.
+    public var admitted: Bool
+    /// Whether what no rule of any of the members' groups admits.
+    public var dropped: Bool
+
+    /// An order to log.
+    public init(admitted: Bool, dropped: Bool) { (self.admitted, self.dropped) = (admitted, dropped) }
 }
 
 /// A rule that admits traffic.

@@ -16,9 +16,30 @@ extension OVNProjection {
                     "direction": .string(rule.direction == .ingress ? "to-lport" : "from-lport"),
                     "priority": .integer(1002), "match": .string(try match(of: rule, group: name)),
                     "action": .string(group.stateful ? "allow-related" : "allow-stateless"),
-                ]))
+                ].merging(Self.logging(group, group.logged?.admitted ?? false)) { $1 }))
         }
+        if group.logged?.dropped ?? false { rows += dropRows(of: group, in: key, name) }
         return rows
+    }
+
+    /// What a group's members lose, dropped before the common rules drop it, so that it is logged under the group's name.
+    private func dropRows(of group: LogicalSecurityGroup, in key: OVNRowKey, _ name: String) -> [OVNRow] {
+        [("drop/ingress", "to-lport", "outport"), ("drop/egress", "from-lport", "inport")].map { row, direction, port in
+            OVNRow(
+                .acl, OVNRowKey(owner: key.owner, name: row), id: group.id, parent: key,
+                columns: [
+                    "direction": .string(direction), "priority": .integer(1001), "match": .string("\(port) == @\(name) && ip"),
+                    "action": .string("drop"),
+                ].merging(Self.logging(group, true)) { $1 })
+        }
+    }
+
+    /// How a host's `ovn-controller` logs what meets a rule: a line that names the group, no more of them than the meter lets by.
+    private static func logging(_ group: LogicalSecurityGroup, _ isOn: Bool) -> OVSDBRow {
+        [
+            "log": .boolean(isOn), "name": isOn ? .string(group.id) : .none, "severity": isOn ? .string("info") : .none,
+            "meter": isOn ? .string(logMeterName) : .none,
+        ]
     }
 
     private func match(of rule: LogicalRule, group: String) throws(TopologyError) -> String {

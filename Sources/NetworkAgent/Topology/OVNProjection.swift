@@ -24,6 +24,8 @@ struct OVNProjection: Sendable {
     /// The group of every port with port security, which drops what no other group admits.
     static let dropGroup = OVNRowKey(owner: base, name: "drop")
     static let dropGroupName = "altostack_drop"
+    static let logMeter = OVNRowKey(owner: base, name: "log")
+    static let logMeterName = "altostack_log"
 
     /// The rows of an entity.
     /// - Throws: `TopologyError.invalid`.
@@ -42,8 +44,15 @@ struct OVNProjection: Sendable {
         let group = Self.dropGroupName
         return [
             OVNRow(.portGroup, Self.dropGroup, id: "drop", columns: ["name": .string(group)]),
-            baseACL("drop/ingress", "to-lport", 1001, "outport == @\(group) && ip", "drop"),
-            baseACL("drop/egress", "from-lport", 1001, "inport == @\(group) && ip", "drop"),
+            OVNRow(
+                .meter, Self.logMeter, id: "log", columns: ["name": .string(Self.logMeterName), "unit": .string("pktps")]),
+            // Upstream's limits: 100 lines a second and host, and 25 at once.
+            OVNRow(
+                .meterBand, OVNRowKey(owner: Self.base, name: "log/band"), id: "log", parent: Self.logMeter,
+                columns: ["action": .string("drop"), "rate": .integer(100), "burst_size": .integer(25)]),
+            // Below what groups whose losses are logged drop themselves.
+            baseACL("drop/ingress", "to-lport", 1000, "outport == @\(group) && ip", "drop"),
+            baseACL("drop/egress", "from-lport", 1000, "inport == @\(group) && ip", "drop"),
             baseACL(
                 "metadata", "from-lport", 1003, "inport == @\(group) && ip4.dst == 169.254.169.254 && tcp.dst == 80",
                 "allow-related"),

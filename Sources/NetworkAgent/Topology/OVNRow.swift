@@ -17,11 +17,13 @@ enum OVNTable: String, Sendable, CaseIterable {
     case loadBalancer = "Load_Balancer"
     case qos = "QoS"
     case bfd = "BFD"
+    case meter = "Meter"
+    case meterBand = "Meter_Band"
 
     /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
     var parent: (table: OVNTable, column: String)? {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .bfd: nil
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .bfd, .meter: nil
         case .logicalSwitchPort: (.logicalSwitch, "ports")
         case .logicalRouterPort: (.logicalRouter, "ports")
         case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
@@ -31,14 +33,15 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .dns: (.logicalSwitch, "dns_records")
         case .loadBalancer: (.logicalRouter, "load_balancer")
         case .qos: (.logicalSwitch, "qos_rules")
+        case .meterBand: (.meter, "bands")
         }
     }
 
     /// Whether a row stays until it is deleted, even if no other row names it. (Others go with the last that does.)
     var isRoot: Bool {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer, .bfd: true
-        case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos: false
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer, .bfd, .meter: true
+        case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos, .meterBand: false
         }
     }
 
@@ -58,11 +61,13 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .staticRoute: ["ip_prefix", "nexthop", "output_port", "bfd", "external_ids"]
         case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "gateway_port", "external_ids"]
         case .portGroup: ["name", "ports", "acls", "external_ids"]
-        case .acl: ["direction", "priority", "match", "action", "options", "external_ids"]
+        case .acl: ["direction", "priority", "match", "action", "options", "log", "name", "severity", "meter", "external_ids"]
         case .dns: ["records", "external_ids"]
         case .loadBalancer: ["name", "vips", "protocol", "options", "external_ids"]
         case .qos: ["direction", "priority", "match", "action", "bandwidth", "external_ids"]
         case .bfd: ["logical_port", "dst_ip", "external_ids"]
+        case .meter: ["name", "unit", "bands", "external_ids"]
+        case .meterBand: ["action", "rate", "burst_size", "external_ids"]
         }
     }
 

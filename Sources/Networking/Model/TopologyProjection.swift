@@ -157,11 +157,15 @@ enum TopologyProjection {
 
     /// A security group; `addresses` are the ranges of the address groups that its rules name.
     static func entity(
-        _ group: SecurityGroup, rules: [SecurityGroupRule], addresses: [String: [String]] = [:]
+        _ group: SecurityGroup, rules: [SecurityGroupRule], addresses: [String: [String]] = [:], events: [PacketLog.Event] = []
     ) -> TopologyEntity {
-        .securityGroup(LogicalSecurityGroup(
+        var logical = LogicalSecurityGroup(
             id: group.id, name: group.name, stateful: group.isStateful,
-            rules: rules.flatMap { logical($0, addresses) }.sorted { $0.id < $1.id }))
+            rules: rules.flatMap { self.logical($0, addresses) }.sorted { $0.id < $1.id })
+        if !events.isEmpty {
+            logical.logged = LoggedPackets(admitted: events.contains { $0 != .drop }, dropped: events.contains { $0 != .accept })
+        }
+        return .securityGroup(logical)
     }
 
     /// A rule, or one for each range of its address group that is of its family: none for a group without any.

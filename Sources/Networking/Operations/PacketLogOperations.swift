@@ -1,5 +1,6 @@
 import CloudCore
 import CloudStore
+import NetworkMessages
 
 extension Operations {
     func createPacketLog(_ log: PacketLog, in transaction: any Transaction) throws -> PacketLog {
@@ -15,7 +16,28 @@ extension Operations {
             try check(log, on: port)
         }
         try PacketLogRecords.insert(log, in: transaction)
+        try markGroups(of: log, in: transaction)
         return log
+    }
+
+    func updatePacketLog(_ log: PacketLog, in transaction: any Transaction) throws {
+        try PacketLogRecords.update(log, in: transaction)
+        try markGroups(of: log, in: transaction)
+    }
+
+    func deletePacketLog(_ log: PacketLog, in transaction: any Transaction) throws {
+        try markGroups(of: log, in: transaction)
+        try PacketLogRecords.delete(log.id, in: transaction)
+    }
+
+    private func markGroups(of log: PacketLog, in transaction: any Transaction) throws {
+        for group in try PacketLogRecords.groups(of: log.id, in: transaction) { try mark(.securityGroup, group, in: transaction) }
+    }
+
+    /// Marks groups that a port joins or leaves, where a log is about the port.
+    func markLogged(_ groups: some Sequence<String>, of port: Port, in transaction: any Transaction) throws {
+        guard try PacketLogRecords.watches(port: port.id, in: transaction) else { return }
+        for group in groups { try mark(.securityGroup, group, in: transaction) }
     }
 
     private func check(_ log: PacketLog, on port: Port) throws(NetworkingError) {

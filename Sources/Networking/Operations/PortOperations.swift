@@ -164,6 +164,7 @@ extension Operations {
         if Set(updated.securityGroupIDs) != Set(port.securityGroupIDs) {
             try SecurityGroupRecords.leave(port: port.id, in: transaction)
             try SecurityGroupRecords.join(port: port.id, groups: updated.securityGroupIDs, in: transaction)
+            try markLogged(port.securityGroupIDs + updated.securityGroupIDs, of: port, in: transaction)
         }
         try settleTrunk(of: port, updated, in: transaction)
         try mark(port, in: transaction)
@@ -280,6 +281,7 @@ extension Operations {
     func removePort(_ port: Port, in transaction: any Transaction) throws {
         try releaseFloatingIPs(of: port.id, in: transaction)
         try TagRecords.removeAll(from: port.id, in: transaction)
+        try markLogged(port.securityGroupIDs, of: port, in: transaction)
         try PortRecords.delete(port.id, in: transaction)
         try mark(port, in: transaction)
     }

@@ -72,7 +72,10 @@ struct TopologySnapshot: Sendable {
         let rules = try SecurityGroupRuleRecords.all(groups: groups.map(\.id), in: reader)
         let named = Set(rules.values.joined().compactMap(\.remoteAddressGroupID))
         let addresses = try AddressGroupRecords.addresses(of: Array(named), in: reader)
-        return groups.map { TopologyProjection.entity($0, rules: rules[$0.id] ?? [], addresses: addresses) }
+        let events = try PacketLogRecords.events(groups: groups.map(\.id), in: reader)
+        return groups.map {
+            TopologyProjection.entity($0, rules: rules[$0.id] ?? [], addresses: addresses, events: events[$0.id] ?? [])
+        }
     }
 
     private static func routers(_ routers: [Router], in reader: any Reader) throws -> [TopologyEntity] {

@@ -50,6 +50,37 @@ enum PacketLogRecords {
         try reader.first("SELECT \(columns) FROM network_logs WHERE id = \(id)", log)
     }
 
+    /// Which rows of `security_groups`, as `g`, a row of `network_logs`, as `l`, is about: its group, its port's groups, or all
+    /// of its project's.
+    private static let isAbout: SQL = """
+        (l.resource_id = g.id OR l.resource_id IS NULL AND l.target_id IS NULL AND l.project_id = g.project_id
+        OR l.resource_id IS NULL AND EXISTS (SELECT 1 FROM port_security_groups m
+            WHERE m.port_id = l.target_id AND m.security_group_id = g.id))
+        """
+
+    /// The groups that logs are about.
+    static func groups(of log: String, in reader: any Reader) throws -> [String] {
+        try reader.all("SELECT g.id FROM network_logs l JOIN security_groups g ON \(isAbout) WHERE l.id = \(log)") { try $0[0] }
+    }
+
+    /// What is to be logged of groups, by group.
+    static func events(groups: [String], in reader: any Reader) throws -> [String: [PacketLog.Event]] {
+        try reader.grouped(
+            groups,
+            {
+                """
+                SELECT g.id, l.event FROM security_groups g JOIN network_logs l ON \(isAbout)
+                WHERE l.enabled <> 0 AND g.id IN \(in: $0)
+                """
+            }
+        ) { (try $0[0], try $0[1]) }
+    }
+
+    /// Whether a log is about a port.
+    static func watches(port: String, in reader: any Reader) throws -> Bool {
+        try reader.exists("SELECT 1 FROM network_logs WHERE target_id = \(port) LIMIT 1")
+    }
+
     static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [PacketLog] {
         try reader.page(columns, listing, request, visibility: visibility.ownRows, log)
     }

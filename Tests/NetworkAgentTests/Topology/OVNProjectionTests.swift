@@ -181,6 +181,25 @@ import Testing
         #expect(rows.allSatisfy { $0.columns["action"] == .string("allow-stateless") })
     }
 
+    @Test func aGroupIsLoggedAsItIsAskedFor() throws {
+        var group = sample.group
+        group.rules = [SampleTopology.rule("r", .ingress)]
+        let plain = try rows(.securityGroup(group))
+        #expect(plain["acl/r"]?.columns["log"] == .boolean(false) && plain["drop/ingress"] == nil)
+        group.logged = LoggedPackets(admitted: true, dropped: false)
+        let admitted = try rows(.securityGroup(group))
+        #expect(admitted["acl/r"]?.columns["log"] == .boolean(true) && admitted["acl/r"]?.columns["name"] == .string(group.id))
+        #expect(admitted["drop/ingress"] == nil)
+        group.logged = LoggedPackets(admitted: false, dropped: true)
+        let dropped = try rows(.securityGroup(group))
+        #expect(dropped["acl/r"]?.columns["log"] == .boolean(false))
+        for row in ["drop/ingress", "drop/egress"] {
+            #expect(dropped[row]?.columns["log"] == .boolean(true) && dropped[row]?.columns["action"] == .string("drop"))
+            // Below what the rules admit, above what everybody loses.
+            #expect(dropped[row]?.columns["priority"] == .integer(1001))
+        }
+    }
+
     @Test func noTextReachesTheEngineUnchecked() {
         var port = sample.first
         port.mac = "fa:16:3e:00:04:01 unknown"

@@ -54,7 +54,7 @@ extension NetworkingAPI {
                 .put, item, "Change a packet log", access: .ruleOnResource("update_log"),
                 body: NetworkingSchemas.update(kind.names, NetworkingSchemas.logUpdate), handler: updateLog),
             Endpoint(.delete, item, "Delete a packet log", access: .ruleOnResource("delete_log"), success: .noContent) { request in
-                try await delete(request, kind) { try PacketLogRecords.delete($0.id, in: $1) }
+                try await delete(request, kind) { [operations] in try operations.deletePacketLog($0, in: $1) }
             },
         ]
     }
@@ -87,13 +87,13 @@ extension NetworkingAPI {
 
     private func updateLog(_ request: APIRequest) async throws -> APIResponse {
         let attributes = request.attributes(PacketLogView.names)
-        return try await change(request, Self.packetLogs) { log, transaction in
+        return try await change(request, Self.packetLogs) { [operations] log, transaction in
             var log = log
             log.name = attributes.text("name") ?? log.name
             log.isEnabled = attributes.flag("enabled") ?? log.isEnabled
             log.standard.description = attributes.text("description") ?? log.standard.description
             log.standard = log.standard.changed()
-            try PacketLogRecords.update(log, in: transaction)
+            try operations.updatePacketLog(log, in: transaction)
             return log
         }
     }
