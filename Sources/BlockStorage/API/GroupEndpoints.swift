@@ -215,9 +215,13 @@ enum GroupSchemas {
                 ("volume_types", .array(.string(length: 0...255), count: 1...Int(Int32.max), unique: true)),
                 ("availability_zone", .nullable(.string(length: 1...255, pattern: #"(?s).*\S.*"#))),
             ], required: ["group_type", "volume_types"]))
+    /// One of the two sources; clients say that the other is null.
     static let createFromSource: Schema = CatalogueSchemas.wrapped(
         "create-from-src",
-        .anyOf(["group_snapshot_id", "source_group_id"].map { .object(describing + [($0, .uuid)], required: [$0]) }))
+        .anyOf(
+            [("group_snapshot_id", "source_group_id"), ("source_group_id", "group_snapshot_id")].map { source, other in
+                .object(describing + [(source, .uuid), (other, .null)], required: [source])
+            }))
     static let update: Schema = CatalogueSchemas.wrapped(
         "group",
         .anyOf(

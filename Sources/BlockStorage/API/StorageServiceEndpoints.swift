@@ -217,9 +217,11 @@ enum ServiceSchemas {
     static let cluster: Schema = .object(
         [("name", CatalogueSchemas.name), ("binary", FieldSchemas.optionalName), ("disabled_reason", FieldSchemas.optionalName)],
         required: ["name"])
+    /// Clients say null of what they don't ask for, which upstream takes of some of these alone.
     static let cleanup: Schema = .object([
-        ("cluster_name", hostName), ("disabled", FieldSchemas.boolean), ("host", hostName), ("is_up", FieldSchemas.boolean),
-        ("binary", .oneOf(["cinder-volume", "cinder-scheduler"].map { .string($0) })), ("resource_id", FieldSchemas.optionalID),
+        ("cluster_name", hostName), ("disabled", .nullable(FieldSchemas.boolean)), ("host", hostName),
+        ("is_up", .nullable(FieldSchemas.boolean)),
+        ("binary", .nullable(.oneOf(["cinder-volume", "cinder-scheduler"].map { .string($0) }))), ("resource_id", FieldSchemas.optionalID),
         ("resource_type", .nullable(.string(length: 0...40))),
         ("service_id", .anyOf([.integer(), .string(length: 0...11, pattern: "[0-9]*"), .null])),
     ])
