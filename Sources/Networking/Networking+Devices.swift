@@ -5,7 +5,7 @@ import CloudStore
 extension Networking {
     /// Turns what a request asks for into the ports to make or take.
     /// - Throws: `NetworkingError`: `NetworkAmbiguous`, `NetworkNotFound`, `NetworkRequiresSubnet`,
-    ///   `ExternalNetworkAttachForbidden`, `PortNotFound`, `PortInUse`, `PortRequiresFixedIP`, `IpAddressInUse` …
+    ///   `ExternalNetworkAttachForbidden`, `PortNotFound`, `PortInUse`, `PortRequiresFixedIP`, `IpAddressAlreadyAllocated` …
     public func plan(
         _ request: NetworksRequest, projectID: String, isAdmin: Bool, in reader: any Reader
     ) throws -> [PortPlan] {

@@ -78,8 +78,8 @@ extension NetworkingError {
     static func servicePortInUse(_ id: String, _ reason: String) -> Self {
         Self(.conflict, "ServicePortInUse", "Port \(id) cannot be deleted by itself: \(reason).")
     }
-    static func addressInUse(_ address: String, network: String) -> Self {
-        Self(.conflict, "IpAddressInUse", "IP address \(address) of network \(network) is in use.")
+    static func addressInUse(_ address: String, subnet: String) -> Self {
+        Self(.conflict, "IpAddressAlreadyAllocated", "IP address \(address) already allocated in subnet \(subnet)")
     }
     static func macInUse(_ mac: String, network: String) -> Self {
         Self(.conflict, "MacAddressInUse", "MAC address \(mac) of network \(network) is in use.")

@@ -106,7 +106,7 @@ extension Operations {
         _ address: IPAddress, of subnet: Subnet, for port: Port, in transaction: any Transaction
     ) throws -> FixedIP {
         guard try !AddressRecords.isTaken(address, subnet: subnet.id, in: transaction) else {
-            throw NetworkingError.addressInUse(address.description, network: port.networkID)
+            throw NetworkingError.addressInUse(address.description, subnet: subnet.id)
         }
         let fixed = FixedIP(subnetID: subnet.id, address: address.description)
         try AddressRecords.insert(fixed, key: address.key, port: port, in: transaction)

@@ -51,7 +51,7 @@ extension Operations {
             throw NetworkingError.invalidIP(text, network: network.id)
         }
         guard try !AddressRecords.isTaken(address, subnet: subnet.id, in: reader) else {
-            throw NetworkingError.addressInUse(text, network: network.id)
+            throw NetworkingError.addressInUse(text, subnet: subnet.id)
         }
         return PortPlan(networkID: network.id, fixedIP: address.description)
     }
