@@ -20,7 +20,10 @@ struct NetworkingAPI: Sendable {
     /// Every endpoint, by both forms of its path: upstream takes `network-segment-ranges` for `network_segment_ranges`
     /// and the other way round, and its clients use both.
     private var endpoints: [Endpoint] {
-        table.flatMap { endpoint in [endpoint] + [endpoint.otherForm].compactMap(\.self) }
+        let table = table
+        // Some are declared in both forms, as upstream documents them.
+        let declared = Set(table.map { "\($0.method) \($0.path)" })
+        return table + table.compactMap(\.otherForm).filter { !declared.contains("\($0.method) \($0.path)") }
     }
 
     private var table: [Endpoint] {
