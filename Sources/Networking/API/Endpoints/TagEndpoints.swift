@@ -50,10 +50,6 @@ private struct Taggable: Sendable {
         Taggable(singular: "trunk", collection: "trunks") { id, reader in
             try TrunkRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
-        // The same groups under the name with an underscore, which clients of the tag API use.
-        Taggable(singular: "security_group", collection: "security_groups") { id, reader in
-            try SecurityGroupRecords.find(id, in: reader)?.subject
-        },
     ]
 }
 
