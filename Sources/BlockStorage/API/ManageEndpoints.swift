@@ -40,7 +40,7 @@ struct ManageEndpoints: Sendable {
 
     private static let reference: Schema = .anyOf([.object([], additional: .any), .string()])
     private static let members: [(name: String, schema: Schema)] = [
-        ("description", FieldSchemas.text), ("availability_zone", FieldSchemas.optionalName), ("bootable", FieldSchemas.boolean),
+        ("description", FieldSchemas.text), ("availability_zone", FieldSchemas.optionalName), ("bootable", .nullable(FieldSchemas.boolean)),
         ("volume_type", FieldSchemas.optionalName), ("name", FieldSchemas.optionalName), ("host", .nullable(.string(length: 0...255))),
         ("ref", reference), ("metadata", .nullable(FieldSchemas.metadata)),
     ]

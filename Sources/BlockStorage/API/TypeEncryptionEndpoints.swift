@@ -75,7 +75,7 @@ struct TypeEncryptionEndpoints: Sendable {
             }
             $0 = encryption
         }
-        return echo(request)
+        return echo(request, with: ["volume_type_id": .string(id), "encryption_id": .string(encryption.id)])
     }
 
     @Sendable private func update(_ request: APIRequest) async throws -> APIResponse {
@@ -92,9 +92,9 @@ struct TypeEncryptionEndpoints: Sendable {
         return echo(request)
     }
 
-    /// What was asked for, with the key's size as a number.
-    private func echo(_ request: APIRequest) -> APIResponse {
-        let members = request.body["encryption"]?.object ?? [:]
+    /// What was asked for, with the key's size as a number, and what it is known by.
+    private func echo(_ request: APIRequest, with names: JSONObject = [:]) -> APIResponse {
+        let members = (request.body["encryption"]?.object ?? [:]).map { $0 } + names.map { $0 }
         return .json {
             $0.object {
                 $0.member("encryption") { json in

@@ -125,7 +125,7 @@ struct VolumeTypeEndpoints: Sendable {
             try VolumeTypeRecords.update(type, in: transaction)
             return type
         }
-        return VolumeTypeView(request, showsQoS: false).answer(type)
+        return VolumeTypeView(request, showsQoS: false, showsAccess: false).answer(type)
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
@@ -203,13 +203,15 @@ struct VolumeTypeView: Sendable {
     private let showsQoS: Bool
     private let showsAccess: Bool
 
-    /// - Parameter showsQoS: whether QoS specs are shown to those who may see them, which answers to changes lack.
-    init(_ request: APIRequest, showsQoS: Bool = true) {
+    /// - Parameters:
+    ///   - showsQoS: whether QoS specs are shown to those who may see them, which answers to a new type and to changes lack.
+    ///   - showsAccess: whether access is shown likewise, which answers to changes lack.
+    init(_ request: APIRequest, showsQoS: Bool = true, showsAccess: Bool = true) {
         let target = request.callerTarget
         showsSpecs = request.allows("volume_extension:access_types_extra_specs", target)
         showsAllSpecs = request.allows("volume_extension:types_extra_specs:read_sensitive", target)
         self.showsQoS = showsQoS && request.allows("volume_extension:access_types_qos_specs_id", target)
-        showsAccess = request.allows("volume_extension:volume_type_access", target)
+        self.showsAccess = showsAccess && request.allows("volume_extension:volume_type_access", target)
     }
 
     /// The specs that the caller may see.
