@@ -47,7 +47,10 @@ enum VolumeHosts {
         let files = options.files(directory: directory.file("volumes/\(backend.name)"))
         return switch backend.driver {
         case .nfs: FileBackend(name: backend.name, options: files, export: options.value("export") ?? "")
-        default: FileBackend(name: backend.name, options: files)
+        case .iscsi:
+            FileBackend(
+                name: backend.name, options: files, portal: options.portal, state: directory.file("volumes/tgt-\(backend.name)"))
+        case .file, .simulated: FileBackend(name: backend.name, options: files)
         }
     }
 

@@ -13,6 +13,7 @@ struct VolumeBackendOptions {
         case .simulated: common.union(["size_gib", "pools", "needs_hypervisor"])
         case .file: common.union(["path", "format", "wipe"])
         case .nfs: common.union(["path", "format", "wipe", "export"])
+        case .iscsi: common.union(["path", "wipe", "portal"])
         }
     }
 
@@ -28,8 +29,23 @@ struct VolumeBackendOptions {
         if setting.driver == .nfs, value("path") == nil || value("export") == nil {
             return "an NFS back end needs export (HOST:/PATH) and path, where it is mounted"
         }
+        return value("portal").flatMap(Self.portalProblem)
+    }
+
+    /// An initiator has to reach the portal: no address that stands for all.
+    private static func portalProblem(_ text: String) -> String? {
+        guard let colon = text.lastIndex(of: ":"), (1...65_535).contains(Int(text[text.index(after: colon)...]) ?? 0) else {
+            return "portal must be an address with a port, such as 192.0.2.1:3260"
+        }
+        let host = text[..<colon]
+        guard !host.isEmpty, !["0.0.0.0", "[::]"].contains(host), !host.contains(","), host.hasPrefix("[") || !host.contains(":") else {
+            return "portal must name one address of this host, such as 192.0.2.1:3260 or [2001:db8::1]:3260"
+        }
         return nil
     }
+
+    /// Where initiators reach an iSCSI back end; by default guests of this host alone.
+    var portal: String { value("portal") ?? "127.0.0.1:3260" }
 
     func value(_ name: String) -> String? { setting.options[name] }
     func number(_ name: String) -> Double? { value(name).flatMap(Double.init) }

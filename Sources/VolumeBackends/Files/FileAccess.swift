@@ -9,14 +9,38 @@ protocol DiskAccess: Sendable {
     /// The one format that it takes; nil for either.
     var format: String? { get }
 
+    /// Whether a disk can grow while a guest has it open.
+    var growsOpenDisks: Bool { get }
+
     /// Makes ready, with what was granted and stands.
     func start(_ granted: [GrantedAccess]) async throws
-    /// Lets a host reach a disk. A repeat gives the same answer.
-    func grant(_ access: GrantedAccess, _ connector: VolumeConnector?) async throws -> VolumeConnection
+    /// Sees to it that what was granted stands.
+    func maintain(_ granted: [GrantedAccess]) async throws
+    /// Lets go of what nobody needs any more.
+    func stop(_ granted: [GrantedAccess]) async
+    /// Lets a host reach a disk, beside all that was granted. A repeat gives the same answer.
+    func grant(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws -> VolumeConnection
     /// Takes that away; an unknown one is success.
-    func revoke(_ access: GrantedAccess) async throws
-    /// Lets whoever reaches the disk notice its new size.
-    func resized(_ access: [GrantedAccess]) async throws
+    func revoke(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws
+    /// Closes a volume's disk, for it to grow.
+    /// - Throws: `VolumeFailure` with `unsupported` when a guest has it open.
+    func release(_ granted: [GrantedAccess]) async throws
+    /// Lets whoever reaches the volume's disk notice its new size.
+    func resized(_ granted: [GrantedAccess]) async throws
+    /// Whether the host that has an access can also write files into the back end's folder.
+    func reachesFolder(_ access: GrantedAccess) -> Bool
+}
+
+/// What an access has to do where hosts open the files themselves: nothing.
+extension DiskAccess {
+    var growsOpenDisks: Bool { true }
+    func start(_ granted: [GrantedAccess]) async throws {}
+    func maintain(_ granted: [GrantedAccess]) async throws {}
+    func stop(_ granted: [GrantedAccess]) async {}
+    func revoke(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws {}
+    func release(_ granted: [GrantedAccess]) async throws {}
+    func resized(_ granted: [GrantedAccess]) async throws {}
+    func reachesFolder(_ access: GrantedAccess) -> Bool { true }
 }
 
 /// A host's access to a disk as a back end of files keeps it.
@@ -34,6 +58,9 @@ struct GrantedAccess: Codable, Sendable, Hashable {
     var password = ""
     /// The initiator's address; empty for any.
     var address = ""
+
+    /// Whether it is for a snapshot that a compute host writes.
+    var isCopy: Bool { id.hasPrefix("snapshot-") }
 }
 
 /// Disks that every host sees at the same path.
@@ -43,12 +70,9 @@ struct LocalAccess: DiskAccess {
     var isDirect: Bool { true }
     var format: String? { nil }
 
-    func start(_ granted: [GrantedAccess]) async throws {}
-    func grant(_ access: GrantedAccess, _ connector: VolumeConnector?) async throws -> VolumeConnection {
+    func grant(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws -> VolumeConnection {
         .file(path: directory + "/" + access.file, format: access.format)
     }
-    func revoke(_ access: GrantedAccess) async throws {}
-    func resized(_ access: [GrantedAccess]) async throws {}
 }
 
 /// Disks on an NFS export, which this host has mounted, and which QEMU reaches by its own client.
@@ -59,10 +83,7 @@ struct NFSAccess: DiskAccess {
     var isDirect: Bool { true }
     var format: String? { nil }
 
-    func start(_ granted: [GrantedAccess]) async throws {}
-    func grant(_ access: GrantedAccess, _ connector: VolumeConnector?) async throws -> VolumeConnection {
+    func grant(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws -> VolumeConnection {
         .nfs(export: export, name: access.file, format: access.format)
     }
-    func revoke(_ access: GrantedAccess) async throws {}
-    func resized(_ access: [GrantedAccess]) async throws {}
 }

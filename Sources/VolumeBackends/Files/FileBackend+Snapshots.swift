@@ -19,7 +19,7 @@ extension FileBackend {
         let place = try FileLayout.entry(snapshot.name, in: folder) + "." + file.format
         if isCopied {
             guard let copy = try layout.find(snapshot.name, in: layout.copies) else { throw VolumeFailure.notFound(snapshot.name) }
-            try await access.revoke(copyAccess(snapshot, copy))
+            try await access.revoke(copyAccess(snapshot, copy), of: try granted())
             try await Blocking.run { try Files.publish(copy.path, as: place) }
             try await discardCopy(snapshot)
             return nil
@@ -32,6 +32,10 @@ extension FileBackend {
 
     /// A disk of the volume's size and encryption, for the compute host to write to.
     private func beginCopy(_ snapshot: SnapshotSpecification, _ file: DiskFile) async throws -> VolumeConnection {
+        guard try granted().filter({ $0.volumeName == snapshot.volume.name }).allSatisfy(access.reachesFolder) else {
+            throw VolumeFailure(
+                .unsupported, "A volume that another host uses is copied in one moment only by a file system with reflinks.")
+        }
         try await discardCopy(snapshot)
         let copy = DiskFile(path: try FileLayout.entry(snapshot.name, in: layout.copies) + "." + file.format, format: file.format)
         let part = layout.part()
@@ -44,7 +48,7 @@ extension FileBackend {
         }
         let access = try copyAccess(snapshot, copy)
         try await keep(access)
-        return try await self.access.grant(access, nil)
+        return try await self.access.grant(access, of: try granted())
     }
 
     private func copyAccess(_ snapshot: SnapshotSpecification, _ copy: DiskFile) throws -> GrantedAccess {
@@ -55,7 +59,7 @@ extension FileBackend {
 
     private func discardCopy(_ snapshot: SnapshotSpecification) async throws {
         if let access = try granted(all: true).first(where: { $0.id == "snapshot-" + snapshot.id }) {
-            try await self.access.revoke(access)
+            try await self.access.revoke(access, of: try granted())
             try await forget(access)
         }
         guard let copy = try layout.find(snapshot.name, in: layout.copies) else { return }
@@ -80,7 +84,7 @@ extension FileBackend {
         var access = found ?? newAccess(attachmentID, volumeName: volume.name, file)
         access.address = connector.ip
         if access != found { try await keep(access) }
-        return try await self.access.grant(access, connector)
+        return try await self.access.grant(access, of: try granted())
     }
 
     private func newAccess(_ id: String, volumeName: String, _ file: DiskFile) -> GrantedAccess {
@@ -93,7 +97,7 @@ extension FileBackend {
     /// Takes the access away, and then the note of it.
     public func disconnect(_ volume: VolumeSpecification, attachmentID: String) async throws {
         guard let access = try granted().first(where: { $0.id == attachmentID }) else { return }
-        try await self.access.revoke(access)
+        try await self.access.revoke(access, of: try granted())
         try await forget(access)
     }
 
@@ -107,7 +111,7 @@ extension FileBackend {
         try Files.names(in: layout.connections).filter { $0.hasSuffix(".json") }.compactMap { entry in
             guard let bytes = try Files.contents(of: layout.connections + "/" + entry) else { return nil }
             return try JSONDecoder().decode(GrantedAccess.self, from: Data(bytes))
-        }.filter { all || !$0.id.hasPrefix("snapshot-") }
+        }.filter { all || !$0.isCopy }
     }
 
     private func place(_ access: GrantedAccess) throws -> String {

@@ -47,6 +47,15 @@ public final class FileBackend: VolumeBackend {
         self.init(name: name, options: options, access: NFSAccess(export: export))
     }
 
+    /// A back end whose files a tgtd of its own exports by iSCSI. They are raw.
+    /// - Parameters:
+    ///   - portal: where initiators reach it, as HOST:PORT.
+    ///   - state: the folder of tgtd's socket; a short path, as sockets need it.
+    public convenience init(name: String, options: Options, portal: String, state: String) {
+        let daemon = TargetDaemon(directory: state, portal: portal)
+        self.init(name: name, options: options, access: TargetAccess(daemon: daemon, folder: options.directory, driver: "iscsi"))
+    }
+
     init(name: String, options: Options, access: any DiskAccess) {
         (self.name, self.options, self.access) = (name, options, access)
         layout = FileLayout(directory: options.directory)
@@ -70,12 +79,15 @@ public final class FileBackend: VolumeBackend {
         }
     }
 
-    /// Nothing is held open; exports stay.
-    public func stop() async {}
+    /// Exports stay; what serves none ends.
+    public func stop() async {
+        if let granted = try? granted() { await access.stop(granted) }
+    }
 
     /// The file system's room, and what volumes may grow to.
     public func pools() async throws -> [VolumePool] {
-        try await Blocking.run { [self] in
+        try await access.maintain(try granted())
+        return try await Blocking.run { [self] in
             let room = try Files.room(at: options.directory)
             // One that is deleted meanwhile counts nothing.
             let promised = try layout.disks(in: layout.volumes).reduce(Int64(0)) { $0 + ((try? FileLayout.size(of: $1.file)) ?? 0) }
@@ -85,7 +97,8 @@ public final class FileBackend: VolumeBackend {
                     host: "", backend: name, pool: pool, backendName: pool, driver: access.names.driver,
                     storageProtocol: access.names.storageProtocol, totalGiB: Double(room.total) / gib, freeGiB: Double(room.free) / gib,
                     provisionedGiB: Double(promised) / gib, oversubscription: options.oversubscription,
-                    reservedPercent: options.reservedPercent, supportsMultiattach: access.format == "raw" || options.format == "raw")
+                    reservedPercent: options.reservedPercent, supportsMultiattach: access.format == "raw" || options.format == "raw",
+                    supportsOnlineExtend: access.growsOpenDisks)
             ]
         }
     }
@@ -190,8 +203,15 @@ public final class FileBackend: VolumeBackend {
     public func extend(_ volume: VolumeSpecification, isAttached: Bool) async throws -> Bool {
         let file = try existing(volume)
         if isAttached, access.isDirect { return true }
-        try await maker.grow(file, to: volume.bytes, isEncrypted: volume.encryption != nil)
-        try await access.resized(try granted().filter { $0.volumeName == volume.name })
+        let granted = try granted().filter { $0.volumeName == volume.name }
+        try await access.release(granted)
+        do {
+            try await maker.grow(file, to: volume.bytes, isEncrypted: volume.encryption != nil)
+        } catch {
+            try await access.resized(granted)
+            throw error
+        }
+        try await access.resized(granted)
         return false
     }
 

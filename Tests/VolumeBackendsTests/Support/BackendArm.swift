@@ -30,7 +30,7 @@ extension BackendArm {
 }
 
 enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
-    case simulated, qcow2, raw
+    case simulated, qcow2, raw, iscsi
 
     var testDescription: String { rawValue }
 
@@ -40,6 +40,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         switch self {
         case .simulated: true
         case .qcow2, .raw: isInstalled("qemu-img")
+        case .iscsi: TargetArm.isPossible
         }
     }
 
@@ -48,6 +49,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         case .simulated: try SimulatedArm()
         case .qcow2: try FileArm(format: "qcow2")
         case .raw: try FileArm(format: "raw")
+        case .iscsi: try TargetArm()
         }
     }
 }
@@ -79,4 +81,53 @@ struct FileArm: BackendArm {
         try await backend.start()
         return backend
     }
+}
+
+/// A back end of files with a tgtd of its own, which the arm ends.
+struct TargetArm: BackendArm {
+    /// tgtd wants a superuser, and QEMU's initiator is in a package of its own.
+    static let isPossible = geteuid() == 0 && isInstalled("tgtd") && isInstalled("qemu-img")
+        && access("/usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so", R_OK) == 0
+
+    let folder: TemporaryFolder
+    let portal: String
+
+    init() throws { (folder, portal) = (try TemporaryFolder(), "127.0.0.1:\(try freePort())") }
+
+    var daemon: TargetDaemon { TargetDaemon(directory: folder.path + "/tgt", portal: portal) }
+
+    func open() async throws -> any VolumeBackend { try await openFiles() }
+
+    func openFiles() async throws -> FileBackend {
+        let backend = FileBackend(
+            name: "iscsi", options: FileBackend.Options(directory: folder.path + "/volumes"), portal: portal, state: daemon.directory)
+        try await backend.start()
+        return backend
+    }
+
+    func close() async { _ = processID.map { kill($0, SIGKILL) } }
+
+    /// Of the tgtd that runs.
+    var processID: pid_t? {
+        (try? Files.contents(of: daemon.directory + "/pid")).flatMap { $0 }.flatMap { bytes in
+            pid_t(String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+    }
+}
+
+/// A TCP port that nobody had a moment ago.
+func freePort() throws -> Int {
+    let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(number) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+            bind(number, generic, length) == 0 ? getsockname(number, generic, &length) : -1
+        }
+    }
+    guard result == 0 else { throw FileError(operation: "bind a port", code: errno) }
+    return Int(UInt16(bigEndian: address.sin_port))
 }
