@@ -119,6 +119,36 @@ def compute_things(client):
     return {"server_id": found, "aggregate_id": str(aggregate), "server_group_id": group, "*": "wrong"}
 
 
+def volume_things(client):
+    """Makes one of everything, and names them as the paths do."""
+    new = {"OpenStack-API-Version": "volume 3.71"}
+    volume = "/volume/v3"
+
+    def call(method, path, body=None):
+        status, _, answer = client.http(method, volume + path, body, new)
+        expect(status < 300, f"{method} {path}: {status} {answer}")
+        return answer
+
+    def settled(path, kind):
+        wait_for(f"the {kind}", lambda: call("GET", path)[kind]["status"] == "available", 30)
+
+    found = {"*": "wrong", "version": "v3"}
+    for key, kind, path, values in [
+        ("volume_id", "volume", "/volumes", {"size": 1, "name": "wrong", "metadata": {"wrong": "wrong"}}),
+        ("snapshot_id", "snapshot", "/snapshots", {}),
+        ("backup_id", "backup", "/backups", {}),
+        ("type_id", "volume_type", "/types", {"name": "wrong", "extra_specs": {"wrong": "wrong"}}),
+        ("qos_id", "qos_specs", "/qos-specs", {"name": "wrong"}),
+        ("group_type_id", "group_type", "/group_types", {"name": "wrong"}),
+    ]:
+        if kind in ("snapshot", "backup"):
+            values["volume_id"] = found["volume_id"]
+        found[key] = call("POST", path, {kind: values})[kind]["id"]
+        if kind in ("volume", "snapshot", "backup"):
+            settled(f"{path}/{found[key]}", kind)
+    return found
+
+
 class Service:
     """What a service's bodies and refusals look like."""
 
@@ -164,6 +194,13 @@ SERVICES = {
         b'{"server": 7, "flavor": [], "keypair": {"name": []}, "metadata": 3, "aggregate": "x", "server_group": null, "tags": {"a": 1}, '
         b'"interfaceAttachment": [], "volumeAttachment": 5, "quota_set": [], "os-start": {}, "rebuild": [], "resize": 3}'),
         compute_things, {"OpenStack-API-Version": "compute 2.90"}, "compute/v2.1"),
+    "volume": Service(nova_envelope, (
+        b'{"volume": {"name": "%s", "size": 1}, "snapshot": {"name": "x"}, "metadata": {"x": "y"}}',
+        b'{"volume": {"name": "x", "size": 1e999}, "quota_set": {"volumes": 1e999, "gigabytes": 99999999999999999999999}, "os-extend": '
+        b'{"new_size": 99999999999999999999999}}',
+        b'{"volume": 7, "snapshot": [], "backup": {"volume_id": []}, "metadata": 3, "attachment": "x", "group": null, "transfer": true, '
+        b'"volume_type": [], "qos_specs": 5, "quota_set": [], "os-extend": {}, "os-retype": [], "os-attach": 3, "restore": []}'),
+        volume_things, {"OpenStack-API-Version": "volume 3.71"}, "volume/v3"),
     "placement": Service(placement_envelope, (
         b'{"name": "%s", "uuid": "2f0a3b1e-5a0d-4c1e-9a55-6d4b8d1f3a22"}',
         b'{"name": "x", "total": 1e999, "resource_provider_generation": 99999999999999999999999, "inventories": {"VCPU": '

@@ -323,7 +323,7 @@ class VolumeCommands:
         self.run("volume", "delete", "disk", fails="400")
         self.run(*of, "delete", made["ID"])
         self.becomes("volume", "disk")
-        self.run(*of, "show", made["ID"], fails="404")
+        self.run(*of, "show", made["ID"], fails="No Attachment found")
         self.run("server", "delete", "web", "--wait")
         self.remove("volume", "disk")
         self.run("image", "delete", "disk")
