@@ -196,7 +196,8 @@ def address_group(cloud):
 @check("logs: what a group admits and what it drops")
 def logs(cloud):
     group, guest = guarded(cloud, dict(protocol="tcp", port_range_min=7190, port_range_max=7190))
-    other = cloud.guest(cloud.red, "host2", groups=[cloud.group("silent", *ALL_OUT)])
+    silent = cloud.group("silent", *ALL_OUT)
+    other = cloud.guest(cloud.red, "host2", groups=[silent])
 
     def lines(verdict):
         """The lines of the second host's log about the group's packets."""
@@ -211,6 +212,7 @@ def logs(cloud):
         eventually("a line about a packet let in", lambda: answers(guest, 7190, cloud.red1) and lines("allow"))
         eventually("a line about a packet dropped", lambda: not answers(guest, 7191, cloud.red1) and lines("drop"))
         expect(not cloud.red1.ping(other.ip), "a guest of the other group was reached")
+        expect(not any(silent["id"] in line for line in cloud.lab.controller_lines()), "another group's packets were logged")
         cloud.request("PUT", f"/log/logs/{log['id']}", {"log": {"enabled": False}})
 
         def is_silent():
