@@ -7,6 +7,7 @@ import http.client
 import ipaddress
 import json
 import threading
+import time
 
 from cloud import Client, expect, run_check, run_parts
 
@@ -21,12 +22,19 @@ class Caller:
         self.headers = {"X-Auth-Token": token, "Content-Type": "application/json"}
 
     def call(self, method, path, body=None):
-        """The status and the JSON of an answer."""
+        """The status and the JSON of an answer. An overloaded cloud is asked again, as it says."""
         data = None if body is None else json.dumps(body).encode()
-        self.connection.request(method, "/network/v2.0" + path, data, self.headers)
-        response = self.connection.getresponse()
-        answer = response.read()
+        for _ in range(10):
+            self.connection.request(method, "/network/v2.0" + path, data, self.headers)
+            response = self.connection.getresponse()
+            answer = response.read()
+            if response.status != 503:
+                break
+            Caller.overloads += 1
+            time.sleep(1)
         return response.status, json.loads(answer) if answer else None
+
+    overloads = 0
 
 
 class Addresses:
@@ -153,6 +161,7 @@ class Addresses:
 def check(program, options):
     addresses = Addresses(program, options.venv)
     run_parts([addresses.room_for_all, addresses.used_up, addresses.the_same_one, addresses.given_back, addresses.floating])
+    print(f"  {Caller.overloads} requests were told to come again", flush=True)
 
 
 if __name__ == "__main__":
