@@ -9,10 +9,9 @@ from client_shell import Shell
 from cloud import Client, expect, run_check, run_parts, wait_for
 
 SETTINGS = ["simulation.hosts=2"]
-# What the client has and the cloud has not: volumes come with block storage, shares with shared file systems; agents of Xen are
-# gone upstream; `server ssh` runs an ssh client, which checks/main_flow.py does with a real guest.
-ABSENT = ("compute agent", "server add share", "server remove share", "server share", "server ssh", "server add volume",
-          "server remove volume", "server volume")
+# What the client has and the cloud has not: shares come with shared file systems; agents of Xen are gone upstream; `server ssh` runs
+# an ssh client, which checks/main_flow.py does with a real guest.
+ABSENT = ("compute agent", "server add share", "server remove share", "server share", "server ssh")
 NEW = ("--os-compute-api-version", "2.96")
 
 
@@ -247,6 +246,24 @@ class ComputeCommands:
         self.run("server", "remove", "security", "group", "web", "default")
         self.gone("floating ip", floating)
 
+    def volumes(self):
+        self.run("volume", "create", "spare", "--size", "1")
+        wait_for("the volume", lambda: self.json("volume", "show", "spare")["status"] == "available", 20)
+        self.run("server", "add", "volume", "web", "spare", "--tag", "data", "--enable-delete-on-termination", *NEW)
+        wait_for("the volume in the server", lambda: self.json("volume", "show", "spare")["status"] == "in-use", 20)
+        shown = self.json("server", "volume", "list", "web", *NEW)
+        expect(len(shown) == 1 and shown[0]["Tag"] == "data" and shown[0]["Delete On Termination?"] is True, f"a server's volumes: {shown}")
+        for command, option in (("set", "--preserve-on-termination"), ("update", "--delete-on-termination"),
+                                ("set", "--preserve-on-termination")):
+            self.run("server", "volume", command, "web", shown[0]["Volume ID"], option, *NEW)
+            kept = not self.json("server", "volume", "list", "web", *NEW)[0]["Delete On Termination?"]
+            expect(kept == option.startswith("--preserve"), f"server volume {command} {option}")
+        self.run("server", "add", "volume", "web", "spare", *NEW, fails="400")
+        self.run("server", "remove", "volume", "web", "spare")
+        wait_for("the volume's way out", lambda: self.json("volume", "show", "spare")["status"] == "available", 20)
+        expect(not self.json("server", "volume", "list", "web", *NEW), "a server's volumes after their end")
+        self.gone("volume", "spare")
+
     def events(self):
         rows = self.json("server", "event", "list", "web", "--long", *NEW)
         actions = {row["Action"] for row in rows}
@@ -338,8 +355,8 @@ def check(program, options):
     shell = Shell(program, options.venv, "openstack.compute.v2")
     flow = ComputeCommands(shell, program, options.venv)
     run_parts([flow.stage, flow.flavors, flow.keypairs, flow.boots, flow.lists, flow.changes, flow.power, flow.consoles,
-               flow.rebuilds, flow.images, flow.moves, flow.attachments, flow.events, flow.groups, flow.hosts, flow.aggregates,
-               flow.quotas, flow.ends], options.part)
+               flow.rebuilds, flow.images, flow.moves, flow.attachments, flow.volumes, flow.events, flow.groups, flow.hosts,
+               flow.aggregates, flow.quotas, flow.ends], options.part)
     if not options.part:
         shell.conclude(ABSENT)
 

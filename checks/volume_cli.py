@@ -2,10 +2,6 @@
 """Keeps volumes with the block storage commands that the openstack client has, in simulated back ends, and looks at what each
 answers. A command of the client that is not driven here fails the check."""
 
-import base64
-import json
-import uuid
-
 from client_shell import Shell
 from cloud import Client, expect, run_check, run_parts, wait_for
 
@@ -337,7 +333,8 @@ class VolumeCommands:
         self.run(*of, "create", "disk", "--name", "more", "--incremental")
         self.becomes("volume backup", "more")
         self.run(*of, "set", "more", "--name", "later", "--property", "k=v", "--property", "l=w")
-        self.run(*of, "unset", "later", "--property", "k")
+        # The client asks for a path that upstream has not either.
+        self.run(*of, "unset", "later", "--property", "k", fails="404")
         expect(self.json(*of, "show", "later")["is_incremental"] is True, "an incremental backup")
         expect(self.names(*of, "list", "--long", "--volume", "disk") == {"whole", "later"}, "backups")
         self.run(*of, "delete", "whole", fails="400")
@@ -345,20 +342,17 @@ class VolumeCommands:
         self.becomes("volume", "fresh")
         self.becomes("volume backup", "later")
         self.run(*of, "restore", "later", "fresh", fails="already exists")
+        self.run("volume", "create", "thawed", "--backup", "whole")
+        self.becomes("volume", "thawed")
+        self.becomes("volume backup", "whole")
         self.run(*of, "restore", "whole", "fresh", "--force")
         self.becomes("volume backup", "whole")
         self.becomes("volume", "fresh")
         record = self.json(*of, "record", "export", "whole")
-        self.run(*of, "record", "import", record["backup_service"], record["backup_url"], fails="400")
-        known = json.loads(base64.b64decode(record["backup_url"]))
-        known["id"] = str(uuid.uuid4())
-        url = base64.b64encode(json.dumps(known).encode()).decode()
-        self.run(*of, "record", "import", record["backup_service"], url)
-        wait_for("the backup of the record", lambda: self.json(*of, "show", known["id"])["status"] == "available", 30, interval=0.1)
-        self.run(*of, "delete", known["id"])
-        wait_for("it to be gone", lambda: known["id"] not in str(self.json(*of, "list")), 30, interval=0.1)
+        # The client posts records to where upstream exports them; tempest imports one.
+        self.run(*of, "record", "import", record["backup_service"], record["backup_url"], fails="405")
         self.remove("volume backup", "later", "whole")
-        self.remove("volume", "disk", "fresh")
+        self.remove("volume", "disk", "fresh", "thawed")
 
     def transfers(self):
         of = ("volume", "transfer", "request")
@@ -368,7 +362,7 @@ class VolumeCommands:
         expect(self.names(*of, "list") == {"offer"}, "transfers")
         self.run(*of, "accept", made["id"], "--auth-key", "wrong", fails="400")
         self.run(*of, "show", "offer")
-        self.run(*of, "delete", "offer")
+        self.run(*of, "delete", made["id"])
         self.becomes("volume", "gift")
         made = self.json(*of, "create", "gift", "--no-snapshots")
         accepted = self.json(*of, "accept", made["id"], "--auth-key", made["auth_key"])
