@@ -44,12 +44,14 @@ enum VolumeHosts {
 
     private static func real(_ backend: VolumeBackendSetting, directory: DataDirectory) -> any VolumeBackend {
         let options = VolumeBackendOptions(backend)
-        let files = options.files(directory: directory.file("volumes/\(backend.name)"))
+        let folder = directory.file("volumes/\(backend.name)")
+        let files = options.files(directory: folder)
         return switch backend.driver {
         case .nfs: FileBackend(name: backend.name, options: files, export: options.value("export") ?? "")
         case .iscsi:
             FileBackend(
                 name: backend.name, options: files, portal: options.portal, state: directory.file("volumes/tgt-\(backend.name)"))
+        case .rbd: RBDBackend(name: backend.name, options: options.ceph(directory: folder))
         case .file, .simulated: FileBackend(name: backend.name, options: files)
         }
     }

@@ -9,13 +9,14 @@ final class ChildProcess: Sendable {
     private let processID: pid_t
     private let output: Int32
     private let errors: Int32
+    private let limit: Int
     /// Whether the process was waited for; from then on its id may name another process.
     private let isReaped = Mutex(false)
 
     /// Starts the process.
     /// - Throws: `CommandError.notStarted`.
     init(_ command: Command) throws {
-        program = command.program
+        (program, limit) = (command.program, command.outputLimit)
         let output = try Pipe(command.program)
         let errors = try Pipe(command.program)
         defer {
@@ -92,7 +93,7 @@ final class ChildProcess: Sendable {
     /// Waits for the end, reading what the process writes. Blocks the thread.
     func wait(_ deadline: Duration) throws -> Command.Outcome {
         let end = ContinuousClock.now + deadline
-        var streams = [Stream(descriptor: output), Stream(descriptor: errors)]
+        var streams = [Stream(descriptor: output, limit: limit), Stream(descriptor: errors, limit: limit)]
         var status: Int32?
         while true {
             let isOpen = Self.read(&streams, milliseconds: 20)
@@ -130,6 +131,7 @@ final class ChildProcess: Sendable {
 
     private struct Stream {
         let descriptor: Int32
+        let limit: Int
         var bytes: [UInt8] = []
         var isOpen = true
         var text: String { String(decoding: bytes, as: UTF8.self) }
@@ -139,7 +141,7 @@ final class ChildProcess: Sendable {
             while isOpen {
                 let count = Glibc.read(descriptor, &buffer, buffer.count)
                 if count > 0 {
-                    bytes.append(contentsOf: buffer.prefix(min(count, Command.outputLimit - bytes.count)))
+                    bytes.append(contentsOf: buffer.prefix(min(count, limit - bytes.count)))
                 } else {
                     if count == 0 { isOpen = false }
                     return

@@ -9,6 +9,8 @@ public struct Command: Sendable {
     public var arguments: [String]
     /// How long it may take before it is killed.
     public var deadline: Duration
+    /// How many bytes of each stream are kept.
+    public var outputLimit = Command.outputLimit
 
     /// A program with its arguments.
     public init(program: String, arguments: [String], deadline: Duration) {
@@ -19,9 +21,9 @@ public struct Command: Sendable {
     public struct Outcome: Sendable, Equatable {
         /// The exit status; nil when a signal ended it.
         public var status: Int32?
-        /// What it wrote on standard output, at most `Command.outputLimit` bytes.
+        /// What it wrote on standard output, at most `outputLimit` bytes.
         public var output: String
-        /// What it wrote on standard error, at most `Command.outputLimit` bytes.
+        /// What it wrote on standard error, at most `outputLimit` bytes.
         public var errors: String
 
         /// What a program left behind.
@@ -30,7 +32,7 @@ public struct Command: Sendable {
         }
     }
 
-    /// How many bytes of each stream are kept.
+    /// How many bytes of each stream are kept unless a command says otherwise.
     public static let outputLimit = 1 << 20
 
     /// Runs the program to its end. Cancelling the task kills it.

@@ -14,6 +14,7 @@ struct VolumeBackendOptions {
         case .file: common.union(["path", "format", "wipe"])
         case .nfs: common.union(["path", "format", "wipe", "export"])
         case .iscsi: common.union(["path", "wipe", "portal"])
+        case .rbd: common.union(["pool", "user", "configuration", "keyring"])
         }
     }
 
@@ -25,10 +26,13 @@ struct VolumeBackendOptions {
         if let text = value("reserved_percent"), !(0...100).contains(Int(text) ?? -1) { return "reserved_percent must be 0 to 100" }
         if let text = value("format"), !["qcow2", "raw"].contains(text) { return "format must be qcow2 or raw" }
         if let text = value("wipe"), !["zero", "none"].contains(text) { return "wipe must be zero or none" }
-        if let text = value("path"), !text.hasPrefix("/") { return "path must begin with a slash" }
+        for name in ["path", "configuration", "keyring"] where value(name)?.hasPrefix("/") == false {
+            return "\(name) must begin with a slash"
+        }
         if setting.driver == .nfs, value("path") == nil || value("export") == nil {
             return "an NFS back end needs export (HOST:/PATH) and path, where it is mounted"
         }
+        if setting.driver == .rbd { return cephProblem }
         return value("portal").flatMap(Self.portalProblem)
     }
 
@@ -40,6 +44,15 @@ struct VolumeBackendOptions {
         let host = text[..<colon]
         guard !host.isEmpty, !["0.0.0.0", "[::]"].contains(host), !host.contains(","), host.hasPrefix("[") || !host.contains(":") else {
             return "portal must name one address of this host, such as 192.0.2.1:3260 or [2001:db8::1]:3260"
+        }
+        return nil
+    }
+
+    private var cephProblem: String? {
+        guard let pool = value("pool") else { return "a Ceph back end needs pool" }
+        for (name, text) in [("pool", pool), ("user", value("user") ?? "altostack")]
+        where text.isEmpty || text.hasPrefix("-") || text.contains(where: { "/@ ".contains($0) || $0.isNewline }) {
+            return "\(name) must be a name of Ceph's, without slashes"
         }
         return nil
     }
@@ -68,6 +81,18 @@ struct VolumeBackendOptions {
         var options = FileBackend.Options(directory: value("path") ?? directory)
         options.format = value("format") ?? options.format
         options.wipes = value("wipe") == "zero"
+        options.backendName = value("backend_name")
+        if let ratio = number("oversubscription") { options.oversubscription = ratio }
+        if let percent = integer("reserved_percent") { options.reservedPercent = percent }
+        return options
+    }
+
+    /// The options of a back end in Ceph.
+    func ceph(directory: String) -> RBDBackend.Options {
+        var options = RBDBackend.Options(directory: directory, pool: value("pool") ?? "")
+        options.configuration = value("configuration") ?? options.configuration
+        options.user = value("user") ?? options.user
+        options.keyring = value("keyring")
         options.backendName = value("backend_name")
         if let ratio = number("oversubscription") { options.oversubscription = ratio }
         if let percent = integer("reserved_percent") { options.reservedPercent = percent }

@@ -51,7 +51,7 @@ final class DiskMaker: Sendable {
     /// An empty disk.
     func blank(_ path: String, format: String, bytes: Int64, encryption: VolumeEncryption?) async throws {
         if let encryption {
-            return try await withSecret(encryption) { secret in
+            return try await tool.withSecret(encryption) { secret in
                 let options = try LUKS.options(encryption, secret: "key")
                 try await tool.run(["create", "-q", "-f", "luks", "--object", secret, "-o", options, path, String(bytes)])
             }
@@ -105,8 +105,8 @@ final class DiskMaker: Sendable {
         }
         try await inRoom(for: bytes) {
             try await blank(path, format: format, bytes: bytes, encryption: encryption)
-            try await withSecret(old, id: "old") { oldSecret in
-                try await withSecret(encryption) { secret in
+            try await tool.withSecret(old, id: "old") { oldSecret in
+                try await tool.withSecret(encryption) { secret in
                     let objects = [oldSecret, secret].filter { !$0.isEmpty }.flatMap { ["--object", $0] }
                     let source = Self.options(file.path, file.format, old == nil ? nil : "old")
                     let target = Self.options(path, format, encryption == nil ? nil : "key")
@@ -129,11 +129,11 @@ final class DiskMaker: Sendable {
         guard image.virtualSize <= bytes else {
             throw VolumeFailure(.imageUnavailable, "The image's disk of \(image.virtualSize) bytes is larger than the volume.")
         }
-        let needed = encryption == nil ? try await required(image.path, name) : bytes
+        let needed = encryption == nil ? try await tool.required(by: image.path, name) : bytes
         try await inRoom(for: needed) {
             guard encryption == nil else {
                 try await blank(path, format: format, bytes: bytes, encryption: encryption)
-                return try await withSecret(encryption) { secret in
+                return try await tool.withSecret(encryption) { secret in
                     try await tool.run(
                         ["convert", "-q", "-n", "--object", secret, "--target-image-opts", "-f", name, image.path,
                          Self.options(path, format, "key")], deadline: tool.deadline)
@@ -142,13 +142,6 @@ final class DiskMaker: Sendable {
             try await tool.run(["convert", "-q", "-f", name, "-O", format, image.path, path], deadline: tool.deadline)
             try await grow(DiskFile(path: path, format: format), to: bytes, isEncrypted: false)
         }
-    }
-
-    /// How many bytes an image takes without its holes, which qemu-img counts for qcow2 alone.
-    private func required(_ path: String, _ source: String) async throws -> Int64 {
-        struct Measure: Decodable { var required: Int64 }
-        let text = try await tool.run(["measure", "--output=json", "-f", source, "-O", "qcow2", path])
-        return try JSONDecoder().decode(Measure.self, from: Data(text.utf8)).required
     }
 
     /// A disk with bytes that another back end stores.
@@ -183,21 +176,10 @@ final class DiskMaker: Sendable {
 
     // MARK: Parts
 
-    /// A disk as qemu-img's image options; commas in a value are doubled.
+    /// A disk as qemu-img's image options.
     private static func options(_ path: String, _ format: String, _ secret: String?) -> String {
-        let name = path.replacingOccurrences(of: ",", with: ",,")
         let driver = secret.map { "driver=luks,key-secret=\($0)" } ?? "driver=\(format)"
-        return "\(driver),file.driver=file,file.filename=\(name)"
-    }
-
-    /// Runs `body` with qemu-img's description of a secret, whose passphrase is in a file for that long: a command line could be
-    /// read by others.
-    private func withSecret(_ encryption: VolumeEncryption?, id: String = "key", _ body: (String) async throws -> Void) async throws {
-        guard let encryption else { return try await body("") }
-        let path = tool.scratch + "/key-" + UUID().uuidString
-        defer { unlink(path) }
-        try await Blocking.run { try Files.write(Array(encryption.passphrase.utf8), to: path) }
-        try await body("secret,id=\(id),file=\(path.replacingOccurrences(of: ",", with: ",,"))")
+        return "\(driver),file.driver=file,file.filename=\(ImageTool.escaped(path))"
     }
 
     /// Overwrites a file's data with zeros.

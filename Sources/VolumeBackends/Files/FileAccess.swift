@@ -1,3 +1,4 @@
+import Foundation
 import VolumeMessages
 
 /// How hosts reach the disks of a back end of files.
@@ -61,6 +62,31 @@ struct GrantedAccess: Codable, Sendable, Hashable {
 
     /// Whether it is for a snapshot that a compute host writes.
     var isCopy: Bool { id.hasPrefix("snapshot-") }
+}
+
+/// What is granted, each in a small file of a folder.
+struct AccessNotes: Sendable {
+    let folder: String
+
+    /// All of it.
+    func all() throws -> [GrantedAccess] {
+        try Files.names(in: folder).filter { $0.hasSuffix(".json") }.compactMap { entry in
+            guard let bytes = try Files.contents(of: folder + "/" + entry) else { return nil }
+            return try JSONDecoder().decode(GrantedAccess.self, from: Data(bytes))
+        }
+    }
+
+    func keep(_ access: GrantedAccess) async throws {
+        let (path, bytes) = (try place(access), Array(try JSONEncoder().encode(access)))
+        try await Blocking.run { try Files.write(bytes, to: path) }
+    }
+
+    func forget(_ access: GrantedAccess) async throws {
+        let path = try place(access)
+        try await Blocking.run { try Files.remove(path) }
+    }
+
+    private func place(_ access: GrantedAccess) throws -> String { try FileLayout.entry(access.id, in: folder) + ".json" }
 }
 
 /// Disks that every host sees at the same path.

@@ -47,7 +47,7 @@ extension FileBackend {
             }
         }
         let access = try copyAccess(snapshot, copy)
-        try await keep(access)
+        try await notes.keep(access)
         return try await self.access.grant(access, of: try granted())
     }
 
@@ -60,7 +60,7 @@ extension FileBackend {
     private func discardCopy(_ snapshot: SnapshotSpecification) async throws {
         if let access = try granted(all: true).first(where: { $0.id == "snapshot-" + snapshot.id }) {
             try await self.access.revoke(access, of: try granted())
-            try await forget(access)
+            try await notes.forget(access)
         }
         guard let copy = try layout.find(snapshot.name, in: layout.copies) else { return }
         try await Blocking.run { try Files.remove(copy.path) }
@@ -83,7 +83,7 @@ extension FileBackend {
         let found = try granted().first { $0.id == attachmentID && $0.volumeName == volume.name }
         var access = found ?? newAccess(attachmentID, volumeName: volume.name, file)
         access.address = connector.ip
-        if access != found { try await keep(access) }
+        if access != found { try await notes.keep(access) }
         return try await self.access.grant(access, of: try granted())
     }
 
@@ -98,7 +98,7 @@ extension FileBackend {
     public func disconnect(_ volume: VolumeSpecification, attachmentID: String) async throws {
         guard let access = try granted().first(where: { $0.id == attachmentID }) else { return }
         try await self.access.revoke(access, of: try granted())
-        try await forget(access)
+        try await notes.forget(access)
     }
 
     /// The connections that are noted.
@@ -108,25 +108,10 @@ extension FileBackend {
 
     /// What is granted to attachments, and with `all` to snapshots that are being written too.
     func granted(all: Bool = false) throws -> [GrantedAccess] {
-        try Files.names(in: layout.connections).filter { $0.hasSuffix(".json") }.compactMap { entry in
-            guard let bytes = try Files.contents(of: layout.connections + "/" + entry) else { return nil }
-            return try JSONDecoder().decode(GrantedAccess.self, from: Data(bytes))
-        }.filter { all || !$0.isCopy }
+        try notes.all().filter { all || !$0.isCopy }
     }
 
-    private func place(_ access: GrantedAccess) throws -> String {
-        try FileLayout.entry(access.id, in: layout.connections) + ".json"
-    }
-
-    private func keep(_ access: GrantedAccess) async throws {
-        let (path, bytes) = (try place(access), Array(try JSONEncoder().encode(access)))
-        try await Blocking.run { try Files.write(bytes, to: path) }
-    }
-
-    private func forget(_ access: GrantedAccess) async throws {
-        let path = try place(access)
-        try await Blocking.run { try Files.remove(path) }
-    }
+    private var notes: AccessNotes { AccessNotes(folder: layout.connections) }
 
     // MARK: Bytes
 

@@ -64,4 +64,33 @@ struct ImageTool: Sendable {
         try await run(["convert", "-q", "-f", format, "-O", "raw", image.path, raw], deadline: deadline)
         return raw
     }
+
+    /// How many bytes an image takes without its holes, which qemu-img counts for qcow2 alone.
+    func required(by path: String, _ format: String) async throws -> Int64 {
+        struct Measure: Decodable { var required: Int64 }
+        let text = try await run(["measure", "--output=json", "-f", format, "-O", "qcow2", path])
+        return try JSONDecoder().decode(Measure.self, from: Data(text.utf8)).required
+    }
+
+    /// Runs `body` with qemu-img's description of a secret, whose text is in a file for that long: a command line could be read by
+    /// others.
+    func withSecret(
+        _ text: String, id: String, encoding: String = "raw", _ body: (String) async throws -> Void
+    ) async throws {
+        let path = scratch + "/key-" + UUID().uuidString
+        defer { unlink(path) }
+        try await Blocking.run { try Files.write(Array(text.utf8), to: path) }
+        try await body("secret,id=\(id),format=\(encoding),file=\(Self.escaped(path))")
+    }
+
+    /// The same for a passphrase; an empty description where there is none.
+    func withSecret(
+        _ encryption: VolumeEncryption?, id: String = "key", _ body: (String) async throws -> Void
+    ) async throws {
+        guard let encryption else { return try await body("") }
+        try await withSecret(encryption.passphrase, id: id, body)
+    }
+
+    /// A value among image options, where commas are doubled.
+    static func escaped(_ value: String) -> String { value.replacingOccurrences(of: ",", with: ",,") }
 }

@@ -30,7 +30,7 @@ extension BackendArm {
 }
 
 enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
-    case simulated, qcow2, raw, iscsi
+    case simulated, qcow2, raw, iscsi, rbd
 
     var testDescription: String { rawValue }
 
@@ -41,6 +41,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         case .simulated: true
         case .qcow2, .raw: isInstalled("qemu-img")
         case .iscsi: TargetArm.isPossible
+        case .rbd: RBDArm.cluster != nil
         }
     }
 
@@ -50,6 +51,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         case .qcow2: try FileArm(format: "qcow2")
         case .raw: try FileArm(format: "raw")
         case .iscsi: try TargetArm()
+        case .rbd: try RBDArm()
         }
     }
 }
@@ -130,4 +132,47 @@ func freePort() throws -> Int {
     }
     guard result == 0 else { throw FileError(operation: "bind a port", code: errno) }
     return Int(UInt16(bigEndian: address.sin_port))
+}
+
+/// A pool of a Ceph cluster that somebody runs for the test, as checks/ceph_cluster.py does; it has to be empty. ALTOSTACK_TEST_CEPH
+/// names its configuration, beside which lies the keyring of the user altostack.
+struct RBDArm: BackendArm {
+    static var cluster: String? { ProcessInfo.processInfo.environment["ALTOSTACK_TEST_CEPH"] }
+
+    let folder: TemporaryFolder
+    let options: RBDBackend.Options
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let configuration = try #require(Self.cluster)
+        var options = RBDBackend.Options(directory: folder.path, pool: "volumes")
+        options.configuration = configuration
+        options.keyring = Files.folder(of: configuration) + "/ceph.client.altostack.keyring"
+        self.options = options
+    }
+
+    func open() async throws -> any VolumeBackend {
+        let backend = RBDBackend(name: "rbd", options: options)
+        try await backend.start()
+        return backend
+    }
+
+    /// Empties the pool: the next test begins anew.
+    func close() async {
+        let client = RBDBackend(name: "rbd", options: options).client
+        do {
+            for entry in try await client.entries() where entry.snapshot != nil {
+                try await client.rbd(["snap", "rm", "--no-progress", client.path(entry.image, entry.snapshot)])
+            }
+            // What lies on another goes before it.
+            for _ in 1...8 {
+                for entry in try await client.entries() {
+                    try await client.rbd(["rm", "--no-progress", client.path(entry.image)], tolerating: [CephClient.Status.notEmpty])
+                }
+            }
+            #expect(try await client.entries().isEmpty)
+        } catch {
+            Issue.record(error)
+        }
+    }
 }
