@@ -71,7 +71,7 @@ extension RBDBackend {
 
     /// All images of the pool.
     public func volumes(in pool: String) async throws -> [FoundVolume] {
-        guard pool.isEmpty else { return [] }
+        guard pool.isEmpty || pool == self.pool else { return [] }
         let connected = Set(try notes.all().map(\.volumeName))
         return try await listed().filter { $0.snapshot == nil }.map { entry in
             let reason = connected.contains(entry.image) ? "it is connected" : nil
@@ -81,7 +81,7 @@ extension RBDBackend {
 
     /// All snapshots of the pool's images.
     public func snapshots(in pool: String) async throws -> [FoundVolume] {
-        guard pool.isEmpty else { return [] }
+        guard pool.isEmpty || pool == self.pool else { return [] }
         return try await listed().compactMap { entry in
             entry.snapshot.map { FoundVolume(name: $0, bytes: entry.size, volumeName: entry.image) }
         }

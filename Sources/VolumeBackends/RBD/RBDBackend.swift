@@ -40,6 +40,8 @@ public final class RBDBackend: VolumeBackend {
     /// Its name in the settings.
     public let name: String
     let options: Options
+    /// The name of the one pool, as the API shows it: that which types ask for, as with any back end that has one pool alone.
+    var pool: String { options.backendName ?? name }
     let client: CephClient
     let disks: RBDDisks
     let leftovers: RBDLeftovers
@@ -92,12 +94,12 @@ public final class RBDBackend: VolumeBackend {
     public func pools() async throws -> [VolumePool] {
         let room = try await client.room()
         let gib = Double(1 << 30)
-        let pool = VolumePool(
-            host: "", backend: name, pool: "", backendName: options.backendName ?? name, driver: "rbd", storageProtocol: "ceph",
+        let found = VolumePool(
+            host: "", backend: name, pool: pool, backendName: pool, driver: "rbd", storageProtocol: "ceph",
             totalGiB: Double(room.total) / gib, freeGiB: Double(room.free) / gib, provisionedGiB: Double(try await promised()) / gib,
             oversubscription: options.oversubscription, reservedPercent: options.reservedPercent)
         beginSweep()
-        return [pool]
+        return [found]
     }
 
     /// Listing opens every image: what this program doesn't change is looked at each minute.
