@@ -30,6 +30,10 @@ struct ConsistencyGroupEndpoints: Sendable {
             Endpoint(
                 .put, "\(one)/update", "Change a consistency group", access: .ruleOnResource("group:update"),
                 body: .json(GroupSchemas.updateConsistency), success: .accepted, handler: update),
+            // As upstream's routes have it, and its client uses.
+            Endpoint(
+                .put, one, "Change a consistency group, without saying so in the path", access: .ruleOnResource("group:update"),
+                body: .json(GroupSchemas.updateConsistency), success: .accepted, handler: update),
         ]
     }
 
