@@ -165,4 +165,33 @@ import Testing
             await cloud.refuse(.get, "log/logs/\(made.id)", TestCloud.admin, nil, .notFound, "LogResourceNotFound")
         }
     }
+
+    @Test func logsReachTheDataPlane() async throws {
+        try await TestCloud.with { cloud in
+            try await cloud.reconciling {
+                let group: JSON = ["security_group": ["name": "watched"]]
+                let id = await cloud.send(.post, "security-groups", TestCloud.alice, group)["security_group"]?.id ?? ""
+                let port = await cloud.port(await cloud.network(), TestCloud.alice, ["security_groups": [.string(id)]]).id
+                func expectLogged(_ wanted: LoggedPackets?, at location: SourceLocation = #_sourceLocation) async throws {
+                    try await cloud.settled()
+                    let found = cloud.plane.group(id)?.logged
+                    #expect(found == wanted, sourceLocation: location)
+                }
+                try await expectLogged(nil)
+                // A log of a port's packets is one of its groups'.
+                let log: JSON = ["log": ["resource_type": "security_group", "target_id": .string(port), "event": "DROP"]]
+                let made = await cloud.send(.post, "log/logs", TestCloud.admin, log)["log"]?.id ?? ""
+                try await expectLogged(LoggedPackets(admitted: false, dropped: true))
+                await cloud.send(.put, "log/logs/\(made)", TestCloud.admin, ["log": ["enabled": false]])
+                try await expectLogged(nil)
+                await cloud.send(.put, "log/logs/\(made)", TestCloud.admin, ["log": ["enabled": true]])
+                await cloud.send(.put, "ports/\(port)", TestCloud.alice, ["port": ["security_groups": []]])
+                try await expectLogged(nil)
+                await cloud.send(.put, "ports/\(port)", TestCloud.alice, ["port": ["security_groups": [.string(id)]]])
+                try await expectLogged(LoggedPackets(admitted: false, dropped: true))
+                await cloud.send(.delete, "ports/\(port)")
+                try await expectLogged(nil)
+            }
+        }
+    }
 }
