@@ -35,20 +35,16 @@ import VolumeMessages
         #expect(try await bytes.read(header..<header + 4096) != [UInt8](repeating: 0x41, count: 4096))
         await bytes.close()
         #expect(try Files.names(in: backend.layout.parts).isEmpty)
-    }
 
-    /// Without a key of its own, a copy is in the clear, and holds the image again. (A disk's unwritten part reads as noise through
-    /// the key, and is copied too: a small disk makes a quick test.)
-    @Test func aCopyIsEncryptedByItsOwnKeyAlone() async throws {
-        let (maker, bytes) = (try await backend().maker, Int64(8) << 20)
-        let (image, secret, plain) = (folder.path + "/image.raw", folder.path + "/secret.raw", folder.path + "/plain.raw")
-        try Files.write([UInt8](repeating: 0x41, count: 1 << 20), to: image)
-        let source = ImageFile(path: image, format: "raw", virtualSize: 1 << 20)
-        try await maker.make(source, as: secret, format: "raw", bytes: bytes, encryption: encryption)
-        try await maker.remake(
-            DiskFile(path: secret, format: "raw"), encryption, as: plain, format: "raw", bytes: bytes, encryption: nil)
+        // Without a key of its own, a copy is in the clear, and holds the image again. What of the disk was never written reads as
+        // noise, which a copy would keep: the first 8 MiB make a quick test. (Making a second header would take seconds.)
+        let (part, plain) = (folder.path + "/part.raw", folder.path + "/plain.raw")
+        try await backend.maker.copy(file.path, to: part)
+        try #require(truncate(part, off_t(header + (8 << 20))) == 0)
+        try await backend.maker.remake(
+            DiskFile(path: part, format: "raw"), encryption, as: plain, format: "raw", bytes: 8 << 20, encryption: nil)
         let copy = try FileBytes(path: plain)
-        #expect(copy.size == bytes)
+        #expect(copy.size == 8 << 20)
         #expect(try await copy.read(0..<1 << 20) == [UInt8](repeating: 0x41, count: 1 << 20))
         await copy.close()
     }
