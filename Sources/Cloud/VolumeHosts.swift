@@ -46,11 +46,13 @@ enum VolumeHosts {
         let options = VolumeBackendOptions(backend)
         let folder = directory.file("volumes/\(backend.name)")
         let files = options.files(directory: folder)
+        let state = directory.file("volumes/tgt-\(backend.name)")
         return switch backend.driver {
         case .nfs: FileBackend(name: backend.name, options: files, export: options.value("export") ?? "")
-        case .iscsi:
-            FileBackend(
-                name: backend.name, options: files, portal: options.portal, state: directory.file("volumes/tgt-\(backend.name)"))
+        case .iscsi: FileBackend(name: backend.name, options: files, portal: options.portal, state: state)
+        case .lvm:
+            LVMBackend(
+                name: backend.name, options: options.logicalVolumes(directory: folder), portal: options.portal, state: state)
         case .rbd: RBDBackend(name: backend.name, options: options.ceph(directory: folder))
         case .file, .simulated: FileBackend(name: backend.name, options: files)
         }

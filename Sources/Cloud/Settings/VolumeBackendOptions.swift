@@ -15,6 +15,7 @@ struct VolumeBackendOptions {
         case .nfs: common.union(["path", "format", "wipe", "export"])
         case .iscsi: common.union(["path", "wipe", "portal"])
         case .rbd: common.union(["pool", "user", "configuration", "keyring"])
+        case .lvm: common.union(["group", "pool", "portal"])
         }
     }
 
@@ -32,8 +33,15 @@ struct VolumeBackendOptions {
         if setting.driver == .nfs, value("path") == nil || value("export") == nil {
             return "an NFS back end needs export (HOST:/PATH) and path, where it is mounted"
         }
+        if setting.driver == .lvm, !["group", "pool"].allSatisfy({ value($0).map(Self.isVolumeName) ?? false }) {
+            return "an LVM back end needs group, a volume group, and pool, a thin pool in it"
+        }
         if setting.driver == .rbd { return cephProblem }
         return value("portal").flatMap(Self.portalProblem)
+    }
+
+    private static func isVolumeName(_ text: String) -> Bool {
+        !text.isEmpty && !text.hasPrefix("-") && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+_.-".contains($0)) }
     }
 
     /// An initiator has to reach the portal: no address that stands for all.
@@ -93,6 +101,15 @@ struct VolumeBackendOptions {
         options.configuration = value("configuration") ?? options.configuration
         options.user = value("user") ?? options.user
         options.keyring = value("keyring")
+        options.backendName = value("backend_name")
+        if let ratio = number("oversubscription") { options.oversubscription = ratio }
+        if let percent = integer("reserved_percent") { options.reservedPercent = percent }
+        return options
+    }
+
+    /// The options of a back end of LVM.
+    func logicalVolumes(directory: String) -> LVMBackend.Options {
+        var options = LVMBackend.Options(group: value("group") ?? "", pool: value("pool") ?? "", directory: directory)
         options.backendName = value("backend_name")
         if let ratio = number("oversubscription") { options.oversubscription = ratio }
         if let percent = integer("reserved_percent") { options.reservedPercent = percent }

@@ -27,7 +27,7 @@ enum VolumeBackendSettingKeys {
 
 /// One back end as the operator describes it.
 struct VolumeBackendSetting: Sendable, Hashable {
-    enum Driver: String, Sendable, CaseIterable { case file, nfs, iscsi, rbd, simulated }
+    enum Driver: String, Sendable, CaseIterable { case file, nfs, iscsi, lvm, rbd, simulated }
 
     static var drivers: String { Driver.allCases.map(\.rawValue).joined(separator: ", ") }
 

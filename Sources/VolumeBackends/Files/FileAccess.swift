@@ -1,3 +1,5 @@
+import CloudCore
+import CloudCrypto
 import Foundation
 import VolumeMessages
 
@@ -62,6 +64,13 @@ struct GrantedAccess: Codable, Sendable, Hashable {
 
     /// Whether it is for a snapshot that a compute host writes.
     var isCopy: Bool { id.hasPrefix("snapshot-") }
+
+    /// An access with a name and a password of its own.
+    static func make(_ id: String, volumeName: String, file: String, format: String) -> GrantedAccess {
+        GrantedAccess(
+            id: id, volumeName: volumeName, file: file, format: format, user: Identifier.hex(),
+            password: Base64URL.encode(RandomBytes.make(12)))
+    }
 }
 
 /// What is granted, each in a small file of a folder.
@@ -75,6 +84,9 @@ struct AccessNotes: Sendable {
             return try JSONDecoder().decode(GrantedAccess.self, from: Data(bytes))
         }
     }
+
+    /// That of a volume.
+    func all(of volumeName: String) throws -> [GrantedAccess] { try all().filter { $0.volumeName == volumeName } }
 
     func keep(_ access: GrantedAccess) async throws {
         let (path, bytes) = (try place(access), Array(try JSONEncoder().encode(access)))

@@ -1,5 +1,3 @@
-import CloudCore
-import CloudCrypto
 import Foundation
 import VolumeMessages
 
@@ -89,9 +87,7 @@ extension FileBackend {
 
     private func newAccess(_ id: String, volumeName: String, _ file: DiskFile) -> GrantedAccess {
         let below = String(file.path.dropFirst(layout.directory.count + 1))
-        return GrantedAccess(
-            id: id, volumeName: volumeName, file: below, format: file.format, user: Identifier.hex(),
-            password: Base64URL.encode(RandomBytes.make(12)))
+        return .make(id, volumeName: volumeName, file: below, format: file.format)
     }
 
     /// Takes the access away, and then the note of it.

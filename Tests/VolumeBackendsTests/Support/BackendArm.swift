@@ -30,7 +30,7 @@ extension BackendArm {
 }
 
 enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
-    case simulated, qcow2, raw, iscsi, rbd
+    case simulated, qcow2, raw, iscsi, lvm, rbd
 
     var testDescription: String { rawValue }
 
@@ -39,7 +39,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
     var isPossible: Bool {
         switch self {
         case .simulated: true
-        case .qcow2, .raw: isInstalled("qemu-img")
+        case .qcow2, .raw, .lvm: isInstalled("qemu-img")
         case .iscsi: TargetArm.isPossible
         case .rbd: RBDArm.cluster != nil
         }
@@ -52,6 +52,7 @@ enum ArmKind: String, Sendable, CaseIterable, CustomTestStringConvertible {
         case .raw: try FileArm(format: "raw")
         case .iscsi: try TargetArm()
         case .rbd: try RBDArm()
+        case .lvm: try LVMArm()
         }
     }
 }
