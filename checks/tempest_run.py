@@ -40,8 +40,8 @@ PROFILES = {
               "images.do_secure_hash=false", "images.require_image_format_match=false"],
     # Two hosts, as upstream's jobs with several nodes have them.
     "compute": ["simulation.hosts=2"],
-    # Block storage beside them.
-    "volume": ["simulation.hosts=2"],
+    # Block storage beside them, with two back ends to choose from and to move between.
+    "volume": ["simulation.hosts=2", "volume.backends=one:simulated,two:simulated"],
     # Guests that boot, are pinged and logged in to.
     "real": [],
 }
