@@ -262,7 +262,8 @@ class NetworkCommands:
                          "--description", "Apples", "--dns-name", "apples", "--mac-address", "fa:16:3e:00:00:01",
                          "--extra-dhcp-option", "name=tftp-server,value=10.1.0.3,ip-version=4")
         expect(made["fixed_ips"][0]["ip_address"] == "10.1.0.20" and made["status"] == "DOWN", f"the port: {made}")
-        self.run("port", "create", "rival", "--network", "square", "--fixed-ip", "subnet=booths,ip-address=10.1.0.20", fails="in use")
+        self.run("port", "create", "rival", "--network", "square", "--fixed-ip", "subnet=booths,ip-address=10.1.0.20",
+                 fails="already allocated")
         self.run("port", "set", "stall", "--name", "booth", "--disable", "--fixed-ip", "subnet=booths,ip-address=10.1.0.21",
                  "--device", "cart", "--device-owner", "compute:nova", "--tag", "red")
         # What binds a port is between the services, and is no administrator's either.

@@ -156,7 +156,7 @@ class Tempest:
         expect(status == 200, f"volume type: {status} {answer}")
 
     def configure(self):
-        if self.profile == "volume":
+        if self.profile in ("volume", "compute"):
             self.volume_types()
         text = (HERE / "tempest" / "tempest.conf").read_text()
         values = {"DIRECTORY": str(self.directory), "PASSWORD": self.program.admin_password, "URL": self.program.url,
