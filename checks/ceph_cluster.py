@@ -24,6 +24,8 @@ import uuid
 from cloud import CheckFailed, wait_for
 
 POOL = "volumes"
+# A second pool, so that two suites of tests meet no images of each other.
+OTHER_POOL = "others"
 USER = "altostack"
 DAEMONS = ("mgr", "osd", "mon")
 
@@ -144,9 +146,11 @@ log file = /dev/null
         wait_for("Ceph's storage daemon", lambda: self.json("osd", "stat")["num_up_osds"] == 1, 60, 0.2)
 
     def make_pool(self):
-        self.ceph("osd", "pool", "create", POOL, "8")
-        self.run("rbd", "-c", str(self.configuration), "pool", "init", POOL)
-        rights = ("mon", "profile rbd", "osd", f"profile rbd pool={POOL}", "mgr", f"profile rbd pool={POOL}")
+        for pool in (POOL, OTHER_POOL):
+            self.ceph("osd", "pool", "create", pool, "8")
+            self.rbd("pool", "init", pool)
+        pools = ", ".join(f"profile rbd pool={pool}" for pool in (POOL, OTHER_POOL))
+        rights = ("mon", "profile rbd", "osd", pools, "mgr", pools)
         self.write_key(self.keyring, self.ceph("auth", "get-or-create", f"client.{USER}", *rights))
         # The manager's first statistics are what a pool's room is told from.
         wait_for("Ceph's statistics", lambda: self.room() > 0, 60, 0.5)

@@ -135,24 +135,26 @@ func freePort() throws -> Int {
     return Int(UInt16(bigEndian: address.sin_port))
 }
 
-/// A pool of a Ceph cluster that somebody runs for the test, as checks/ceph_cluster.py does; it has to be empty. ALTOSTACK_TEST_CEPH
-/// names its configuration, beside which lies the keyring of the user altostack.
+/// A pool of a Ceph cluster that somebody runs for the test, as checks/ceph_cluster.py does; it has to be empty.
+/// ALTOSTACK_TEST_CEPH names its configuration, beside which lies the keyring of the user altostack.
 struct RBDArm: BackendArm {
     static var cluster: String? { ProcessInfo.processInfo.environment["ALTOSTACK_TEST_CEPH"] }
 
     let folder: TemporaryFolder
     let options: RBDBackend.Options
 
-    init() throws {
+    init(pool: String = "volumes") throws {
         folder = try TemporaryFolder()
         let configuration = try #require(Self.cluster)
-        var options = RBDBackend.Options(directory: folder.path, pool: "volumes")
+        var options = RBDBackend.Options(directory: folder.path, pool: pool)
         options.configuration = configuration
         options.keyring = Files.folder(of: configuration) + "/ceph.client.altostack.keyring"
         self.options = options
     }
 
-    func open() async throws -> any VolumeBackend {
+    func open() async throws -> any VolumeBackend { try await openCeph() }
+
+    func openCeph() async throws -> RBDBackend {
         let backend = RBDBackend(name: "rbd", options: options)
         try await backend.start()
         return backend
