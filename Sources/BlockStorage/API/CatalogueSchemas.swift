@@ -7,7 +7,7 @@ enum CatalogueSchemas {
     static let maximum = 2_147_483_647
 
     /// A name with something besides blanks in it.
-    static let name: Schema = .string(length: 1...255, pattern: #"(?s).*\S.*"#)
+    static let name: Schema = .string(length: 1...255, pattern: #"[\s\S]*\S[\s\S]*"#)
     /// Text of printable characters, or none.
     static let description: Schema = .nullable(.string(length: 0...255, pattern: #"[^\p{C}\p{Zl}\p{Zp}]*"#))
     /// A host, back end or pool.

@@ -211,9 +211,9 @@ enum GroupSchemas {
         "group",
         .object(
             describing + [
-                ("group_type", .string(length: 1...255, pattern: #"(?s).*\S.*"#)),
+                ("group_type", .string(length: 1...255, pattern: #"[\s\S]*\S[\s\S]*"#)),
                 ("volume_types", .array(.string(length: 0...255), count: 1...Int(Int32.max), unique: true)),
-                ("availability_zone", .nullable(.string(length: 1...255, pattern: #"(?s).*\S.*"#))),
+                ("availability_zone", .nullable(.string(length: 1...255, pattern: #"[\s\S]*\S[\s\S]*"#))),
             ], required: ["group_type", "volume_types"]))
     /// One of the two sources; clients say that the other is null.
     static let createFromSource: Schema = CatalogueSchemas.wrapped(

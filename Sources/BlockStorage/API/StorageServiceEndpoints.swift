@@ -203,7 +203,7 @@ enum ServiceSchemas {
         .anyOf([.object(members, required: ["binary"]), .object(members, required: ["service"])])
     }
     static let enable: Schema = named(place)
-    static let disable: Schema = named(place + [("disabled_reason", .string(length: 1...255, pattern: #"(?s).*\S.*"#))])
+    static let disable: Schema = named(place + [("disabled_reason", .string(length: 1...255, pattern: #"[\s\S]*\S[\s\S]*"#))])
     static let freeze: Schema = .object([("cluster", FieldSchemas.optionalName), ("host", CatalogueSchemas.host)])
     static let failover: Schema = .object([
         ("host", CatalogueSchemas.host), ("backend_id", FieldSchemas.optionalName), ("cluster", FieldSchemas.optionalName),
