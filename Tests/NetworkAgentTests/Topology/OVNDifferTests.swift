@@ -128,7 +128,8 @@ import Testing
     @Test func whatOthersChangedIsSetRight() throws {
         var database = MiniatureOVSDB()
         try apply(sample.entities, to: &database)
-        let drops = database.rows.values.count { $0["action"] == .string("drop") }
+        // A meter's band drops as well, and matches nothing.
+        let drops = database.rows.values.count { $0["action"] == .string("drop") && $0["match"] != nil }
         #expect(drops >= 2)
         database.transact([
             .update(table: "ACL", where: [.equal("action", .string("drop"))], row: ["action": .string("allow")]),
