@@ -213,9 +213,17 @@ class VolumeFlow(MainFlow):
 
 def add_options(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True, help="the test guest's image")
-    parser.add_argument("--backends", default="local", type=lambda text: text.split(","),
-                        help="the back ends by their volume_backend_name, with commas between")
+    parser.add_argument("--backends", default="file", type=lambda text: text.split(","),
+                        help="the back ends' drivers, with commas between; rbd needs --ceph")
+    parser.add_argument("--ceph", help="ceph.conf of a running cluster with a pool 'volumes' (see checks/ceph_cluster.py)")
+    parser.set_defaults(simulate=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def settings(options):
+    """Each driver is a back end of its own name."""
+    beside = {"rbd": f":pool=volumes:configuration={options.ceph}"}
+    return ["volume.backends=" + ",".join(f"{driver}:{driver}{beside.get(driver, '')}" for driver in options.backends)]
 
 
 def check(program, options):
@@ -224,4 +232,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check, add_options=add_options)
+    run_check(check, settings, add_options)
