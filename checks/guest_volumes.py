@@ -64,7 +64,7 @@ class VolumeLife:
         return {parts[3] for parts in (line.split() for line in lines) if len(parts) == 4 and parts[3][:2] in ("vd", "sd")}
 
     def root(self, command, deadline=150):
-        return self.guest.tell(f"sudo sh -c '{command}'", deadline)
+        return self.guest.tell(f"sudo sh -c 'PATH=/sbin:/usr/sbin:$PATH; {command}'", deadline)
 
     def mount(self, device):
         self.root(f"mkdir -p /mnt/v && mount /dev/{device} /mnt/v && echo yes")
