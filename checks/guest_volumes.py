@@ -106,6 +106,7 @@ class VolumeLife:
         self.client.run("volume", "set", self.name, "--size", "2", *VOLUMES)
         wait_for("the disk's new size in the guest",
                  lambda: self.guest.ask(f"cat /sys/block/{self.device}/size") == str(2 << 21), 120, interval=1)
+        self.becomes(self.name, "in-use")
         self.root(f"resize2fs /dev/{self.device} >/dev/null 2>&1; echo yes")
         blocks = int(self.root("df -k /mnt/v | tail -n 1").split()[1])
         expect(blocks > 1_600_000, f"the file system has {blocks} KiB")
