@@ -115,7 +115,7 @@ class VolumeLife:
     def snapshot(self):
         """A snapshot of the attached volume holds what was synced, whatever is written while it is made."""
         self.root("sync; echo yes")
-        self.client.run("volume", "snapshot", "create", f"snap-{self.backend}", "--volume", self.name, "--force")
+        self.client.run("volume", "snapshot", "create", f"snap-{self.backend}", "--volume", self.name, *VOLUMES)
         wait_for("the snapshot", lambda: self.client.json("volume", "snapshot", "show", f"snap-{self.backend}")["status"] == "available",
                  300, interval=1)
         self.root("echo later >/mnt/v/later; sync; echo yes")
