@@ -30,12 +30,12 @@ struct CreateSnapshotWorkflow: Sendable {
 
     @Sendable private func make(_ state: inout SnapshotState, _ context: StepContext) async throws {
         let (specification, place) = try await storage.snapshot(state)
-        let request = CreateSnapshot(backend: place.backend, snapshot: specification, isAttached: state.server != nil)
+        var request = CreateSnapshot(backend: place.backend, snapshot: specification, isAttached: state.server != nil)
         do {
             let reply = try await storage.ask(place, request, within: 1700, key: context.key)
             guard let target = reply.target, let server = state.server else { return }
             try await storage.neighbours.servers.copy(server: server, volume: specification.volume.id, to: target, key: context.key)
-            // Now it is there, which the back end sees for itself.
+            request.isCopied = true
             _ = try await storage.ask(place, request, within: 1700, key: context.key + "-copied")
         } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
             throw WorkflowStop(error.summary, cause: error)
