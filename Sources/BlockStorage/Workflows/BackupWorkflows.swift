@@ -72,17 +72,7 @@ struct CreateBackupWorkflow: Sendable {
         let specification = SnapshotSpecification(
             id: backup.id, name: "backup-\(backup.id)", volume: try await storage.specification(volume))
         state.temporary = specification.withoutPassphrase
-        let request = CreateSnapshot(backend: place.backend, snapshot: specification, isAttached: true)
-        do {
-            let reply = try await storage.ask(place, request, within: 1700, key: context.key)
-            guard let target = reply.target else { return }
-            try await storage.neighbours.servers.copy(server: server, volume: volume.id, to: target, key: context.key)
-            _ = try await storage.ask(place, request, within: 1700, key: context.key + "-copied")
-        } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
-            throw WorkflowStop(error.summary, cause: error)
-        } catch let error as VolumeNeighbourMissing {
-            throw WorkflowStop(error.message, cause: error)
-        }
+        try await storage.makeSnapshot(specification, at: place, of: server, key: context.key)
     }
 
     @Sendable private func write(_ state: inout BackupState, _ context: StepContext) async throws {

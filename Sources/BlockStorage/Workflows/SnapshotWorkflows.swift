@@ -30,18 +30,7 @@ struct CreateSnapshotWorkflow: Sendable {
 
     @Sendable private func make(_ state: inout SnapshotState, _ context: StepContext) async throws {
         let (specification, place) = try await storage.snapshot(state)
-        var request = CreateSnapshot(backend: place.backend, snapshot: specification, isAttached: state.server != nil)
-        do {
-            let reply = try await storage.ask(place, request, within: 1700, key: context.key)
-            guard let target = reply.target, let server = state.server else { return }
-            try await storage.neighbours.servers.copy(server: server, volume: specification.volume.id, to: target, key: context.key)
-            request.isCopied = true
-            _ = try await storage.ask(place, request, within: 1700, key: context.key + "-copied")
-        } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
-            throw WorkflowStop(error.summary, cause: error)
-        } catch let error as VolumeNeighbourMissing {
-            throw WorkflowStop(error.message, cause: error)
-        }
+        try await storage.makeSnapshot(specification, at: place, of: state.server, key: context.key)
     }
 
     @Sendable private func unmake(_ state: inout SnapshotState, _ context: StepContext) async throws {
@@ -99,6 +88,22 @@ struct DeleteSnapshotWorkflow: Sendable {
 }
 
 extension BlockStorage.Parts {
+    /// Makes a snapshot on its back end; of a volume that a server has, with the server's hypervisor where the back end can't alone.
+    func makeSnapshot(_ snapshot: SnapshotSpecification, at place: VolumeHostName, of server: String?, key: String) async throws {
+        var request = CreateSnapshot(backend: place.backend, snapshot: snapshot, isAttached: server != nil)
+        do {
+            let reply = try await ask(place, request, within: 1700, key: key)
+            guard let target = reply.target, let server else { return }
+            try await neighbours.servers.copy(server: server, volume: snapshot.volume.id, to: target, key: key)
+            request.isCopied = true
+            _ = try await ask(place, request, within: 1700, key: key + "-copied")
+        } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
+            throw WorkflowStop(error.summary, cause: error)
+        } catch let error as VolumeNeighbourMissing {
+            throw WorkflowStop(error.message, cause: error)
+        }
+    }
+
     /// A snapshot that something is done to, and where its volume is.
     func snapshot(_ state: SnapshotState) async throws -> (SnapshotSpecification, VolumeHostName) {
         let found = try await database.read { reader in
