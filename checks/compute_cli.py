@@ -209,6 +209,8 @@ class ComputeCommands:
         self.run("server", "migrate", "web", "--live-migration", "--wait", *NEW)
         after = self.becomes("ACTIVE")["OS-EXT-SRV-ATTR:host"]
         expect(before != after, f"a server that was moved is on {after} still")
+        wait_for("the ports of a server that was moved to be up",
+                 lambda: {row["Status"] for row in self.json("port", "list", "--server", "web")} == {"ACTIVE"}, 30)
         rows = self.json("server", "migration", "list", "--server", "web", *NEW)
         expect(rows and any(row["Type"] == "live-migration" and row["Status"] == "completed" for row in rows), f"migrations: {rows}")
         for command in (("show",), ("abort",), ("force", "complete")):

@@ -6,12 +6,11 @@ may be left over, nothing lost."""
 
 import collections
 import json
-import random
-import threading
 import time
-import urllib.error
 
+import kills
 from cloud import CheckFailed, Client, expect, run_check, wait_for
+from kills import Kills, compare
 
 FLAVORS = {"11": (1, 128, 1), "12": (2, 256, 2)}
 REST = {"ACTIVE", "SHUTOFF", "VERIFY_RESIZE", "SHELVED_OFFLOADED"}
@@ -63,32 +62,12 @@ class Cloud:
         return self.get("/compute/v2.1/servers/detail")["servers"]
 
 
-class Worker(threading.Thread):
-    """Somebody who has one server at a time and does this and that with it, whether the program is there or not."""
+class Worker(kills.Worker):
+    """Somebody who has one server at a time and does this and that with it."""
 
-    def __init__(self, cloud, number, is_open, seed):
-        super().__init__(daemon=True)
-        self.cloud, self.number, self.is_open = cloud, number, is_open
-        self.random = random.Random(seed)
-        self.count, self.server, self.is_leaving = 0, None, False
-        self.is_idle = threading.Event()
-        self.is_over = False
-        self.done, self.refused, self.faults = collections.Counter(), collections.Counter(), []
-
-    def run(self):
-        while not self.is_over:
-            if not self.is_open.is_set():
-                self.is_idle.set()
-                time.sleep(0.01)
-                continue
-            self.is_idle.clear()
-            try:
-                self.step()
-            except (OSError, urllib.error.URLError, json.JSONDecodeError):
-                time.sleep(0.02)
-            except Exception as error:  # a worker that dies would look like one that has nothing to do
-                self.faults.append(f"worker {self.number}: {error!r}")
-                return
+    def __init__(self, cloud, number, seed):
+        super().__init__(number, seed)
+        self.cloud, self.count, self.server, self.is_leaving = cloud, 0, None, False
 
     @property
     def name_now(self):
@@ -148,8 +127,7 @@ class Worker(threading.Thread):
             status, _, answer = self.cloud.http("DELETE", f"{path}/os-interface/{ports[-1]['port_id']}")
         else:
             status, _, answer = self.cloud.http("POST", f"{path}/action", ACTIONS[action])
-        expect(status in (200, 202, 204, 400, 404, 409), f"{action}: {status} {answer}")
-        (self.done if status < 300 else self.refused)[action] += 1
+        self.note(action, status, answer)
 
 
 class Comparison:
@@ -163,13 +141,9 @@ class Comparison:
         moves = {m["instance_uuid"]: m
                  for m in self.cloud.get("/compute/v2.1/os-migrations?status=finished")["migrations"]}
         waiting = {i for i, s in servers.items() if s["status"] == "VERIFY_RESIZE"}
-        found = self.compare("moves to confirm", waiting, set(moves))
+        found = compare("moves to confirm", waiting, set(moves))
         found += self.ports(servers) + self.allocations(servers, moves) + self.images(servers) + self.quota(servers)
         return found + self.guests(servers, moves)
-
-    @staticmethod
-    def compare(what, expected, actual):
-        return [] if expected == actual else [f"{what}: {expected} expected, {actual} found"]
 
     @staticmethod
     def host(server):
@@ -177,7 +151,7 @@ class Comparison:
 
     def ports(self, servers):
         ports = [p for p in self.cloud.get("/network/v2.0/ports")["ports"] if p["device_owner"].startswith("compute:")]
-        found = self.compare("servers with ports", set(servers), {p["device_id"] for p in ports})
+        found = compare("servers with ports", set(servers), {p["device_id"] for p in ports})
         for port in ports:
             server = servers.get(port["device_id"])
             if server and port["binding:host_id"] != self.host(server):
@@ -200,7 +174,7 @@ class Comparison:
         for name, provider in providers.items():
             usages = self.cloud.get(f"/placement/resource_providers/{provider}/usages")["usages"]
             actual = {k: v for k, v in usages.items() if v}
-            found += self.compare(f"claims on {name}", dict(expected[name]), actual)
+            found += compare(f"claims on {name}", dict(expected[name]), actual)
         return found
 
     def images(self, servers):
@@ -208,12 +182,12 @@ class Comparison:
         images = self.cloud.get("/image/v2/images?limit=200")["images"]
         actual = sorted(i["name"] for i in images if i["id"] != self.cloud.image_id)
         pending = [i["name"] for i in images if i["status"] != "active"]
-        return self.compare("images", expected, actual) + self.compare("images without bytes", [], pending)
+        return compare("images", expected, actual) + compare("images without bytes", [], pending)
 
     def quota(self, servers):
         used = self.cloud.get("/compute/v2.1/limits")["limits"]["absolute"]
         cores = sum(s["flavor"]["vcpus"] for s in servers.values())
-        return self.compare("quota", (len(servers), cores), (used["totalInstancesUsed"], used["totalCoresUsed"]))
+        return compare("quota", (len(servers), cores), (used["totalInstancesUsed"], used["totalCoresUsed"]))
 
     def guests(self, servers, moves):
         found = []
@@ -222,90 +196,47 @@ class Comparison:
             guests = [(path.stem, json.loads(path.read_text())) for path in folder.glob("*.json")]
             defined = {name for name, guest in guests if guest["isDefined"]}
             on = {i for i, s in servers.items() if self.host(s) == host}
-            found += self.compare(f"guests of {host}", on, defined)
+            found += compare(f"guests of {host}", on, defined)
             aside = sorted(guest["specification"]["id"] for name, guest in guests if not guest["isDefined"])
             left = sorted(i for i, m in moves.items() if m["source_compute"] == host)
-            found += self.compare(f"what {host} has put aside", left, aside)
+            found += compare(f"what {host} has put aside", left, aside)
             for name, guest in guests:
                 status = servers[name]["status"] if name in servers and name in defined else ""
                 if status in ("ACTIVE", "SHUTOFF"):
-                    found += self.compare(f"power of {name}", 1 if status == "ACTIVE" else 4, guest["power"])
+                    found += compare(f"power of {name}", 1 if status == "ACTIVE" else 4, guest["power"])
         return found
 
 
-class Crashes:
+class Crashes(Kills):
     def __init__(self, program, client, options):
-        self.program, self.options = program, options
         self.cloud = Cloud(program, client, options.image)
-        self.is_open = threading.Event()
-        self.random = random.Random(options.seed)
-        self.workers = [Worker(self.cloud, n, self.is_open, options.seed * 1000 + n) for n in range(options.servers)]
+        super().__init__(program, options, [Worker(self.cloud, n, options.seed) for n in range(options.servers)])
 
-    def look_at_workers(self):
-        faults = [fault for worker in self.workers for fault in worker.faults]
-        expect(not faults, "; ".join(faults))
+    def prepare(self):
+        self.cloud.prepare()
+
+    def count(self):
+        return f"{len(self.cloud.servers())} servers"
 
     def restless(self):
-        """The servers that have not come to rest."""
         return [f"{s['name']} {s['status']} {s['OS-EXT-STS:task_state']}" for s in self.cloud.servers()
                 if s["OS-EXT-STS:task_state"] is not None or s["status"] not in REST]
 
-    def settle(self, what):
-        """Waits until every server is at rest and nothing differs; returns how long that took."""
-        began = time.monotonic()
-        limit = began + self.options.deadline
-        while True:
-            left = self.restless() or Comparison(self.cloud).differences()
-            if not left:
-                return time.monotonic() - began
-            if time.monotonic() > limit:
-                raise CheckFailed(f"{what}, after {self.options.deadline} s:\n  " + "\n  ".join(left[:20]))
-            time.sleep(0.3)
-
-    def round(self, number):
-        self.is_open.set()
-        time.sleep(self.options.pause * (0.3 + self.random.random()))
-        self.program.kill()
-        self.is_open.clear()
-        for worker in self.workers:
-            wait_for("idle workers", lambda w=worker: w.is_idle.is_set() or not w.is_alive(), 90, 0.01)
-        self.program.start()
-        self.look_at_workers()
-        took = self.settle(f"kill {number} of {self.options.kills}")
-        if number % 10 == 0 or number == self.options.kills:
-            print(f"  {number} kills: {len(self.cloud.servers())} servers at rest {took:.1f} s after the last, nothing left, nothing lost",
-                  flush=True)
-
-    def run(self):
-        self.cloud.prepare()
-        for worker in self.workers:
-            worker.start()
-        for number in range(1, self.options.kills + 1):
-            self.round(number)
-        self.is_open.clear()
-        for worker in self.workers:
-            worker.is_over = True
-        done = sum((worker.done for worker in self.workers), collections.Counter())
-        print("  done: " + ", ".join(f"{count} {name}" for name, count in sorted(done.items())), flush=True)
-        self.remove_all()
+    def differences(self):
+        return Comparison(self.cloud).differences()
 
     def remove_all(self):
-        """In the end everything goes, and nothing is left."""
         for server in self.cloud.servers():
             self.cloud.http("DELETE", f"/compute/v2.1/servers/{server['id']}")
         wait_for("the end of all servers", lambda: not self.cloud.servers(), 60)
-        self.settle("the end")
 
 
 def add_options(parser):
     import pathlib
 
+    kills.add_options(parser)
     parser.add_argument("--image", type=pathlib.Path, required=True)
-    parser.add_argument("--kills", type=int, default=20, help="how often the program is killed")
     parser.add_argument("--servers", type=int, default=8, help="how many servers are busy at a time")
-    parser.add_argument("--pause", type=float, default=1.5, help="seconds between a restart and the next kill, on average")
-    parser.add_argument("--deadline", type=float, default=120, help="seconds in which everything has to come to rest")
-    parser.add_argument("--seed", type=int, default=2026)
 
 
 def check(program, options):

@@ -20,16 +20,18 @@ import dataplane_addresses
 import dataplane_groups
 import dataplane_networks
 import dataplane_routers
+import dataplane_separation
 import dataplane_services
 
 TABLE = (dataplane_networks.CHECKS + dataplane_addresses.CHECKS + dataplane_groups.CHECKS + dataplane_routers.CHECKS
-         + dataplane_services.CHECKS)
+         + dataplane_separation.CHECKS + dataplane_services.CHECKS)
 
 
 # What the API must offer for a check, by the beginning of its name; without it the check is left out.
 NEEDS = {
     "DHCPv4: extra options": "extra_dhcp_opt", "groups: an address group": "address-group",
     "port forwarding": "floating-ip-port-forwarding", "a firewall": "fwaas_v2", "QoS": "qos", "logs": "logging", "several gateways": "external-gateway-multihoming", "trunk": "trunk",
+    "private network": "pvlan", "guests' own tags": "vlan-transparent", "a QinQ network": "qinq",
 }
 
 
@@ -37,7 +39,7 @@ NEEDS = {
 AFTER_CRASH = (
     "same network, across chassis", "VLAN on the wire", "VXLAN on the wire", "an allowed address pair", "DHCPv4: the port's address",
     "SLAAC", "groups: TCP by port", "groups: a remote group", "groups: an established connection", "SNAT: guests",
-    "floating IP: in from outside", "port forwarding", "a firewall", "metadata: two networks", "QoS: DSCP",
+    "floating IP: in from outside", "port forwarding", "a firewall", "private network", "metadata: two networks", "QoS: DSCP",
 )
 
 

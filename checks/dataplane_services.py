@@ -180,6 +180,46 @@ def limited_outside(cloud, name, set_policy, guest, port):
     print(f"     {name}: {free:.0f} kbit/s, limited to 4000: {measured:.0f}", flush=True)
 
 
+def packets_through(sender, receiver, mark, count=3000, seconds=1.0):
+    """How many of so many packets, sent evenly within a second, arrive."""
+    frame = packets.udp_frame(sender.mac, receiver.mac, sender.ip, receiver.ip, 5, 5, mark)
+
+    def send():
+        began = time.monotonic()
+        with packets.packet_socket("eth0") as handle:
+            for number in range(count):
+                handle.send(frame)
+                if (ahead := number * seconds / count - (time.monotonic() - began)) > 0.002:
+                    time.sleep(ahead)
+
+    with receiver.sniffer() as sniffer:
+        sender.run(send)
+        time.sleep(0.5)
+        return sum(mark in seen for seen in sniffer.frames)
+
+
+@check("QoS: limits on how many packets a guest sends and receives")
+def qos_packets(cloud):
+    # Both on the host whose agent is the program's own: meters are an agent's work, not OVN's.
+    sender, receiver, count = cloud.red1, cloud.red3, iter(range(1000))
+
+    def passing():
+        return packets_through(sender, receiver, b"packet%d." % next(count))
+
+    for direction, limited in (("egress", sender), ("ingress", receiver)):
+        policy = cloud.create("qos_policy", name=f"packets-{direction}")
+        cloud.request("POST", f"/qos/policies/{policy['id']}/packet_rate_limit_rules", {
+            "packet_rate_limit_rule": {"max_kpps": 1, "direction": direction}})
+        free = passing()
+        expect(free > 2000, f"without a limit only {free} of 3000 packets arrived")
+        cloud.update("port", limited.port, qos_policy_id=policy["id"])
+        passed = eventually("a limit of 1000 packets a second", lambda: (lambda seen: 500 < seen < 1600 and seen)(passing()), 20)
+        expect(sender.ping(receiver.ip), "a limited guest is not reached")
+        cloud.update("port", limited.port, qos_policy_id=None)
+        eventually("the limit's end", lambda: passing() > 2000, 20)
+        print(f"     {direction}: {free} packets of 3000 in a second, limited to 1000: {passed}", flush=True)
+
+
 @check("QoS: a limit on a floating IP")
 def qos_floating(cloud):
     cloud.edge

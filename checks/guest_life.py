@@ -15,13 +15,13 @@ NEW = ("--os-compute-api-version", "2.96")
 class Guest:
     """A guest as its user reaches it."""
 
-    def __init__(self, address, key):
-        self.address, self.key = address, key
+    def __init__(self, address, key, user="altostack"):
+        self.address, self.key, self.user = address, key, user
 
     def ask(self, command, timeout=20):
         """What a command prints in the guest; None when the guest can't be reached."""
         try:
-            done = subprocess.run(["ssh", *SSH, "-i", str(self.key), f"altostack@{self.address}", command], capture_output=True,
+            done = subprocess.run(["ssh", *SSH, "-i", str(self.key), f"{self.user}@{self.address}", command], capture_output=True,
                                   text=True, timeout=timeout, check=False)
         except subprocess.TimeoutExpired:
             return None

@@ -1,35 +1,42 @@
 #!/usr/bin/env python3
 """Volumes in real guests, back end by back end (file, iSCSI, RBD …): a guest gets a volume while it runs, makes a file system with a
 checksummed pattern on it, sees it grow, is snapshot under way; clones, backups and guests that boot from volumes have the same bytes;
-what is detached and attached again has them too, and so has it after the program was killed. At the end nothing may be left.
+what is detached and attached again has them too, and so has it after the program was killed. Encrypted volumes are clear to their
+guest alone. With --moves a volume goes from back end to back end under its guest. At the end nothing may be left.
 
 Each back end is a volume type of its own (volume_backend_name); name them with --backends."""
 
 import argparse
+import atexit
 import pathlib
 import time
 
-from cloud import Client, expect, run_check, wait_for
+from ceph_cluster import CephCluster
+from cloud import Client, expect, free_port, run_check, wait_for
 from guest_life import Guest, GuestLife
 from main_flow import MainFlow
 
 MICROVERSION = ("--os-compute-api-version", "2.96")
 VOLUMES = ("--os-volume-api-version", "3.70")
 GONE = 120
+# What the guest writes on an encrypted volume.
+MARK = "nobody-but-the-guest-reads-this"
 
 
 class VolumeLife:
     """One back end's volumes, seen from inside a guest and through the client."""
 
     def __init__(self, flow, server, guest, backend):
+        self.boots_others = flow.boots_others
         self.flow, self.client, self.server, self.guest, self.backend = flow, flow.client, server["id"], guest, backend
         self.name = f"vol-{backend}"
 
     def run(self):
         for step in (self.make, self.fill, self.extend, self.snapshot, self.clone, self.kill, self.back_up, self.boots, self.reattach,
-                     self.clean):
+                     self.encrypt, self.boot_encrypted, self.clean):
             began = time.monotonic()
-            step()
+            if step != self.boots or self.boots_others:
+                step()
             print(f"  {self.backend}: {step.__name__:<35} {time.monotonic() - began:6.1f} s", flush=True)
 
     # What the client sees.
@@ -64,7 +71,9 @@ class VolumeLife:
         return {parts[3] for parts in (line.split() for line in lines) if len(parts) == 4 and parts[3][:2] in ("vd", "sd")}
 
     def root(self, command, deadline=150):
-        return self.guest.tell(f"sudo sh -c 'PATH=/sbin:/usr/sbin:$PATH; {command}'", deadline)
+        # An emulated guest takes its time to read and to sum up.
+        command = f"sudo sh -c 'PATH=/sbin:/usr/sbin:$PATH; {command}'"
+        return wait_for(f"an answer to {command}", lambda: self.guest.ask(command, timeout=100), deadline, interval=1)
 
     def mount(self, device):
         self.root(f"mkdir -p /mnt/v && mount /dev/{device} /mnt/v && echo yes")
@@ -87,6 +96,9 @@ class VolumeLife:
 
     def make(self):
         self.client.run("volume", "type", "create", self.backend, "--property", f"volume_backend_name={self.backend}")
+        wait_for(f"the first report of {self.backend}",
+                 lambda: any(f"@{self.backend}#" in pool["Name"] for pool in self.client.json("volume", "backend", "pool", "list")),
+                 120, interval=1)
         self.client.run("volume", "create", self.name, "--size", "1", "--type", self.backend)
         self.becomes(self.name, "available")
         expect(self.volume(self.name)["type"] == self.backend, "the volume's type")
@@ -147,6 +159,15 @@ class VolumeLife:
         program.start()
         expect(self.guest.boot() == boot, "the guest was started anew")
         self.becomes(self.name, "in-use")
+        # Once more, in the middle of something.
+        name = f"late-{self.backend}"
+        self.client.run("volume", "snapshot", "create", name, "--volume", self.name, *VOLUMES)
+        program.kill()
+        program.start()
+        wait_for("the snapshot that was begun", lambda: self.client.json("volume", "snapshot", "show", name)["status"] == "available",
+                 300, interval=1)
+        expect(self.root("sha256sum /mnt/v/pattern | cut -c 1-64") == self.pattern, "the pattern after the program was killed")
+        self.client.run("volume", "snapshot", "delete", name)
         self.unmount()
         self.detach(self.name)
 
@@ -167,10 +188,13 @@ class VolumeLife:
 
     def boots(self):
         """A guest boots from a volume made of the image; the volume is its root disk, and goes with it."""
-        name = f"bfv-{self.backend}"
-        self.client.run("volume", "create", f"root-{self.backend}", "--size", "1", "--type", self.backend, "--image", "guest")
-        self.becomes(f"root-{self.backend}", "available", 300)
-        self.client.run("server", "create", name, "--volume", f"root-{self.backend}", "--flavor", "tiny", "--network", "inside",
+        self.boot_from(self.backend)
+
+    def boot_from(self, kind):
+        name, root = f"bfv-{kind}", f"root-{kind}"
+        self.client.run("volume", "create", root, "--size", "1", "--type", kind, "--image", "guest")
+        self.becomes(root, "available", 300)
+        self.client.run("server", "create", name, "--volume", root, "--flavor", "tiny", "--network", "inside",
                         "--security-group", "door", "--key-name", "check", "--wait")
         floating = self.client.json("floating", "ip", "create", "outside")["floating_ip_address"]
         self.client.run("server", "add", "floating", "ip", name, floating)
@@ -179,14 +203,69 @@ class VolumeLife:
         self.client.run("server", "reboot", "--hard", name, "--wait")
         expect(second.tell("cat mark", 300) == "kept", "the file on the root volume after a hard reboot")
         self.client.run("server", "delete", name, "--wait")
-        self.becomes(f"root-{self.backend}", "available")
+        self.becomes(root, "available")
         self.client.run("floating", "ip", "delete", floating)
-        self.client.run("volume", "delete", f"root-{self.backend}")
+        self.client.run("volume", "delete", root)
 
     def reattach(self):
         device = self.attach(self.name)
         self.expect_pattern(device, "the volume that was attached again")
         self.detach(self.name)
+
+    def encrypt(self):
+        """What a guest writes on an encrypted volume is nowhere in the volume's file, and is there again in a clone."""
+        kind, name, snapshot, clone = (f"{word}-{self.backend}" for word in ("locked", "secret", "kept", "opened"))
+        self.client.run("volume", "type", "create", kind, "--property", f"volume_backend_name={self.backend}", "--encryption-provider",
+                        "luks", "--encryption-cipher", "aes-xts-plain64", "--encryption-key-size", "256",
+                        "--encryption-control-location", "front-end")
+        self.client.run("volume", "create", name, "--size", "1", "--type", kind)
+        self.becomes(name, "available")
+        device = self.attach(name)
+        sectors = int(self.guest.tell(f"cat /sys/block/{device}/size"))
+        expect(sectors == 1 << 21, f"the encrypted disk has {sectors} sectors")
+        self.root(f"yes {MARK} | head -c 4194304 >/dev/{device}; sync; echo yes")
+        self.expect_mark(device, "what was written")
+        self.client.run("volume", "set", name, "--size", "2", *VOLUMES)
+        wait_for("the encrypted disk's new size in the guest",
+                 lambda: self.guest.ask(f"cat /sys/block/{device}/size") == str(2 << 21), 120, interval=1)
+        self.becomes(name, "in-use")
+        self.client.run("volume", "snapshot", "create", snapshot, "--volume", name, *VOLUMES)
+        wait_for("the encrypted snapshot", lambda: self.client.json("volume", "snapshot", "show", snapshot)["status"] == "available",
+                 300, interval=1)
+        self.expect_ciphertext(self.volume(name)["id"])
+        self.client.run("volume", "create", clone, "--snapshot", snapshot, "--size", "2")
+        self.becomes(clone, "available", 300)
+        self.expect_mark(self.attach(clone), "the clone")
+        for volume in (clone, name):
+            self.detach(volume)
+        self.expect_mark(self.attach(name), "what was detached and attached again")
+        self.detach(name)
+        self.client.run("volume", "delete", clone)
+        self.client.run("volume", "snapshot", "delete", snapshot)
+        self.client.run("volume", "delete", name)
+
+    def expect_mark(self, device, what):
+        """Reads past the guest's cache, which a disk that has just come doesn't have."""
+        found = self.root(f"echo 3 >/proc/sys/vm/drop_caches; head -c 4194304 /dev/{device} | grep -c {MARK}")
+        expect(int(found) >= 4194304 // (len(MARK) + 1), f"{what}: {found} lines of the mark")
+
+    def expect_ciphertext(self, volume):
+        """Every file of the volume, and of its snapshots, has a LUKS header and no line of what the guest wrote."""
+        files = [path for path in self.flow.program.directory.rglob("*") if volume in str(path) and path.is_file()
+                 and path.stat().st_size > 1 << 20]
+        expect(files or self.backend == "rbd", f"the volume {volume} has no file")
+        for path in files:
+            with open(path, "rb") as file:
+                expect(file.read(6) == b"LUKS\xba\xbe", f"{path} has no LUKS header")
+                file.seek(0)
+                expect(MARK.encode() not in file.read(64 << 20), f"{path} shows what the guest wrote")
+
+    def boot_encrypted(self):
+        """A guest boots from an encrypted volume made of the image."""
+        if self.boots_others:
+            self.boot_from(f"locked-{self.backend}")
+        wait_for("the end of encrypted volumes", lambda: len(self.client.json("volume", "list")) == 1, GONE, interval=1)
+        self.client.run("volume", "type", "delete", f"locked-{self.backend}")
 
     def clean(self):
         self.client.run("volume", "delete", self.name)
@@ -194,12 +273,51 @@ class VolumeLife:
         self.client.run("volume", "type", "delete", self.backend)
 
 
+class VolumeMoves(VolumeLife):
+    """A volume that goes from back end to back end, and home again, under the guest that has it mounted."""
+
+    def __init__(self, flow, server, guest, backends):
+        super().__init__(flow, server, guest, backends[0])
+        self.backends = backends
+
+    def run(self):
+        for backend in self.backends[1:]:
+            self.client.run("volume", "type", "create", backend, "--property", f"volume_backend_name={backend}")
+        self.make()
+        self.fill()
+        for backend in self.backends[1:] + self.backends[:1]:
+            began = time.monotonic()
+            self.move(backend)
+            print(f"  moves to {backend:<35} {time.monotonic() - began:6.1f} s", flush=True)
+        self.unmount()
+        self.detach(self.name)
+        self.expect_pattern(self.attach(self.name), "the volume that has moved")
+        self.detach(self.name)
+        for backend in self.backends[1:]:
+            self.client.run("volume", "type", "delete", backend)
+        self.clean()
+
+    def move(self, backend):
+        self.client.run("volume", "set", self.name, "--type", backend, "--retype-policy", "on-demand")
+
+        def done():
+            shown = self.volume(self.name)
+            expect(shown.get("os-vol-mig-status-attr:migstat") != "error", f"the move to {backend} has failed: {self.flow.program.tail(8)}")
+            return shown["type"] == backend and shown["status"] == "in-use"
+        wait_for(f"the move to {backend}", done, 300, interval=1)
+        host = self.volume(self.name)["os-vol-host-attr:host"]
+        expect(f"@{backend}" in host, f"the volume that moved to {backend} is at {host}")
+        expect(self.root("echo 3 >/proc/sys/vm/drop_caches; sha256sum /mnt/v/pattern | cut -c 1-64") == self.pattern,
+               f"the pattern after the move to {backend}")
+        self.root(f"echo {backend} >>/mnt/v/places; sync; echo yes")
+
+
 class VolumeFlow(MainFlow):
     """The main job with volumes in place of the guest's life."""
 
-    def __init__(self, program, client, image, backends):
+    def __init__(self, program, client, image, backends, boots_others=True, moves=False):
         super().__init__(program, client, image)
-        self.backends = backends
+        (self.backends, self.boots_others, self.moves) = (backends, boots_others, moves)
 
     def run(self):
         self.prepare()
@@ -209,26 +327,37 @@ class VolumeFlow(MainFlow):
         guest = GuestLife(self, server, address).guest
         for backend in self.backends:
             VolumeLife(self, server, guest, backend).run()
+        if self.moves:
+            VolumeMoves(self, server, guest, self.backends).run()
         self.clean(server)
 
 
 def add_options(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True, help="the test guest's image")
     parser.add_argument("--backends", default="file", type=lambda text: text.split(","),
-                        help="the back ends' drivers, with commas between; rbd needs --ceph")
-    parser.add_argument("--ceph", help="ceph.conf of a running cluster with a pool 'volumes' (see checks/ceph_cluster.py)")
+                        help="the back ends' drivers, with commas between")
+    parser.add_argument("--ceph", help="ceph.conf of a running cluster with a pool 'volumes'; else rbd gets a cluster of its own")
+    parser.add_argument("--brief", action="store_true", help="boot no guests from volumes beside the one that has volumes attached")
+    parser.add_argument("--moves", action="store_true", help="move a volume between the back ends, of which there must be several")
     parser.set_defaults(simulate=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def settings(options):
     """Each driver is a back end of its own name."""
-    beside = {"rbd": f":pool=volumes:configuration={options.ceph}"}
+    if "rbd" in options.backends and not options.ceph:
+        cluster = CephCluster()
+        atexit.register(cluster.stop)
+        cluster.start()
+        options.ceph = cluster.configuration
+    keyring = pathlib.Path(options.ceph or "").parent / "ceph.client.altostack.keyring"
+    beside = {"rbd": f":pool=volumes:user=altostack:configuration={options.ceph}:keyring={keyring}",
+              "iscsi": f":portal=127.0.0.1:{free_port()}"}
     return ["volume.backends=" + ",".join(f"{driver}:{driver}{beside.get(driver, '')}" for driver in options.backends)]
 
 
 def check(program, options):
-    VolumeFlow(program, Client(program, options.venv), options.image, options.backends).run()
+    VolumeFlow(program, Client(program, options.venv), options.image, options.backends, not options.brief, options.moves).run()
     print(f"  stopped after {program.stop():.2f} s")
 
 

@@ -21,6 +21,7 @@ class MainFlow:
         self.client = client
         self.image = image
         self.real = not program.simulate
+        self.image_options = []
         self.key = program.directory / "check-key"
 
     def run(self):
@@ -48,7 +49,7 @@ class MainFlow:
         client.run("token", "issue")
         client.run("catalog", "list")
         client.run("image", "create", "guest", "--disk-format", "qcow2", "--container-format", "bare", "--public",
-                   "--file", str(self.image))
+                   "--file", str(self.image), *self.image_options)
         image = client.json("image", "show", "guest")
         expect(image["status"] == "active", f"image is {image['status']}")
         expect(image["size"] == self.image.stat().st_size, "image has another size than its file")
@@ -69,13 +70,13 @@ class MainFlow:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "check", "-f", str(self.key)], check=True)
         client.run("keypair", "create", "check", "--public-key", f"{self.key}.pub")
 
-    def boot(self):
+    def boot(self, name="guest-1", flavor="tiny", script="echo said by $(hostname)", options=()):
         data = self.program.directory / "user-data"
-        data.write_text("#!/bin/sh\necho said by $(hostname)\n")
-        server = self.client.json("server", "create", "guest-1", "--user-data", str(data), "--image", "guest", "--flavor", "tiny", "--network",
-                                  "inside", "--security-group", "door", "--key-name", "check", "--wait")
+        data.write_text(f"#!/bin/sh\n{script}\n")
+        server = self.client.json("server", "create", name, "--user-data", str(data), "--image", "guest", "--flavor", flavor, "--network",
+                                  "inside", "--security-group", "door", "--key-name", "check", "--wait", *options)
         expect(server["status"] == "ACTIVE", f"server is {server['status']}: {server.get('fault')}")
-        shown = self.client.json("server", "show", "guest-1")
+        shown = self.client.json("server", "show", name)
         ports = self.client.http("GET", f"/network/v2.0/ports?device_id={server['id']}")[2]["ports"]
         self.taps = ["tap" + port["id"][:11] for port in ports]
         self.namespaces = ["ovnmeta-" + port["network_id"][:11] for port in ports]
@@ -165,11 +166,15 @@ def run(*command):
 def add_options(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True)
     parser.add_argument("--simulate", action="store_true")
+    parser.add_argument("--uefi", action="store_true", help="boot the guest by UEFI, for which the package ovmf must be installed")
 
 
 def check(program, options):
     print(f"  ready after {program.ready_after:.2f} s")
-    MainFlow(program, Client(program, options.venv), options.image).run()
+    flow = MainFlow(program, Client(program, options.venv), options.image)
+    if options.uefi:
+        flow.image_options = ["--property", "hw_firmware_type=uefi"]
+    flow.run()
     print(f"  stopped after {program.stop():.2f} s")
     again = program.start()
     print(f"  second start ready after {again:.2f} s, {program.resident_mib():.0f} MiB resident")

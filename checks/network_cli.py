@@ -449,6 +449,20 @@ class NetworkCommands:
             expect(status == 200 and found.get(agent) == priority, f"the agents of a router: {found}")
         self.run("router", "delete", "bridge")
 
+    def private(self):
+        self.run("network", "create", "alley", "--pvlan")
+        self.run("subnet", "create", "stones", "--network", "alley", "--subnet-range", "10.3.0.0/24")
+        self.run("port", "create", "nook", "--network", "alley", "--pvlan-type", "community", "--pvlan-community", "cooks")
+        self.shows("port", "nook", pvlan_type="community", pvlan_community="cooks")
+        expect(self.names("port", "list", "--pvlan-type", "community") == {"nook"}, "ports of communities")
+        self.run("port", "set", "nook", "--pvlan-type", "isolated")
+        self.shows("port", "nook", pvlan_type="isolated", pvlan_community=None)
+        self.run("network", "set", "alley", "--no-pvlan")
+        self.shows("network", "alley", pvlan=False)
+        self.shows("port", "nook", pvlan_type=None)
+        self.run("port", "delete", "nook")
+        self.run("network", "delete", "alley")
+
     def quotas(self):
         limits = [word for pair in zip(QUOTAS, range(1, 8)) for word in (pair[0], str(pair[1]))]
         self.run("quota", "set", "village", *limits, "--force")
@@ -482,7 +496,7 @@ def check(program, options):
     run_parts([flow.others, flow.networks, flow.subnets, flow.availability, flow.pools, flow.onboarding, flow.segments,
                flow.sharing, flow.topology, flow.security_groups, flow.security_rules, flow.address_groups,
                flow.security_defaults, flow.ports, flow.trunks, flow.qos, flow.routers, flow.floating_ips, flow.routers_end,
-               flow.flavors, flow.meters, flow.agents, flow.quotas, flow.clean], options.part)
+               flow.flavors, flow.meters, flow.agents, flow.private, flow.quotas, flow.clean], options.part)
     if not options.part:
         shell.conclude(ABSENT)
 

@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
-"""The newcomer's road, from the outside, on simulated clouds: status, doctor, demo, logs, faults, backup and restore, and
-identifiers that follow from a seed."""
+"""The newcomer's road, from the outside, on simulated clouds: status, doctor, demo, logs, faults as plain HTTP, the client and
+openstacksdk meet them, backup and restore, and identifiers that follow from a seed."""
 
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 
 from cloud import Client, Program, expect, run_check, run_parts, wait_for
+
+GUIDE = pathlib.Path(__file__).resolve().parent.parent / "docs/TESTING-YOUR-TOOLS.md"
+STORE = "store.database="
 
 
 def run(*command, status=0, timeout=120):
@@ -22,11 +27,16 @@ def run(*command, status=0, timeout=120):
 class Newcomer:
     def __init__(self, program, options):
         self.program = program
+        self.venv = options.venv
         self.client = Client(program, options.venv)
         self.client.login()
 
     def altostack(self, *arguments, status=0):
-        return run(self.program.binary, *arguments, "--data-dir", self.program.directory, status=status)
+        return run(self.program.binary, *arguments, "--data-dir", self.program.directory, *self.store(), status=status)
+
+    def store(self):
+        """Where the rows are, as words of a command line; none for the embedded database."""
+        return [word for setting in self.program.settings if setting.startswith(STORE) for word in ("--set", setting)]
 
     def call(self, method, path, body=None, wanted=200):
         status, headers, answer = self.client.http(method, path, body)
@@ -49,7 +59,7 @@ class Newcomer:
         report = json.loads(done.stdout)
         expect(done.returncode == (0 if report["ready"] else 1), f"doctor ended with {done.returncode}")
         checks = {finding["check"] for finding in report["findings"]}
-        wanted = {"user", "processor", "libvirt", "ovn", "kernel", "clock", "disk", "names", "packets"}
+        wanted = {"user", "processor", "libvirt", "ovn", "kernel", "clock", "disk", "names", "packets", "volumes local"}
         expect(wanted <= checks, f"doctor does not look at {wanted - checks}")
         for finding in report["findings"]:
             expect(finding["standing"] == "good" or finding["remedy"], f"no remedy: {finding}")
@@ -122,16 +132,67 @@ class Newcomer:
         expect(self.call("GET", "/altostack/faults")[1]["faults"] == [], "faults are left")
         self.altostack("logs", "req-00000000-0000-4000-8000-000000000000", status=1)
 
+    def faults_and_the_client(self):
+        """A build that fails as ordered, as the client shows it; the next one works."""
+        self.call("POST", "/altostack/faults", {"fault": {
+            "operation": "spawn", "effect": "fail", "count": 12, "message": "no room in the rack"}}, 201)
+        build = ("server", "create", "--image", self.boot["imageRef"], "--flavor", self.boot["flavorRef"],
+                 "--network", self.boot["networks"][0]["uuid"], "--wait")
+        done = self.client.run(*build, "refused", check=False)
+        expect(done.returncode != 0, f"the client takes a failed build for a good one: {done.stdout}")
+        shown = self.client.json("server", "show", "refused")
+        expect(shown["status"] == "ERROR", f"the server is {shown['status']}")
+        expect("no room in the rack" in json.dumps(shown["fault"]), f"the fault says {shown['fault']}")
+        self.call("DELETE", "/altostack/faults", wanted=204)
+        self.client.run("server", "delete", "--wait", "refused")
+        expect(self.client.json(*build, "taken")["status"] == "ACTIVE", "the next build does not work")
+        self.client.run("server", "delete", "--wait", "taken")
+
+    def faults_and_openstacksdk(self):
+        """What the guide shows is run as it stands there."""
+        example = re.search(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[1]
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="altostack-guide-"))
+        try:
+            (folder / "disk.raw").write_bytes(b"x" * 4096)
+            environment = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(self.program.directory / "clouds.yaml"))
+            done = subprocess.run([str(pathlib.Path(self.venv).absolute() / "bin/python"), "-c", example], cwd=folder, env=environment,
+                                  capture_output=True, text=True, timeout=180, check=False)
+            expect(done.returncode == 0, f"the guide's example fails: {done.stdout}{done.stderr}")
+            expect("as ordered:" in done.stdout, f"the guide's example prints {done.stdout}")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def empty_database(self):
+        """The settings of a cloud whose rows would be in a new database; as they are for the embedded one."""
+        settings = []
+        for setting in self.program.settings:
+            if setting.startswith(STORE):
+                run("psql", "--quiet", "--no-psqlrc", setting.removeprefix(STORE), "--command", "CREATE DATABASE restored")
+                setting = setting.replace("dbname=postgres", "dbname=restored")
+            settings.append(setting)
+        return settings
+
     def picture(self):
         """What a client sees of the cloud."""
         paths = ["/compute/v2.1/servers/detail", "/compute/v2.1/flavors/detail", "/network/v2.0/networks", "/network/v2.0/ports",
-                 "/network/v2.0/security-groups", "/image/v2/images", "/identity/v3/users", "/identity/v3/projects"]
+                 "/network/v2.0/security-groups", "/image/v2/images", "/identity/v3/users", "/identity/v3/projects",
+                 f"{self.volumes}/detail", "/key-manager/v1/secrets"]
         return {path: self.call("GET", path)[1] for path in paths}
+
+    def keep_secret(self):
+        """A secret that only the key manager's own key opens again, and a volume."""
+        answer = self.call("POST", "/key-manager/v1/secrets", {"name": "n", "payload": "a passphrase", "payload_content_type": "text/plain"}, 201)[1]
+        project = self.call("GET", "/identity/v3/projects?name=admin")[1]["projects"][0]["id"]
+        self.volumes = f"/volume/v3/{project}/volumes"
+        volume = self.call("POST", self.volumes, {"volume": {"name": "n", "size": 1}}, 202)[1]["volume"]["id"]
+        wait_for("a volume", lambda: self.call("GET", f"{self.volumes}/{volume}")[1]["volume"]["status"] == "available", 60)
+        return answer["secret_ref"].rsplit("/", 1)[1]
 
     def backup_and_restore(self):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="altostack-backup-"))
         try:
             file = folder / "cloud.backup"
+            self.secret = self.keep_secret()
             before = self.picture()
             print("   ", self.altostack("backup", file).strip())
             # What comes later is not in it.
@@ -146,30 +207,63 @@ class Newcomer:
             expect("damaged" in text, f"a damaged backup is refused with: {text}")
             expect(not (folder / "refused").exists(), "a refused restore leaves a folder")
             self.program.stop()
-            run(self.program.binary, "restore", file, "--data-dir", folder / "restored")
-            original, self.program.directory = self.program.directory, folder / "restored"
+            original = (self.program.directory, self.program.settings)
+            self.program.settings = self.empty_database()
+            text = run(self.program.binary, "restore", file, "--data-dir", folder / "restored", *self.store())
+            expect("--set host.name=newcomer" in text, f"the restore says how to start: {text}")
+            if self.store():
+                text = run(self.program.binary, "restore", file, "--data-dir", folder / "again", *self.store(), status=1)
+                expect("not empty" in text, f"a restore into a full database is refused with: {text}")
+            self.program.directory = folder / "restored"
             try:
-                self.program.start()
-                self.client.login()
-                after = self.picture()
-                for path, seen in before.items():
-                    expect(after[path] == seen, f"{path} differs:\n{seen}\n{after[path]}")
-                status, _, data = self.program.http("GET", f"/image/v2/images/{self.image}/file", token=self.client.token)
-                expect((status, data) == (200, b"newcomer" * 512), f"the image's bytes are {status} {data!r:.80}")
-                server, _ = self.server("after the restore")
-                expect(server["status"] == "ACTIVE", f"the restored cloud's server is {server['status']}")
-                self.program.stop()
+                self.look_at_the_restored(before)
             finally:
                 if self.program.process.poll() is None:
                     self.program.kill()
-                self.program.directory = original
+                self.program.directory, self.program.settings = original
             self.program.start()
+            self.client.login()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def look_at_the_restored(self, before):
+        self.program.start()
+        self.client.login()
+        after = self.picture()
+        for path, seen in before.items():
+            expect(after[path] == seen, f"{path} differs:\n{seen}\n{after[path]}")
+        status, _, data = self.program.http("GET", f"/image/v2/images/{self.image}/file", token=self.client.token)
+        expect((status, data) == (200, b"newcomer" * 512), f"the image's bytes are {status} {data!r:.80}")
+        secret = self.call("GET", f"/key-manager/v1/secrets/{self.secret}/payload")[1]
+        expect(secret == b"a passphrase", f"the secret is {secret!r}")
+        server, _ = self.server("after the restore")
+        expect(server["status"] == "ACTIVE", f"the restored cloud's server is {server['status']}")
+        self.program.stop()
+
+    @staticmethod
+    def seeded_server(client):
+        """The identifiers of a server and its port."""
+        def call(method, path, body=None):
+            return client.http(method, path, body)[2]
+
+        image = call("POST", "/image/v2/images", {"name": "s", "disk_format": "raw", "container_format": "bare"})["id"]
+        client.program.http("PUT", f"/image/v2/images/{image}/file", b"s" * 512, client.token, {"Content-Type": "application/octet-stream"})
+        call("POST", "/compute/v2.1/flavors", {"flavor": {"name": "s", "id": "s", "ram": 64, "vcpus": 1, "disk": 1}})
+        network = call("POST", "/network/v2.0/networks", {"network": {"name": "s"}})["network"]["id"]
+        call("POST", "/network/v2.0/subnets", {"subnet": {"network_id": network, "cidr": "10.82.0.0/24", "ip_version": 4}})
+        body = {"server": {"name": "s", "imageRef": image, "flavorRef": "s", "networks": [{"uuid": network}]}}
+        server = call("POST", "/compute/v2.1/servers", body)["server"]["id"]
+
+        def built():
+            return call("GET", f"/compute/v2.1/servers/{server}")["server"]["status"] == "ACTIVE"
+
+        wait_for("a server", built, 60, 0.05)
+        port = call("GET", f"/network/v2.0/ports?device_id={server}")["ports"][0]
+        return [image, server, port["id"], port["mac_address"]]
+
     def seeds(self):
         def identifiers():
-            program = Program(self.program.binary, simulate=True, settings=["simulation.seed=42", "host.name=seeded"])
+            program = Program(self.program.binary, simulate=True, settings=["simulation.seed=42", "simulation.hosts=3", "host.name=seeded"])
             try:
                 program.start()
                 client = Client(program, ".")
@@ -183,18 +277,21 @@ class Newcomer:
                 program.restart()
                 client.login()
                 again = client.http("POST", "/network/v2.0/networks", {"network": {"name": "again"}})[2]["network"]["id"]
+                found += self.seeded_server(client)
                 expect(again not in found, "a second start gives the first one's identifiers again")
                 return [*found, again]
             finally:
                 program.remove()
 
         first, second = identifiers(), identifiers()
+        expect(len(set(first)) == len(first), f"an identifier is given twice: {first}")
         expect(first == second, f"one seed gives {first} and {second}")
 
 
 def check(program, options):
     newcomer = Newcomer(program, options)
-    run_parts([newcomer.status_and_doctor, newcomer.demo, newcomer.faults, newcomer.backup_and_restore, newcomer.seeds])
+    run_parts([newcomer.status_and_doctor, newcomer.demo, newcomer.faults, newcomer.faults_and_the_client,
+               newcomer.faults_and_openstacksdk, newcomer.backup_and_restore, newcomer.seeds])
 
 
 if __name__ == "__main__":

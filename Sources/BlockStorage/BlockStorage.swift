@@ -19,6 +19,8 @@ public final class BlockStorage: Sendable {
         let neighbours: VolumeNeighbours
         let options: BlockStorageOptions
         let logger: Logger
+        /// Rings for the reconciler of groups.
+        let settleGroups: @Sendable () -> Void
         /// Pools chosen a moment ago, whose hosts have not reported since.
         let picks = PendingVolumes()
     }
@@ -26,13 +28,14 @@ public final class BlockStorage: Sendable {
     let parts: Parts
 
     /// The service over its dependencies.
+    /// - Parameter ring: asks the reconciler of a name to run soon.
     public init(
         database: any Database, bus: any Bus, workflows: any WorkflowEngine, neighbours: VolumeNeighbours,
-        options: BlockStorageOptions = BlockStorageOptions()
+        options: BlockStorageOptions = BlockStorageOptions(), ring: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         parts = Parts(
             database: database, bus: bus, workflows: workflows, neighbours: neighbours, options: options,
-            logger: Logger(label: "block-storage"))
+            logger: Logger(label: "block-storage"), settleGroups: { ring(GroupReconciler.name) })
     }
 
     /// The service's tables.
@@ -55,7 +58,7 @@ public final class BlockStorage: Sendable {
         let lists: [[any Reconciler]] = [
             parts.volumeReconcilers,
             [MessagePurge(storage: parts)],
-            [GroupReconciler(storage: parts)],
+            [GroupReconciler(storage: parts, patience: .seconds(300))],
         ]
         return lists.flatMap { $0 }
     }

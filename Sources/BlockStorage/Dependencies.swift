@@ -112,10 +112,18 @@ public protocol VolumeServers: Sendable {
     /// - Parameter requestID: the request that it grew for, which the server's log of actions names.
     func extended(server: String, volume: String, newSizeGiB: Int, needsResize: Bool, requestID: String?, key: String) async throws
 
-    /// Writes a copy of a server's volume, as it is at one moment, to a place that its host can reach. A repeat finds it.
-    func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws
+    /// Holds the processors of a server's guest, so that it writes nothing. A repeat, or one that doesn't run, is success.
+    func hold(server: String) async throws
 
-    /// Moves what a server has on one volume to another while it runs; on return the server has the other one.
+    /// Lets a guest that was held go on, unless its user has paused it. A repeat, or a server that is gone, is success.
+    func letGo(server: String) async throws
+
+    /// Writes a copy of a server's volume, as it is at one moment, to a place that its host can reach. A repeat finds it.
+    /// - Returns: false when the server's guest is off, so that nobody has the volume open and nothing was written.
+    func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws -> Bool
+
+    /// Begins to move what a server has on one volume to another while it runs. At the end block storage is told: the migration is
+    /// completed, or has failed.
     func swap(server: String, from volume: String, to newVolume: String, key: String) async throws
 }
 
@@ -152,7 +160,11 @@ public struct AbsentServers: VolumeServers {
         throw Self.refusal
     }
     /// Refuses.
-    public func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws { throw Self.refusal }
+    public func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws -> Bool { throw Self.refusal }
+    /// There is nobody to hold.
+    public func hold(server: String) async throws {}
+    /// There is nobody to let go.
+    public func letGo(server: String) async throws {}
     /// Refuses.
     public func swap(server: String, from volume: String, to newVolume: String, key: String) async throws { throw Self.refusal }
 }

@@ -2,6 +2,7 @@ import CloudBus
 import CloudCore
 import CloudSettings
 import ComputeAgent
+import HostCommands
 import Images
 import Logging
 import NetworkAgent
@@ -24,7 +25,7 @@ struct CloudHosts: Sendable {
         // The network's controller needs a data plane even where there is no compute host.
         let names = count <= 1 ? [hostName] : (1...count).map { "\(hostName)-\($0)" }
         let latency = settings[CloudSettingKeys.simulatedLatency]
-        faults.connect(hosts: names)
+        faults.connect(hosts: names, backends: settings[VolumeBackendSettingKeys.backends].backends.map(\.name))
         func networkFaults(_ host: String) -> SimulatedFaults {
             var own = SimulatedFaults(latency: latency)
             own.source = faults.network(of: host)
@@ -39,18 +40,21 @@ struct CloudHosts: Sendable {
                 logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
             compute.append(simulatedGuests(
-                bus: bus, directory: directory, latency: latency, host: name, seed: position + 1, images: images, faults: faults))
+                bus: bus, directory: directory, settings: settings, host: name, seed: position + 1, images: images, faults: faults))
         }
-        let volumes = VolumeHosts.simulated(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+        let volumes = VolumeHosts.simulated(
+            bus: bus, directory: directory, settings: settings, hostName: hostName, images: images, faults: faults)
         return CloudHosts(network: network, compute: compute, volumes: [volumes])
     }
 
     private static func simulatedGuests(
-        bus: any Bus, directory: DataDirectory, latency: Duration, host name: String, seed: Int, images: Images,
+        bus: any Bus, directory: DataDirectory, settings: Settings, host name: String, seed: Int, images: Images,
         faults: FaultBoard? = nil
     ) -> ComputeAgent {
         var options = SimulatedHypervisor.Options()
         options.seed = UInt64(seed)
+        (options.processors, options.pci) = (HostResourceSettingKeys.sets(settings), HostResourceSettingKeys.pci(settings))
+        let latency = settings[CloudSettingKeys.simulatedLatency]
         if latency > .zero {
             options.latencies = Dictionary(uniqueKeysWithValues: SimulatedHostOperation.allCases.map { ($0, latency...latency) })
         }
@@ -67,8 +71,7 @@ struct CloudHosts: Sendable {
     ) async throws -> CloudHosts {
         let compute = settings[DataPlaneSettingKeys.simulatedGuests]
             ? simulatedGuests(
-                bus: bus, directory: directory, latency: settings[CloudSettingKeys.simulatedLatency], host: hostName, seed: 1,
-                images: images)
+                bus: bus, directory: directory, settings: settings, host: hostName, seed: 1, images: images)
             : realGuests(bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
         let ovn = try OVNHost(
             options: networkOptions(directory: directory, settings: settings, hostName: hostName), metadata: BusMetadataSource(bus: bus), logger: Logger(label: "altostack.ovn"))
@@ -99,6 +102,8 @@ struct CloudHosts: Sendable {
         case .kvm: .kvm
         case .emulation: .emulation
         }
+        options.hasSPICE = settings[ConsoleSettingKeys.spice]
+        (options.processors, options.pci) = (HostResourceSettingKeys.sets(settings), HostResourceSettingKeys.pci(settings))
         return ComputeAgent(
             host: hostName, driver: LibvirtHypervisor(options: options),
             disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus,

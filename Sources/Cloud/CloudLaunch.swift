@@ -1,3 +1,4 @@
+import CLinux
 import CloudAPI
 import CloudBus
 import CloudCore
@@ -54,20 +55,23 @@ public struct CloudLaunch: Sendable {
             format: settings[CloudSettingKeys.logFormat], output: output, metrics: metrics)
         let seed = try SimulationSeed(settings: settings, directory: directory, simulate: simulate)
         seed?.begin()
-        let policies = try PolicyBook(directory: directory)
+        // Beside the database's tables, which a first start makes.
+        async let policies = PolicyBook(directory: directory)
         let database = try StoreOpening.open(directory, settings)
         let bus = InProcessBus()
-        let consoles = ConsoleProxy(
-            options: .init(host: host, port: settings[ConsoleSettingKeys.port], pages: settings[ConsoleSettingKeys.pages]))
+        let consoles = ConsoleProxy(options: .init(
+            host: host, port: settings[ConsoleSettingKeys.port], pages: settings[ConsoleSettingKeys.pages],
+            spicePages: settings[ConsoleSettingKeys.spicePages]))
         let consolePort = try await consoles.listen()
         let services = try await CloudServices(
             database: database, bus: bus, directory: directory, settings: settings, simulate: simulate,
             consoleURL: settings[ConsoleSettingKeys.publicURL] ?? "http://\(bracketedHost):\(consolePort)")
         let options = serverOptions(metrics: metrics, database: database, output: output)
+        async let isBootstrapped: Void = bootstrap(services.identity)
         let server = try CloudServer(
-            services: services.apis, policies: policies.engines, authenticator: services.identity, options: options)
+            services: services.apis, policies: try await policies.engines, authenticator: services.identity, options: options)
         services.relay.connect(server)
-        try await bootstrap(services.identity)
+        try await isBootstrapped
         let hosts = try await makeHosts(services, bus)
         _ = try await services.listen()
         try await hosts.start()
@@ -80,13 +84,15 @@ public struct CloudLaunch: Sendable {
     }
 
     private func makeHosts(_ services: CloudServices, _ bus: any Bus) async throws -> CloudHosts {
-        let name = ServiceOptions(settings: settings, directory: directory, simulate: simulate).hostName
+        let name = hostName
         if let faults = services.faults {
             return .simulated(
                 bus: bus, directory: directory, settings: settings, hostName: name, images: services.images, faults: faults)
         }
         return try await .real(bus: bus, directory: directory, settings: settings, hostName: name, images: services.images)
     }
+
+    private var hostName: String { ServiceOptions(settings: settings, directory: directory, simulate: simulate).hostName }
 
     // MARK: The first start
 
@@ -145,16 +151,43 @@ public struct CloudLaunch: Sendable {
         return options
     }
 
-    /// Runs everything that runs until the first of it ends, which a signal makes the server do; then stops the rest.
+    /// Runs everything that runs until the first of it ends, which a signal makes the server do; then stops the rest. What goes on
+    /// by itself comes to rest while requests in flight end, so that the two waits don't add up.
     private func serve(
         _ server: CloudServer, _ services: CloudServices, _ hosts: CloudHosts, _ consoles: ConsoleProxy,
         _ announce: @escaping @Sendable (String) -> Void
     ) async throws {
-        let signals = TerminationSignals { server.stop() }
+        let background = Task {
+            await withTaskGroup { group in
+                group.addTask { await services.runner.run() }
+                group.addTask {
+                    async let released: Void = releaseStartMemory(after: .seconds(3))
+                    await services.reconcilers.run()
+                    await released
+                }
+            }
+        }
+        let signals = TerminationSignals {
+            server.stop()
+            background.cancel()
+        }
         defer { signals.end() }
+        do {
+            try await serveRequests(server, services, hosts, consoles, announce)
+        } catch {
+            background.cancel()
+            await background.value
+            throw error
+        }
+        background.cancel()
+        await background.value
+    }
+
+    private func serveRequests(
+        _ server: CloudServer, _ services: CloudServices, _ hosts: CloudHosts, _ consoles: ConsoleProxy,
+        _ announce: @escaping @Sendable (String) -> Void
+    ) async throws {
         try await withThrowingTaskGroup { group in
-            group.addTask { await services.runner.run() }
-            group.addTask { await services.reconcilers.run() }
             group.addTask { try await hosts.run() }
             group.addTask {
                 try await consoles.run { try await services.compute.console(token: $0).map(ConsoleTarget.init) }
@@ -165,7 +198,7 @@ public struct CloudLaunch: Sendable {
                     announce("export OS_CLIENT_CONFIG_FILE=\(directory.cloudsYAML) OS_CLOUD=altostack")
                     do {
                         let url = "http://\(address.host):\(address.port)"
-                        try RunState(pid: getpid(), url: url, simulated: simulate, readyAt: .now).write(directory)
+                        try RunState(pid: getpid(), url: url, simulated: simulate, readyAt: .now, hostName: hostName).write(directory)
                     } catch {
                         announce("cannot write \(directory.state): \(error)")
                     }
@@ -176,6 +209,13 @@ public struct CloudLaunch: Sendable {
             try await group.next()
         }
     }
+}
+
+/// Gives back the memory that only a start needs. A start runs through much of the program once; its pages would stay mapped although
+/// nothing needs them any more, and a small host would count them as ours. Waits for the start's last work first.
+private func releaseStartMemory(after delay: Duration) async {
+    guard (try? await Task.sleep(for: delay)) != nil else { return }
+    altostack_release_memory()
 }
 
 extension ConsoleTarget {

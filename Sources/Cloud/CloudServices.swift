@@ -46,9 +46,10 @@ final class CloudServices: Sendable {
     ) async throws {
         (self.database, self.bus) = (database, bus)
         faults = simulate ? FaultBoard() : nil
+        // Those first that change tables again which they have made: that is the dearer the more tables there are.
         for set in [
-            WorkflowSchema.migrations, Identity.migrations, Images.migrations, MetadataDefinitions.migrations,
-            Placement.migrations, Networking.migrations, Compute.migrations,
+            Images.migrations, Networking.migrations, WorkflowSchema.migrations, Identity.migrations, MetadataDefinitions.migrations,
+            Placement.migrations, Compute.migrations,
             BlockStorage.migrations,
             KeyManager.migrations,
         ] { try await database.migrate(set) }
@@ -77,7 +78,7 @@ final class CloudServices: Sendable {
             neighbours: VolumeNeighbours(
                 images: VolumeImagesAdapter(images: images), identity: VolumeIdentityAdapter(identity: identity),
                 keys: VolumeKeysAdapter(keyManager: keyManager), servers: volumeServers),
-            options: VolumeSettingKeys.options(settings, hostName: options.hostName))
+            options: VolumeSettingKeys.options(settings, hostName: options.hostName), ring: { bells.ring($0) })
         var neighbours = ComputeNeighbours(
             identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]), names: PlacementNames(),
             services: relay)

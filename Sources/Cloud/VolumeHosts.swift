@@ -1,5 +1,6 @@
 import CloudBus
 import CloudSettings
+import HostCommands
 import Images
 import VolumeBackends
 
@@ -10,11 +11,13 @@ extension LocalImageSink: VolumeImageSink {}
 enum VolumeHosts {
     /// An agent whose back ends are in memory, under the names that the settings give.
     static func simulated(
-        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images, faults: FaultBoard
     ) -> VolumeAgent {
         let latency = settings[CloudSettingKeys.simulatedLatency]
-        let backends = settings[VolumeBackendSettingKeys.backends].backends.map { backend in
-            simulated(backend, directory: directory, latency: latency)
+        let backends = settings[VolumeBackendSettingKeys.backends].backends.map { setting in
+            let backend = simulated(setting, directory: directory, latency: latency)
+            backend.faults.follow(faults.volumes(of: setting.name, on: hostName))
+            return backend
         }
         return agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
     }
@@ -61,15 +64,10 @@ enum VolumeHosts {
     private static func agent(
         _ backends: [any VolumeBackend], bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
     ) -> VolumeAgent {
-        let chunk = settings[VolumeBackendSettingKeys.backupChunk]
-        var backups: [String: any BackupStore] = [
-            "file": FolderBackupStore(folder: settings[VolumeBackendSettingKeys.backupPath] ?? directory.file("backups"), chunk: chunk)
-        ]
-        if let folder = settings[VolumeBackendSettingKeys.backupNFSPath] {
-            backups["nfs"] = FolderBackupStore(folder: folder, chunk: chunk)
-        }
+        var options = VolumeAgentOptions(scratch: directory.file("volumes/scratch"))
+        options.backupDriver = settings[BackupSettingKeys.driver].rawValue
         return VolumeAgent(
-            host: hostName, backends: backends, backups: backups, bus: bus, source: LocalImageSource(images: images),
-            sink: LocalImageSink(images: images), options: VolumeAgentOptions(scratch: directory.file("volumes/scratch")))
+            host: hostName, backends: backends, backups: BackupStores.all(directory: directory, settings: settings), bus: bus,
+            source: LocalImageSource(images: images), sink: LocalImageSink(images: images), options: options)
     }
 }

@@ -107,12 +107,18 @@ struct PolicyToken {
     static func all(in text: String) throws(PolicyError) -> [PolicyToken] {
         var tokens: [PolicyToken] = []
         var column = 1
-        for word in text.split(omittingEmptySubsequences: false, whereSeparator: \.isWhitespace) {
+        for word in text.split(omittingEmptySubsequences: false, whereSeparator: isSpace) {
             try append(word, column: column, to: &tokens)
             column += word.count + 1
         }
         guard !tokens.isEmpty else { throw PolicyError("only white space; write \"@\" to admit everyone, \"!\" to refuse") }
         return tokens
+    }
+
+    /// White space, with a short way for what nearly all rules are made of.
+    private static func isSpace(_ character: Character) -> Bool {
+        guard let byte = character.asciiValue else { return character.isWhitespace }
+        return byte == 0x20 || (0x09...0x0d).contains(byte)
     }
 
     private static func append(_ word: Substring, column start: Int, to tokens: inout [PolicyToken]) throws(PolicyError) {

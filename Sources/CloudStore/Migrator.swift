@@ -13,10 +13,11 @@ struct Migrator: Sendable {
         self.set = set
     }
 
-    /// Checks what is on disk and applies the first migration that is missing.
-    /// - Returns: whether there was one.
+    /// Checks what is on disk and applies the first migration that is missing; or all of them at once, folded, where there is none
+    /// yet and the driver wants that.
+    /// - Returns: whether there may be more.
     /// - Throws: `migration` when the disk is newer than the program or tells another story, or a statement fails.
-    func advance(_ transaction: any Transaction) throws -> Bool {
+    func advance(_ transaction: any Transaction, foldsFirst: Bool = false) throws -> Bool {
         try transaction.execute(Self.table)
         let module = set.module
         let applied: [(number: Int, name: String)] = try transaction.all(
@@ -24,7 +25,16 @@ struct Migrator: Sendable {
         ) { (try $0[0], try $0[1]) }
         try check(applied)
         guard applied.count < set.migrations.count else { return false }
-        try apply(set.migrations[applied.count], transaction)
+        if foldsFirst, applied.isEmpty {
+            for (migration, sql) in SchemaFolding.folded(set.migrations) { try naming(migration) { _ = try transaction.execute(sql) } }
+            for migration in set.migrations { try naming(migration) { try note(migration, transaction) } }
+            return false
+        }
+        let next = set.migrations[applied.count]
+        try naming(next) {
+            for statement in next.statements { try transaction.execute(statement) }
+            try note(next, transaction)
+        }
         return true
     }
 
@@ -49,15 +59,17 @@ struct Migrator: Sendable {
         }
     }
 
-    private func apply(_ migration: Migration, _ transaction: any Transaction) throws {
-        do {
-            for statement in migration.statements { try transaction.execute(statement) }
-            try transaction.execute(
-                """
-                INSERT INTO schema_migrations (module, number, name, applied_at)
-                VALUES (\(set.module), \(migration.number), \(migration.name), \(Timestamp.now))
-                """)
-        } catch {
+    /// Writes down that a migration is done.
+    private func note(_ migration: Migration, _ transaction: any Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO schema_migrations (module, number, name, applied_at)
+            VALUES (\(set.module), \(migration.number), \(migration.name), \(Timestamp.now))
+            """)
+    }
+
+    private func naming(_ migration: Migration, _ body: () throws -> Void) throws {
+        do { try body() } catch {
             throw StoreError.migration("\(set.module): migration \(migration.number) (\(migration.name)) failed: \(error)")
         }
     }

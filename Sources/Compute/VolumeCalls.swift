@@ -36,19 +36,26 @@ extension Compute {
 
     /// Has the host of a volume's guest write a copy of the volume, as it is at one moment, into a file that is there (QEMU's backup
     /// job). A repeat under the same token answers as the first, one under another begins anew.
-    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `invalid` when its guest is off, so that nobody has the volume
-    ///   open, `unavailable` when its host does not answer.
-    public func copyAttachedVolume(_ volumeID: String, to target: GuestVolume.Connection, token: String) async throws {
+    /// - Returns: false when its guest is off, or on no host, so that nobody has the volume open.
+    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `unavailable` when its host does not answer.
+    public func copyAttachedVolume(_ volumeID: String, to target: GuestVolume.Connection, token: String) async throws -> Bool {
         let found = try await parts.database.read { reader -> (BlockDeviceMapping, String?)? in
             guard let disk = try BlockDeviceRecords.all(volume: volumeID, in: reader).first else { return nil }
             return (disk, try ServerRecords.find(disk.serverID, in: reader)?.host)
         }
         guard let (disk, host) = found else { throw notAttached(volumeID) }
-        guard let host else { throw VolumeRefusal(.invalid, "The server of volume \(volumeID) is on no host.") }
-        try await parts.refusing {
-            _ = try await parts.bus.call(
-                CopyGuestVolume(id: disk.serverID, volumeID: volumeID, target: target),
-                to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: .seconds(3600), key: token)
+        guard let host else { return false }
+        return try await parts.refusing {
+            do {
+                _ = try await parts.bus.call(
+                    CopyGuestVolume(id: disk.serverID, volumeID: volumeID, target: target),
+                    to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: .seconds(3600), key: token)
+                return true
+            } catch BusError.remote(let code, _)
+                where code == GuestFailureCode.guestNotFound.rawValue || code == GuestFailureCode.wrongState.rawValue
+            {
+                return false
+            }
         }
     }
 
@@ -66,6 +73,33 @@ extension Compute {
                 disk.serverID, requestID: nil, isAdmin: true, log: { _, _ in })
         } catch let refused as any FaultConvertible {
             throw VolumeRefusal(.invalid, refused.fault.message)
+        }
+    }
+
+    /// Holds the processors of a server's guest for a moment in which nobody may write to its volumes. Its user sees nothing of it. A
+    /// repeat, or a guest that doesn't run, is success.
+    /// - Throws: `VolumeRefusal` with `unavailable` when its host does not answer.
+    public func holdGuest(of serverID: String) async throws { try await power(serverID, .pause) }
+
+    /// Lets a guest that was held go on, unless its user has paused it meanwhile.
+    /// - Throws: `VolumeRefusal` with `unavailable` when its host does not answer.
+    public func letGuestGo(of serverID: String) async throws { try await power(serverID, .unpause) }
+
+    private func power(_ serverID: String, _ action: PowerGuest.Action) async throws {
+        guard let server = try await parts.database.read({ try ServerRecords.find(serverID, in: $0) }), let host = server.host,
+            server.state != .paused
+        else { return }
+        let guest = try await parts.definition(of: serverID)
+        try await parts.refusing {
+            do {
+                _ = try await parts.bus.call(
+                    PowerGuest(guest: guest, action: action), to: BusAddress(topic: ComputeTopic.agent, host: host),
+                    deadline: .seconds(60))
+            } catch BusError.remote(let code, _)
+                where code == GuestFailureCode.guestNotFound.rawValue || code == GuestFailureCode.wrongState.rawValue
+            {
+                return
+            }
         }
     }
 
@@ -92,9 +126,9 @@ extension Compute.Parts {
     }
 
     /// Puts a host's failure into the words of block storage's calls.
-    func refusing(_ body: () async throws -> Void) async throws {
+    func refusing<Answer: Sendable>(_ body: () async throws -> Answer) async throws -> Answer {
         do {
-            try await body()
+            return try await body()
         } catch let error as BusError {
             if case .remote(let code, let message) = error, GuestFailureCode.isFinal(code) { throw VolumeRefusal(.invalid, message) }
             throw VolumeRefusal(.unavailable, error.summary)

@@ -55,6 +55,17 @@ public struct HostInventory: Codable, Sendable, Hashable {
     public var supportedInstances: [[String]]
     /// What tells one boot of the host from another; empty where it can't be told.
     public var bootID: String
+    /// The processors that may be given to one guest alone.
+    public var dedicatedProcessors: [Int] = []
+    /// Those of them that are given to none.
+    public var freeDedicatedProcessors: [Int] = []
+    /// The processors that guests share; nil for all.
+    public var sharedProcessors: [Int]?
+    /// How many devices that one guest alone may have are free, by the names that flavors use.
+    public var freeDevices: [String: Int] = [:]
+
+    /// The most processors that a host is believed to have.
+    public static let maximumProcessors = 4096
 
     /// An inventory.
     public init(

@@ -20,8 +20,16 @@ extension ConsoleProxy {
     private func page(_ head: HTTPRequestHead) async throws -> Page {
         guard head.method == .GET || head.method == .HEAD else { return Page(status: .methodNotAllowed, type: nil, bytes: []) }
         let path = head.uri.prefix { $0 != "?" && $0 != "#" }
-        return try await NIOThreadPool.singleton.runIfActive { [pages] in pages.page(at: String(path)) }
+        return try await NIOThreadPool.singleton.runIfActive { [pages, spicePages] in
+            let page = pages.page(at: String(path))
+            // The two have no name in common that matters: what noVNC lacks is the other's.
+            guard page.status != .ok, let spicePages, path.hasSuffix(Self.spicePage) || spicePages.isThere else { return page }
+            return spicePages.page(at: String(path))
+        }
     }
+
+    /// Where addresses of SPICE consoles lead.
+    private static let spicePage = "/spice_auto.html"
 
     private func write(
         _ page: Page, _ head: HTTPRequestHead, close: Bool, to responses: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
@@ -42,10 +50,12 @@ struct Page: Sendable {
     let bytes: [UInt8]
 }
 
-/// noVNC's files, as its package installs them.
+/// A viewer's files, as its package installs them.
 struct PageFolder: Sendable {
     let root: String
-    /// No file of noVNC comes near it, in bytes.
+    /// The Debian package.
+    var package = "novnc"
+    /// No file of theirs comes near it, in bytes.
     private static let largest = 4 << 20
     private static let types = [
         "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
@@ -58,7 +68,7 @@ struct PageFolder: Sendable {
         let parts = path.split(separator: "/").map(String.init)
         let names = parts.isEmpty ? ["vnc_lite.html"] : parts
         guard names.allSatisfy(Self.isPlain) else { return Page(status: .notFound, type: nil, bytes: []) }
-        guard FileManager.default.fileExists(atPath: root) else { return Self.missing }
+        guard isThere else { return missing }
         let file = URL(fileURLWithPath: root).appending(path: names.joined(separator: "/")).resolvingSymlinksInPath().path
         let top = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
         guard file.hasPrefix(top + "/"), let size = Self.size(of: file), size <= Self.largest,
@@ -67,6 +77,9 @@ struct PageFolder: Sendable {
         let suffix = names.last?.split(separator: ".").last.map(String.init) ?? ""
         return Page(status: .ok, type: Self.types[suffix] ?? "application/octet-stream", bytes: Array(content))
     }
+
+    /// Whether the package is installed.
+    var isThere: Bool { FileManager.default.fileExists(atPath: root) }
 
     /// The size of a regular file in bytes.
     private static func size(of file: String) -> Int? {
@@ -87,11 +100,13 @@ struct PageFolder: Sendable {
         }
     }
 
-    private static let missing = Page(
-        status: .serviceUnavailable, type: "text/html; charset=utf-8",
-        bytes: Array(
-            """
-            <!DOCTYPE html><html lang="en"><title>Console</title>
-            <p>noVNC is not installed on this host. On Debian: <code>apt-get install novnc</code>.</p></html>
-            """.utf8))
+    private var missing: Page {
+        Page(
+            status: .serviceUnavailable, type: "text/html; charset=utf-8",
+            bytes: Array(
+                """
+                <!DOCTYPE html><html lang="en"><title>Console</title>
+                <p>\(package) is not installed on this host. On Debian: <code>apt-get install \(package)</code>.</p></html>
+                """.utf8))
+    }
 }

@@ -15,8 +15,8 @@ public enum ConsoleTarget: Sendable, Hashable {
     case unix(path: String)
 }
 
-/// Brings browsers to guests' consoles: serves noVNC's pages, and carries the bytes of a console over WebSockets (RFC 6455) for
-/// whoever holds a token that compute gave out (what nova-novncproxy and nova-serialproxy do).
+/// Brings browsers to guests' consoles: serves noVNC's and spice-html5's pages, and carries the bytes of a console over WebSockets (RFC 6455) for
+/// whoever holds a token that compute gave out (what nova-novncproxy, nova-spicehtml5proxy and nova-serialproxy do).
 public final class ConsoleProxy: Sendable {
     /// What the proxy listens at and serves.
     public struct Options: Sendable {
@@ -26,6 +26,8 @@ public final class ConsoleProxy: Sendable {
         public var port: Int
         /// The folder of noVNC's pages.
         public var pages: String
+        /// The folder of spice-html5's pages; nil for none.
+        public var spicePages: String?
         /// How many connections there may be at once; further ones are closed.
         public var maximumConnections = 512
         /// How long a connection may take to say what it wants.
@@ -34,7 +36,9 @@ public final class ConsoleProxy: Sendable {
         public var connectTimeout: Duration = .seconds(10)
 
         /// What the proxy listens at and serves.
-        public init(host: String, port: Int, pages: String) { (self.host, self.port, self.pages) = (host, port, pages) }
+        public init(host: String, port: Int, pages: String, spicePages: String? = nil) {
+            (self.host, self.port, self.pages, self.spicePages) = (host, port, pages, spicePages)
+        }
     }
 
     /// Tells where the console is that a token opens; nil when the token opens none.
@@ -42,6 +46,7 @@ public final class ConsoleProxy: Sendable {
 
     let options: Options
     let pages: PageFolder
+    let spicePages: PageFolder?
     let logger = Logger(label: "console-proxy")
     private let count = Mutex(0)
     private let listener = Mutex<Listener?>(nil)
@@ -50,7 +55,8 @@ public final class ConsoleProxy: Sendable {
     /// A proxy.
     public init(options: Options) {
         self.options = options
-        pages = PageFolder(root: options.pages)
+        pages = PageFolder(root: options.pages, package: "novnc")
+        spicePages = options.spicePages.map { PageFolder(root: $0, package: "spice-html5") }
     }
 
     /// What a connection turned out to be.

@@ -14,6 +14,7 @@ public actor OVNHost {
     private let metadata: MetadataPlane?
     private let tunnels: TunnelPlane?
     private let advertisements: AdvertisementGuard
+    private let packetLimiter: PacketLimiter
     private let logger: Logger
     private var tasks: [Task<Void, Never>] = []
 
@@ -38,6 +39,7 @@ public actor OVNHost {
         let local = supervisor.local
         tunnels = try options.overlayBridge.map { try TunnelPlane(bridge: $0, options: options, local: local, logger: logger) }
         advertisements = try AdvertisementGuard(options: options, local: local, logger: logger)
+        packetLimiter = try PacketLimiter(options: options, local: local, logger: logger)
         drivers = NetworkDrivers(dataPlane: dataPlane, interfaces: interfaces)
     }
 
@@ -52,6 +54,7 @@ public actor OVNHost {
             Task { [supervisor] in await supervisor.supervise() },
             Task { [dataPlane] in await dataPlane.run() },
             Task { [advertisements] in await advertisements.run() },
+            Task { [packetLimiter] in await packetLimiter.run() },
         ]
         if let metadata { tasks.append(Task { await metadata.run() }) }
         if let tunnels { tasks.append(Task { await tunnels.run() }) }

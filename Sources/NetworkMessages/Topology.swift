@@ -52,6 +52,8 @@ public struct LogicalNetwork: Codable, Sendable, Hashable {
     public var carriesTags = false
     /// Whether its tag in the physical world is an outer one (802.1ad).
     public var hasOuterTag = false
+    /// Which of its ports may not talk to all others; nil where all may.
+    public var separation: PortSeparation?
 
     /// A network.
     public init(
@@ -155,6 +157,8 @@ public struct LogicalPort: Codable, Sendable, Hashable {
     public var dhcp: PortDHCP?
     /// What it may send and receive beside what its security groups say; nil for everything.
     public var firewall: LogicalFirewall?
+    /// What keeps it apart from other ports of its network; nil for nothing.
+    public var isolation: PortIsolation?
 
     /// A port.
     public init(

@@ -60,6 +60,21 @@ public struct PortQoS: Codable, Sendable, Hashable {
         public init(rate: Int, burst: Int = 0) { (self.rate, self.burst) = (rate, burst) }
     }
 
+    /// A limit on how many packets pass.
+    public struct PacketRate: Codable, Sendable, Hashable {
+        /// In packets a second, at least 1.
+        public var rate: Int
+        /// How many may pass at once beyond the rate; 0 for what suits the rate.
+        public var burst: Int
+
+        /// A limit.
+        public init(rate: Int, burst: Int = 0) { (self.rate, self.burst) = (rate, burst) }
+    }
+
+    /// The limit on how many packets the guest sends; nil for none.
+    public var egressPackets: PacketRate?
+    /// The limit on how many packets the guest receives; nil for none.
+    public var ingressPackets: PacketRate?
     /// The limit on what the guest sends; nil for none.
     public var egress: Bandwidth?
     /// The limit on what the guest receives; nil for none.
@@ -73,7 +88,9 @@ public struct PortQoS: Codable, Sendable, Hashable {
     }
 
     /// Whether nothing is limited or marked.
-    public var isEmpty: Bool { egress == nil && ingress == nil && dscp == nil }
+    public var isEmpty: Bool {
+        egress == nil && ingress == nil && dscp == nil && egressPackets == nil && ingressPackets == nil
+    }
 }
 
 /// A network's place in tunnels between hosts that are not the engine's own.
@@ -173,4 +190,26 @@ public struct LogicalFirewall: Codable, Sendable, Hashable {
 
     /// A firewall.
     public init(ingress: [Filter], egress: [Filter]) { (self.ingress, self.egress) = (ingress, egress) }
+}
+
+/// What keeps a port apart from others of its network. Ports without any are reached by all, and reach all.
+public enum PortIsolation: Codable, Sendable, Hashable {
+    /// It exchanges packets with no port that is kept apart.
+    case isolated
+    /// Of the ports that are kept apart, it exchanges packets only with those of a community of this name: letters, digits,
+    /// dots and underscores, no digit first.
+    case community(String)
+}
+
+/// The ports of a network that are kept apart, as the addresses that they may send from.
+public struct PortSeparation: Codable, Sendable, Hashable {
+    /// The MAC addresses of isolated ports.
+    public var isolated: [String]
+    /// The MAC addresses of each community's ports, by its name.
+    public var communities: [String: [String]]
+
+    /// A separation.
+    public init(isolated: [String], communities: [String: [String]]) {
+        (self.isolated, self.communities) = (isolated, communities)
+    }
 }

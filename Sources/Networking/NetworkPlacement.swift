@@ -6,6 +6,16 @@ public protocol NetworkPlacement: Sendable {
     /// Records what a part of a host has to give: a provider below the host's own, with inventories and traits. A host that
     /// placement does not know is left for its next report.
     func report(_ provider: BandwidthProvider, in transaction: any Transaction) throws
+
+    /// Changes what a consumer has, by provider and resource class; a consumer that has nothing stays so.
+    /// - Throws: `PlacementHasNoRoom` when a provider cannot give it, and nothing may have been changed then.
+    func adjust(_ consumer: String, by difference: [String: [String: Int]], in transaction: any Transaction) throws
+}
+
+/// A provider has no room for what is asked of it.
+public struct PlacementHasNoRoom: Error {
+    /// The error.
+    public init() {}
 }
 
 /// A host's way into a physical network, as placement knows it.

@@ -34,7 +34,7 @@ public final class Networking: Sendable {
         self.placement = placement
         let topology = TopologyReconciler(database: database, bus: bus, interval: options.resyncInterval)
         let (signal, name) = (Signal(), topology.name)
-        operations = Operations(options: options) { signal(name) }
+        operations = Operations(options: options, placement: placement) { signal(name) }
         (self.database, self.options, self.topology, self.signal) = (database, options, topology, signal)
         interfaces = InterfaceReconciler(database: database, bus: bus)
     }

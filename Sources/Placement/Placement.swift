@@ -167,6 +167,19 @@ extension Placement {
         try Claims.write([claim], now: .now, in: transaction)
     }
 
+    /// Changes what a consumer has by differences, by provider and class; a consumer that has nothing stays so.
+    /// - Throws: `ClaimRefused` when it does not fit, and nothing may have been changed then;
+    ///   `PlacementError` for an unknown provider or class.
+    public func adjust(consumer id: String, by difference: [String: [String: Int]], in transaction: any Transaction) throws {
+        guard let consumer = try AllocationRecords.consumer(id, in: transaction) else { return }
+        var resources = try allocations(consumer: id, in: transaction)
+        for (provider, amounts) in difference { resources[provider, default: [:]].merge(amounts) { $0 + $1 } }
+        resources = resources.mapValues { $0.filter { $0.value > 0 } }.filter { !$0.value.isEmpty }
+        let claim = ConsumerClaim(
+            consumer: id, projectID: consumer.projectID, userID: consumer.userID, type: consumer.type, resources: resources)
+        try Claims.write([claim], now: .now, in: transaction)
+    }
+
     /// Gives back all that a consumer has. Repeating it is harmless.
     /// - Returns: whether it had anything.
     @discardableResult

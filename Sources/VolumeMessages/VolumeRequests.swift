@@ -42,7 +42,7 @@ public struct DeleteVolume: BusRequest {
 }
 
 /// Grows a volume to the size that its specification has. A volume that a guest has open grows by the guest's hypervisor
-/// where `isAttached` and the back end needs that; the answer says so.
+/// where `isAttached` and the back end needs that; the answer says so. Fails with `open_in_guest` where guests must be held first.
 public struct ExtendVolume: BusRequest {
     /// What remains to be done.
     public struct Reply: Codable, Sendable, Hashable {
@@ -58,10 +58,12 @@ public struct ExtendVolume: BusRequest {
     public var volume: VolumeSpecification
     /// Whether a guest has it.
     public var isAttached: Bool
+    /// Whether the processors of every guest that has it are held, so that nobody writes.
+    public var isHeld: Bool
 
     /// A growth.
-    public init(backend: String, volume: VolumeSpecification, isAttached: Bool) {
-        (self.backend, self.volume, self.isAttached) = (backend, volume, isAttached)
+    public init(backend: String, volume: VolumeSpecification, isAttached: Bool, isHeld: Bool = false) {
+        (self.backend, self.volume, self.isAttached, self.isHeld) = (backend, volume, isAttached, isHeld)
     }
 }
 
@@ -154,8 +156,8 @@ public struct DisconnectVolume: BusRequest {
     }
 }
 
-/// Copies a volume's bytes into a volume of another back end of the same host, which it makes; the source stays as it is. A
-/// repeat begins again where the target was not finished.
+/// Copies a volume's bytes into another volume of the same host, which it makes, encrypted as that one's specification says; the source
+/// stays as it is. A repeat begins again where the target was not finished.
 public struct CopyVolume: BusRequest {
     public typealias Reply = BusNothing
     public static let method = "volume.copy"
@@ -171,6 +173,27 @@ public struct CopyVolume: BusRequest {
     /// A copy.
     public init(backend: String, volume: VolumeSpecification, targetBackend: String, target: VolumeSpecification) {
         (self.backend, self.volume, self.targetBackend, self.target) = (backend, volume, targetBackend, target)
+    }
+
+    /// What lies beside the source while a copy under another key is written, and is to be removed when that is given up.
+    public static func betweenName(of target: String) -> String { target + "-between" }
+}
+
+/// Writes another volume's bytes over those of a volume that nobody has, both of one back end and one size; snapshots of it keep theirs.
+/// A repeat begins again.
+public struct OverwriteVolume: BusRequest {
+    public typealias Reply = BusNothing
+    public static let method = "volume.overwrite"
+    /// The back end.
+    public var backend: String
+    /// The volume.
+    public var volume: VolumeSpecification
+    /// The one whose bytes it gets, which stays as it is.
+    public var source: VolumeSpecification
+
+    /// A writing.
+    public init(backend: String, volume: VolumeSpecification, source: VolumeSpecification) {
+        (self.backend, self.volume, self.source) = (backend, volume, source)
     }
 }
 
@@ -362,7 +385,7 @@ public struct VolumeHostReport: BusRequest {
     public var pools: [VolumePool]
     /// Back ends that don't work, and why, by name.
     public var failures: [String: String]
-    /// Where backups can be kept ("file", "nfs" …), as the settings say; empty for none.
+    /// Where backups can be kept ("file", "nfs" …), as the settings say, the place of new ones first; empty for none.
     public var backupDrivers: [String]
 
     /// A report.

@@ -147,6 +147,8 @@ public enum VolumeFailureCode: String, Codable, Sendable, CaseIterable {
     case notFound = "volume_not_found"
     /// It is in use by a guest, by an export, or by something made of it.
     case busy
+    /// A guest has it open, and has to be held for what is asked.
+    case openInGuest = "open_in_guest"
     /// There is no room for it; nothing was written.
     case full = "backend_full"
     /// The image can't be read, is not what it says, or is larger than the volume.

@@ -8,6 +8,7 @@ struct Altostack: AsyncParsableCommand {
         subcommands: [
             Up.self, Down.self, Status.self, Config.self, Policy.self, Workflows.self, IdentityKeys.self, ImageCatalogue.self,
             SchedulerTrialCommand.self, NetworkTools.self,
+            KeyManagerKeys.self,
             Logs.self,
             Backup.self, Restore.self,
             DoctorCommand.self, DemoCommand.self,

@@ -58,6 +58,61 @@ extension StoreTests {
             }
         }
 
+        /// What a new database gets at once is what an old one got step by step.
+        @Test func foldedTablesAreTheSame() async throws {
+            let steps = [
+                Migration(1, "things", [
+                    """
+                    CREATE TABLE things (
+                        id TEXT NOT NULL, kind TEXT NOT NULL DEFAULT ',)', mark TEXT UNIQUE, price DOUBLE PRECISION CHECK (price > 0),
+                        gone TEXT, PRIMARY KEY (id, kind), UNIQUE (kind, mark))
+                    """,
+                    "CREATE TABLE plain (id TEXT)", "INSERT INTO plain VALUES ('early')",
+                    "INSERT INTO things (id, kind, mark) VALUES ('early', 'one', 'm')",
+                    "CREATE TABLE links (id TEXT)",
+                ]),
+                Migration(2, "more", [
+                    "ALTER TABLE links ADD COLUMN owner TEXT REFERENCES owners (id)",
+                    "CREATE TABLE owners (id TEXT PRIMARY KEY)",
+                    "ALTER TABLE owners ADD COLUMN name TEXT NOT NULL DEFAULT 'nobody'",
+                    "ALTER TABLE things DROP COLUMN gone",
+                    "ALTER TABLE things ADD COLUMN number BIGINT NOT NULL DEFAULT 7",
+                    "UPDATE things SET number = number + 1",
+                    "ALTER TABLE plain ADD COLUMN size BIGINT",
+                    "ALTER TABLE plain RENAME COLUMN size TO height",
+                    "ALTER TABLE plain ADD COLUMN size BIGINT",
+                    "ALTER TABLE things ADD COLUMN owner TEXT REFERENCES owners (id)",
+                    "ALTER TABLE things ADD COLUMN last BIGINT",
+                ]),
+            ]
+            #expect(SchemaFolding.folded(steps).count == 13)
+            func seen(stepwise: Bool) async throws -> [String] {
+                try await withTemporaryDirectory { directory in
+                    let database = try SQLiteDatabase(path: directory + "/store.db")
+                    if stepwise { try await database.migrate(MigrationSet(module: "test", [steps[0]])) }
+                    try await database.migrate(MigrationSet(module: "test", steps))
+                    let found = try await database.read { reader in
+                        let columns = try ["things", "owners", "plain", "links"].flatMap { table in
+                            try reader.all("SELECT name, type, \"notnull\", dflt_value, pk FROM pragma_table_info(\(table))") { row in
+                                let (name, type, standard): (String, String, String?) = (try row[0], try row[1], try row[3])
+                                return "\(table) \(name) \(type) \(try row[2] as Int) \(standard ?? "-") \(try row[4] as Int)"
+                            }
+                        }
+                        let rows = try reader.all("SELECT id, number FROM things") { "\(try $0[0] as String) \(try $0[1] as Int)" }
+                        let keys = try reader.all("SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name") {
+                            try $0[0] as String
+                        }
+                        return columns + rows + keys
+                    }
+                    await database.close()
+                    return found
+                }
+            }
+            let (folded, stepwise) = (try await seen(stepwise: false), try await seen(stepwise: true))
+            #expect(folded == stepwise)
+            #expect(folded.contains("early 8"))
+        }
+
         @Test(arguments: Driver.allCases) func failedMigrationLeavesNothingOfItself(_ driver: Driver) async throws {
             try await driver.withDatabase { database in
                 let broken = Migration(2, "broken", ["CREATE TABLE half (id TEXT)", "CREATE TABLE items (id TEXT)"])

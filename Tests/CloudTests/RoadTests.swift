@@ -4,8 +4,11 @@ import CloudStore
 import CloudWorkflow
 import ComputeAgent
 import Foundation
+import HostCommands
 import NetworkAgent
 import Testing
+import VolumeBackends
+import VolumeMessages
 
 @testable import Cloud
 
@@ -59,6 +62,39 @@ import Testing
         #expect(SimulatedWork.named("spwn") == nil)
     }
 
+    @Test func aBackEndsFaultStrikesItsWorkAlone() throws {
+        var rules = FaultRules()
+        var broken = try rule("volume_create", .fail("ordered"), count: 2)
+        broken.backend = "fast"
+        rules.add(broken)
+        #expect(rules.strike(.volume(.create), on: "a", backend: "slow") == nil)
+        #expect(rules.strike(.volume(.delete), on: "a", backend: "fast") == nil)
+        for _ in 1...2 { #expect(rules.strike(.volume(.create), on: "a", backend: "fast") == .fail("ordered")) }
+        #expect(rules.strike(.volume(.create), on: "a", backend: "fast") == nil)
+        var all = try rule("any", .hang)
+        all.backend = "fast"
+        rules.add(all)
+        #expect(rules.strike(.guest(.spawn), on: "a") == nil)
+        #expect(rules.strike(.volume(.open), on: "a", backend: "fast") == .hang)
+    }
+
+    @Test func backEndsAskTheBoard() async throws {
+        let board = FaultBoard()
+        board.connect(hosts: ["node"], backends: ["fast"])
+        #expect(board.hasBackend("fast") && !board.hasBackend("slow"))
+        let backend = SimulatedBackend(name: "fast")
+        backend.faults.follow(board.volumes(of: "fast", on: "node"))
+        var broken = try rule("volume_create", .fail("no room in the rack"), count: 1)
+        broken.backend = "fast"
+        #expect(board.add(broken))
+        let volume = VolumeSpecification(id: Identifier.uuid(), name: "one", sizeGiB: 1)
+        await #expect { try await backend.create(volume, .blank) } throws: { error in
+            (error as? VolumeFailure)?.message == "no room in the rack"
+        }
+        try await backend.create(volume, .blank)
+        #expect(try await backend.holds(volume))
+    }
+
     @Test func hostsAreKnownByNameAndByNumber() {
         let board = FaultBoard()
         board.connect(hosts: ["node-1", "node-2"])
@@ -98,6 +134,30 @@ import Testing
         #expect(bad.text.contains("✗ libvirt") && bad.text.contains("libvirt-daemon-driver-qemu"))
         #expect(bad.json["ready"]?.bool == false)
         #expect(bad.json["findings"]?.array?.count == Doctor.programs.count)
+    }
+
+    @Test func doctorLooksAtVolumesBackEnds() {
+        let backends = [
+            VolumeBackendSetting(name: "local", driver: .file), VolumeBackendSetting(name: "blocks", driver: .iscsi),
+            VolumeBackendSetting(name: "far", driver: .nfs, options: ["path": "/mnt/far", "export": "host:/far"]),
+            VolumeBackendSetting(name: "ceph", driver: .rbd, options: ["pool": "volumes"]),
+        ]
+        func findings(lacking: Set<String> = [], files: Bool = true, mounts: Bool = true) -> [DoctorFinding] {
+            Doctor.volumes(backends, isInstalled: { !lacking.contains($0) }, isThere: { _ in files }, isMounted: { _ in mounts })
+        }
+        #expect(findings().allSatisfy { $0.standing == .good })
+        #expect(findings(lacking: ["tgtd"]).map(\.standing) == [.good, .problem, .good, .good])
+        #expect(findings(lacking: ["qemu-img"]).allSatisfy { $0.standing == .problem })
+        #expect(findings(mounts: false)[2].remedy?.hasSuffix("mount -t nfs host:/far /mnt/far") == true)
+        #expect(findings(files: false)[3].text == "there is no /etc/ceph/ceph.conf")
+        #expect(Doctor.postgresTools(isWanted: false) { _ in false }.isEmpty)
+        #expect(Doctor.postgresTools(isWanted: true) { $0 != "pg_dump" }.map(\.standing) == [.warning])
+    }
+
+    @Test func whatPostgresToolsSayIsTurnedIntoWhatToDo() {
+        #expect(PostgresTools.reason("pg_restore", "error: relation \"images\" already exists").contains("is not empty"))
+        #expect(PostgresTools.reason("pg_dump", "env: 'pg_dump': No such file or directory").contains("postgresql-client"))
+        #expect(PostgresTools.reason("pg_dump", "no room") == "pg_dump: no room")
     }
 
     @Test func doctorTellsProcessorsApart() {

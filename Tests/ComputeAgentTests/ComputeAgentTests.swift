@@ -1,6 +1,7 @@
 import CloudBus
 import CloudCore
 import ComputeMessages
+import HostCommands
 import Testing
 
 @testable import ComputeAgent

@@ -146,13 +146,41 @@ import Testing
     }
 
     @Test func whatTheHostHasIsGiven() throws {
-        let rich = host { ($0.hugePages, $0.dedicated, $0.hasTPM) = ([2048], [5, 7], true) }
+        let rich = host { ($0.hugePages, $0.dedicated, $0.hasTPM) = ([2048], [[5, 7]], true) }
         let guest = specification(
             root: rootDisk, properties: ["hw:mem_page_size": "2MB", "hw:cpu_policy": "dedicated", "hw:tpm_version": "2.0", "hw:tpm_model": "tpm-crb"])
         let document = try document(guest, host: rich)
         #expect(try values("//hugepages/page/@size", document) == ["2048"])
         #expect(try values("//vcpupin/@cpuset", document) == ["5"])
         #expect(try values("//tpm/backend/@version", document) == ["2.0"])
+    }
+
+    @Test func processorsOfMixedGuestsArePinnedByTheirMask() throws {
+        let host = host { ($0.dedicated, $0.shared) = ([[4], [5, 6, 7]], [0, 1, 3]) }
+        let properties = ["hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0", "hw:emulator_threads_policy": "isolate"]
+        var guest = specification(root: rootDisk, properties: properties)
+        guest.vcpus = 3
+        let document = try document(guest, host: host)
+        #expect(try values("//vcpupin/@vcpu", document) == ["1", "2"])
+        #expect(try values("//vcpupin/@cpuset", document) == ["5", "6"])
+        #expect(try values("//emulatorpin/@cpuset", document) == ["7"])
+        #expect(try values("/domain/vcpu/@cpuset", document) == ["0-1,3"])
+        guest.vcpus = 4
+        #expect(throws: GuestFailure.self) { try self.document(guest, host: host) }
+    }
+
+    @Test func devicesArePassedByTheirNames() throws {
+        let (nic, other) = (PCIDevice(address: "0000:3b:00.1", product: "8086:1572"), PCIDevice(address: "0000:05:00.0", product: "10de:1eb8"))
+        let host = host { ($0.pci, $0.freeDevices) = (PCIDevices(offered: [], aliases: ["nic": nic.product]), [other, nic]) }
+        let document = try document(specification(root: rootDisk, properties: ["pci_passthrough:alias": "nic:1"]), host: host)
+        #expect(try values("//hostdev/source/address/@bus", document) == ["0x3b"])
+        #expect(try values("//hostdev/source/address/@function", document) == ["0x1"])
+        for wish in ["nic:2", "gpu:1"] {
+            let guest = specification(root: rootDisk, properties: ["pci_passthrough:alias": wish])
+            #expect(throws: GuestFailure.self) { try self.document(guest, host: host) }
+        }
+        let node = try #require(MarkupNode("<domain><devices>\(nic.markup.text)</devices></domain>"))
+        #expect(node.hostDevices == [nic.address])
     }
 
     @Test func cellsAddUpToTheGuest() throws {

@@ -1,4 +1,5 @@
 import ComputeMessages
+import HostCommands
 import Testing
 
 @testable import ComputeAgent
@@ -23,7 +24,7 @@ import Testing
     @Test func aLostHostHangsUntilItIsBack() async throws {
         let driver = SimulatedHypervisor()
         let definition = try await definition(specification(), driver)
-        driver.faults.loseHost()
+        driver.faults.lose()
         let waiting = Task { try await driver.spawn(definition) }
         try await eventually("the spawn has begun") { driver.faults.count(.spawn) == 1 }
         waiting.cancel()
@@ -44,6 +45,42 @@ import Testing
         try driver.losePower()
         #expect(await bell.next() == guests[1].id)
         #expect(try await driver.guests().map(\.power).sorted { $0.rawValue < $1.rawValue } == [.shutdown, .crashed])
+    }
+
+    @Test func processorsForOneGuestAloneRunOutAndComeBack() async throws {
+        var options = SimulatedHypervisor.Options()
+        (options.vcpus, options.processors.dedicated, options.processors.shared) = (8, "2-7,^3", "0-1")
+        let driver = SimulatedHypervisor(options: options)
+        func pinned(_ vcpus: Int) -> GuestSpecification {
+            var guest = specification(properties: ["hw:cpu_policy": "dedicated"])
+            guest.vcpus = vcpus
+            return guest
+        }
+        let first = pinned(3)
+        _ = try await driver.spawn(try await definition(first, driver))
+        let inventory = try await driver.inventory()
+        #expect(inventory.dedicatedProcessors == [2, 4, 5, 6, 7])
+        #expect(inventory.freeDedicatedProcessors == [6, 7])
+        #expect(inventory.sharedProcessors == [0, 1])
+        let second = try await definition(pinned(3), driver)
+        await #expect(throws: GuestFailure.self) { try await driver.spawn(second) }
+        try await driver.destroy(first.id)
+        #expect(try await driver.spawn(second).power == .running)
+    }
+
+    @Test func assistedSnapshotsMakeChainsOfFiles() async throws {
+        let driver = SimulatedHypervisor()
+        let volume = GuestVolume(id: "a4ff6c1c-5b0d-4b0c-8f2f-7b3f3e0c1a52", connection: .file(path: "/v/a", format: "qcow2"))
+        var guest = specification()
+        guest.volumes = [volume]
+        _ = try await driver.spawn(try await definition(guest, driver))
+        for file in ["a.1", "a.2", "a.3"] { try await driver.snapshotVolume(volume.id, of: guest.id, into: file) }
+        await #expect(throws: GuestFailure.self) { try await driver.snapshotVolume(volume.id, of: guest.id, into: "a.2") }
+        try await driver.mergeVolume(volume.id, of: guest.id, file: "a.2", into: "a.1")
+        #expect(try driver.existing(guest.id).overlays?[volume.id] == ["a.1", "a.3"])
+        try await driver.mergeVolume(volume.id, of: guest.id, file: nil, into: nil)
+        #expect(try driver.existing(guest.id).overlays?[volume.id] == ["a.3"])
+        await #expect(throws: GuestFailure.self) { try await driver.mergeVolume("other", of: guest.id, file: nil, into: nil) }
     }
 
     @Test func equalSeedsTakeEqualTime() async throws {

@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 import Testing
 
 @testable import Compute
@@ -86,12 +87,22 @@ import Testing
     @Test func fitsCells() throws {
         let guest = try #require(GuestTopology(Sample.flavor(["hw:numa_nodes": "2", "hw:mem_page_size": "large"]), nil))
         let cell = ComputeHost.Cell(id: 0, processors: [0, 1], memoryMiB: 4096, hugePages: [2048: 512])
-        #expect(guest.fits([cell, cell]))
-        #expect(!guest.fits([cell]))
+        #expect(guest.fits([cell, cell], free: []))
+        #expect(!guest.fits([cell], free: []))
         var small = cell
         small.hugePages = [2048: 511]
-        #expect(!guest.fits([cell, small]))
+        #expect(!guest.fits([cell, small], free: []))
         #expect(GuestTopology(Sample.flavor([:]), nil) == nil)
+    }
+
+    @Test func pinnedProcessorsTakeFreeOnesOfOneCell() throws {
+        let pinned = try #require(GuestTopology(Sample.flavor(["hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"]), nil))
+        let cells = [
+            ComputeHost.Cell(id: 0, processors: [0, 1, 2, 3], memoryMiB: 4096), ComputeHost.Cell(id: 1, processors: [4, 5, 6, 7], memoryMiB: 4096),
+        ]
+        #expect(pinned.fits(cells, free: [5, 7]))
+        #expect(!pinned.fits(cells, free: [3, 7]))
+        #expect(ProcessorMask.text([7, 0, 2, 1, 5]) == "0-2,5,7")
     }
 }
 

@@ -25,8 +25,11 @@ final class TestWeb: Sendable {
     /// What was asked for.
     final class Heard: Sendable {
         private let heads = Mutex<[HTTPRequestHead]>([])
+        private let received = Mutex<[UInt8]>([])
         func note(_ head: HTTPRequestHead) { heads.withLock { $0.append(head) } }
+        func note(_ body: ByteBuffer) { received.withLock { $0.append(contentsOf: body.readableBytesView) } }
         var all: [HTTPRequestHead] { heads.withLock { $0 } }
+        var bytes: [UInt8] { received.withLock { $0 } }
     }
 
     init(_ pages: [String: Page], tls: NIOSSLContext? = nil) async throws {
@@ -45,6 +48,8 @@ final class TestWeb: Sendable {
     }
 
     var requests: [HTTPRequestHead] { heard.all }
+    /// The bytes of all bodies that came, one after the other.
+    var received: [UInt8] { heard.bytes }
     var url: String { "http://127.0.0.1:\(port)" }
     func stop() async throws { try await channel.close() }
 
@@ -56,9 +61,18 @@ final class TestWeb: Sendable {
 
         init(_ pages: [String: Page], _ heard: Heard) { (self.pages, self.heard) = (pages, heard) }
 
+        private var request: HTTPRequestHead?
+
+        /// Answers when all of the request is there.
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            guard case .head(let request) = unwrapInboundIn(data) else { return }
-            heard.note(request)
+            switch unwrapInboundIn(data) {
+            case .head(let head):
+                request = head
+                return heard.note(head)
+            case .body(let bytes): return heard.note(bytes)
+            case .end: break
+            }
+            guard let request else { return }
             let page = pages[request.uri] ?? Page(status: .notFound)
             let headers = request.method == .HEAD ? page.headHeaders ?? page.headers : page.headers
             let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: HTTPHeaders(headers))
@@ -120,6 +134,20 @@ struct TestResolver: WebResolver {
             #expect(head == (200, nil))
             let (missing, _) = try await fetch(client(), web.url + "/none")
             #expect(missing == 404)
+        }
+    }
+
+    @Test func whatIsSentArrivesWhole() async throws {
+        let pages = ["/a": TestWeb.Page(status: .created), "/b": TestWeb.Page(status: .found, headers: [("Location", "/a")])]
+        try await with(pages) { web in
+            let bytes = Self.body + Self.body
+            let status = try await client().send("PUT", web.url + "/a", headers: ["ETag": "x"], body: bytes) { answer, _ in answer.status }
+            #expect(status == 201)
+            #expect(web.received == bytes)
+            #expect(web.requests.first?.headers["Content-Length"] == ["\(bytes.count)"])
+            // Bytes are for one place: where another is named instead, the sender decides.
+            let elsewhere = try await client().send("PUT", web.url + "/b", body: [1]) { answer, _ in answer.status }
+            #expect(elsewhere == 302)
         }
     }
 

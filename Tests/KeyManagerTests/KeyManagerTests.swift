@@ -3,6 +3,7 @@ import CloudCore
 import CloudCrypto
 import CloudStore
 import Foundation
+import Synchronization
 import Testing
 
 @testable import KeyManager
@@ -27,19 +28,29 @@ private struct TestCipher: PayloadCipher {
     func open(_ sealed: String) -> [UInt8]? { fernet.open(sealed, longest: 1 << 20)?.payload }
 }
 
+/// A cipher whose keys can be rotated and dropped.
+private final class TurningCipher: PayloadCipher {
+    private let keys = Mutex([Fernet.Key()])
+
+    func rotate() { keys.withLock { $0.insert(Fernet.Key(), at: 0) } }
+    func dropFormer() { keys.withLock { $0 = Array($0.prefix(1)) } }
+    func seal(_ payload: [UInt8]) -> String { keys.withLock { Fernet(keys: $0) }.seal(payload).reveal() }
+    func open(_ sealed: String) -> [UInt8]? { keys.withLock { Fernet(keys: $0) }.open(sealed, longest: 1 << 20)?.payload }
+}
+
 /// A key manager of its own, behind the whole pipeline.
 private struct Site: Sendable {
     let database: SQLiteDatabase
     let keyManager: KeyManager
     let server: CloudServer
 
-    static func with(_ body: (Site) async throws -> Void) async throws {
+    static func with(_ cipher: any PayloadCipher = TestCipher(), _ body: (Site) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "keys-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         let database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(KeyManager.migrations)
-        let keyManager = KeyManager(database: database, cipher: TestCipher())
+        let keyManager = KeyManager(database: database, cipher: cipher)
         let server = try CloudServer(services: [keyManager.api], authenticator: UserTokens())
         try await body(Site(database: database, keyManager: keyManager, server: server))
         await database.close()
@@ -118,6 +129,58 @@ private struct Site: Sendable {
             await site.expect(.accepted, .post, "/v1/orders", ["type": "key", "meta": ["algorithm": "rot13", "bit_length": 256]])
             let orders = await site.expect(.ok, .get, "/v1/orders")
             #expect(orders.json["orders"]?.array?.last?["status"]?.string == "ERROR")
+        }
+    }
+
+    @Test func secretsOutliveTheKeysTheyWereSealedUnder() async throws {
+        let cipher = TurningCipher()
+        try await Site.with(cipher) { site in
+            let first = try await site.store("swordfish")
+            cipher.rotate()
+            let second = try await site.store("haddock")
+            #expect(try await site.keyManager.sealAnew() == (2, 0))
+            cipher.dropFormer()
+            for (id, text) in [(first, "swordfish"), (second, "haddock")] {
+                let fetched = await site.expect(.ok, .get, "/v1/secrets/\(id)/payload", headers: [.accept: "text/plain"])
+                #expect(fetched.text == text)
+            }
+            cipher.rotate()
+            cipher.dropFormer()
+            #expect(try await site.keyManager.sealAnew() == (0, 2))
+        }
+    }
+
+    /// The beginning of each: PEM's words, and DER's sequence.
+    @Test(arguments: [("rsa", 1024, "-----"), ("dsa", 1024, "0"), ("ec", 256, "-----"), ("EC", 521, "-----")])
+    func pairsAreMadeToOrder(algorithm: String, bits: Int, beginning: String) async throws {
+        try await Site.with { site in
+            for phrase in [nil, "open sesame"] as [String?] {
+                var meta: JSONObject = ["algorithm": .string(algorithm), "bit_length": .int(bits)]
+                if let phrase { meta["passphrase"] = .string(phrase) }
+                let made = await site.expect(.accepted, .post, "/v1/orders", ["type": "asymmetric", "meta": .object(meta)])
+                let id = try #require(made.json["order_ref"]?.string?.split(separator: "/").last)
+                let order = await site.expect(.ok, .get, "/v1/orders/\(id)")
+                let container = try #require(order.json["container_ref"]?.string?.split(separator: "/").last)
+                let shown = await site.expect(.ok, .get, "/v1/containers/\(container)")
+                #expect(shown.json["type"]?.string == algorithm.lowercased())
+                let references = try #require(shown.json["secret_refs"]?.array)
+                #expect(references.count == (phrase == nil ? 2 : 3))
+                for name in ["private_key", "public_key"] {
+                    let reference = try #require(references.first { $0["name"]?.string == name }?["secret_ref"]?.string)
+                    let secret = try #require(reference.split(separator: "/").last)
+                    let payload = await site.expect(
+                        .ok, .get, "/v1/secrets/\(secret)/payload", headers: [.accept: "application/octet-stream"])
+                    #expect(payload.bytes.prefix(beginning.utf8.count).elementsEqual(beginning.utf8), "\(algorithm) \(name)")
+                }
+            }
+        }
+    }
+
+    @Test func containersOfOrderedKindsAreNotMadeByHand() async throws {
+        try await Site.with { site in
+            for type in ["dsa", "ec"] {
+                await site.expect(.badRequest, .post, "/v1/containers", ["type": .string(type), "secret_refs": []])
+            }
         }
     }
 

@@ -202,9 +202,8 @@ import Testing
             await cloud.send(
                 .put, "qos/policies/\(id)/minimum_bandwidth_rules/\(minimum.id)", Self.manager,
                 ["minimum_bandwidth_rule": ["min_kbps": 1]], expect: .notImplemented)
-            await cloud.refuse(
-                .post, "qos/policies/\(id)/packet_rate_limit_rules", Self.manager, ["packet_rate_limit_rule": ["max_kpps": 1]],
-                .conflict, "QosRuleNotSupported")
+            let limit = await rule(cloud, id, "packet_rate_limit", ["max_kpps": 1])
+            #expect(limit["max_kpps"] == 1)
             let plain = await cloud.port(await cloud.network())
             #expect(await cloud.send(.get, "ports/\(plain.id)", TestCloud.admin)["port"]?["resource_request"] == .null)
         }
@@ -219,7 +218,7 @@ import Testing
     @Test func typesOfRulesAreListed() async throws {
         try await TestCloud.with { cloud in
             let types = await cloud.send(.get, "qos/rule-types")["rule_types"]
-            #expect(types?.texts("type").contains("packet_rate_limit") == false && types?[0]?["drivers"] == nil)
+            #expect(types?.array?.count == 5 && types?[0]?["drivers"] == nil)
             #expect(await cloud.send(.get, "qos/rule-types?all_rules=true")["rule_types"]?.array?.count == 5)
             await cloud.send(.get, "qos/rule-types/bandwidth_limit", expect: .forbidden)
             let shown = await cloud.send(.get, "qos/rule-types/dscp_marking", TestCloud.admin)["rule_type"]

@@ -69,12 +69,13 @@ import VolumeMessages
 /// Volumes by iSCSI, through QEMU's own initiator.
 @Suite(.serialized, .enabled(if: TargetArm.isPossible), .timeLimit(.minutes(2))) struct TargetTests {
     /// What qemu-io says to a command at a connection.
-    private func visit(_ connection: VolumeConnection, password: String? = nil, _ command: String) async throws -> Command.Outcome {
+    private func visit(_ connection: VolumeConnection, password: String? = nil, _ commands: String...) async throws -> Command.Outcome {
         guard case .iscsi(let portals, let iqn, let lun, let user, let secret) = connection else {
             throw VolumeFailure(.unsupported, "\(connection) is not reached by iSCSI")
         }
         let name = "iscsi://\(user ?? "")%\(password ?? secret ?? "")@\(portals[0])/\(iqn)/\(lun)"
-        return try await Command(program: "qemu-io", arguments: ["-f", "raw", "-c", command, name], deadline: .seconds(30)).run()
+        let arguments = ["-f", "raw"] + commands.flatMap { ["-c", $0] } + [name]
+        return try await Command(program: "qemu-io", arguments: arguments, deadline: .seconds(30)).run()
     }
 
     private func with(_ body: (FileBackend, TargetArm) async throws -> Void) async throws {
@@ -136,19 +137,23 @@ import VolumeMessages
         }
     }
 
-    @Test func aClosedVolumeGrowsAndAnOpenOneDoesNot() async throws {
+    @Test func aVolumeGrowsOnceNobodyWrites() async throws {
         try await with { backend, _ in
             var one = volume()
             try await backend.create(one, .blank)
             let connection = try await backend.connect(one, attachmentID: "a", connector: someHost)
             one.sizeGiB = 2
-            let session = Task { try await visit(connection, "sleep 2000") }
+            let session = Task { try await visit(connection, "write -P 4 8k 8k", "sleep 2000", "read -P 4 8k 8k", "write -P 6 900M 8k") }
             while try await !backend.isOpen(one) { try await Task.sleep(for: .milliseconds(10)) }
-            #expect(await code { _ = try await backend.extend(one, isAttached: true) } == .unsupported)
-            _ = try await session.value
+            #expect(await code { _ = try await backend.extend(one, isAttached: true) } == .openInGuest)
+            #expect(try await backend.extendHeld(one) == false)
+            // The one who has it open goes on with the same session.
+            #expect(try await session.value.status == 0)
+            #expect(try await visit(connection, "write -P 9 1500M 8k", "read -P 6 900M 8k").status == 0)
+            one.sizeGiB = 3
             while try await backend.isOpen(one) { try await Task.sleep(for: .milliseconds(10)) }
             #expect(try await backend.extend(one, isAttached: true) == false)
-            #expect(try await visit(connection, "write -P 9 1500M 8k").status == 0)
+            #expect(try await visit(connection, "write -P 9 2500M 8k").status == 0)
         }
     }
 }

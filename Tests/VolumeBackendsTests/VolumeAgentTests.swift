@@ -2,6 +2,7 @@ import CloudBus
 import CloudCore
 import CloudCrypto
 import Foundation
+import HostCommands
 import Synchronization
 import Testing
 import VolumeMessages
@@ -21,7 +22,7 @@ import VolumeMessages
 
         init() async throws {
             folder = try TemporaryFolder()
-            let backups = FolderBackupStore(folder: folder.path + "/backups", chunk: 1 << 20)
+            let backups = PieceBackupStore(in: FolderBackupPlace(folder: folder.path + "/backups"), chunk: 1 << 20)
             agent = VolumeAgent(
                 host: "storage-1", backends: [first, second], backups: ["file": backups], bus: bus, source: images, sink: images,
                 options: VolumeAgentOptions(scratch: folder.path + "/scratch"))
@@ -47,6 +48,27 @@ import VolumeMessages
         #expect(try await host.second.pattern(in: target) == 5)
         #expect(try await host.first.pattern(in: source) == 5)
         #expect(await code { _ = try await host.call(DeleteVolume(backend: "third", volume: source)) } == .unknownBackend)
+    }
+
+    @Test(arguments: ["first", "second"]) func copiesAreEncryptedAsTheirTargetIs(backend: String) async throws {
+        let host = try await Host()
+        let key = VolumeEncryption(keyID: Identifier.uuid(), passphrase: "secret", cipher: nil, keyBits: nil)
+        let (source, target) = (volume(), volume(encryption: key))
+        _ = try await host.call(CreateVolume(backend: "first", volume: source, content: .blank))
+        try await host.first.put(5, in: source)
+        let copy = CopyVolume(backend: "first", volume: source, targetBackend: backend, target: target)
+        // Broken off in the middle, it leaves nothing; a repeat is whole.
+        if backend == "second" {
+            host.second.faults.order(.fail(.backendError, "out of order"), on: .write)
+            #expect(await code { _ = try await host.call(copy) } == .backendError)
+            #expect(try await host.first.volumes(in: "").map(\.name) == [source.name])
+        }
+        for _ in 1...2 { _ = try await host.call(copy) }
+        let other = backend == "first" ? host.first : host.second
+        #expect(try await other.pattern(in: target) == 5)
+        #expect(try other.existing(target.name).keyID == key.keyID)
+        let expected = backend == "first" ? [source.name, target.name] : [source.name]
+        #expect(try await host.first.volumes(in: "").map(\.name) == expected.sorted())
     }
 
     @Test(.enabled(if: isInstalled("qemu-img"))) func imagesComeAndGo() async throws {

@@ -145,6 +145,13 @@ struct BackupRestoration: Sendable {
         guard backup.status == .available else { throw BlockStorageError.invalidBackup("Backup status must be available") }
     }
 
+    /// The bytes of an encrypted volume come back as they were kept, under the key that comes with them.
+    private static func check(_ volume: Volume, takes backup: Backup) throws {
+        guard volume.isEncrypted == (backup.details.encryptionKeyID != nil) else {
+            throw BlockStorageError.invalidVolume("An encrypted backup is restored to an encrypted volume, and no other.")
+        }
+    }
+
     private func restore(_ backup: Backup, into found: Volume) async throws -> Volume {
         try await storage.database.write { transaction in
             guard var volume = try VolumeRecords.find(found.id, in: transaction) else { throw BlockStorageError.volumeNotFound(found.id) }
@@ -155,9 +162,7 @@ struct BackupRestoration: Sendable {
                 throw BlockStorageError.invalidVolume(
                     "volume size \(volume.size) is too small to restore backup of size \(backup.size).")
             }
-            guard volume.isEncrypted == (backup.details.encryptionKeyID != nil) else {
-                throw BlockStorageError.invalidVolume("An encrypted backup is restored to an encrypted volume, and no other.")
-            }
+            try Self.check(volume, takes: backup)
             volume.status = .restoringBackup
             try VolumeRecords.update(volume, in: transaction)
             try begin(backup, volume, isNew: false, in: transaction)
@@ -175,7 +180,7 @@ struct BackupRestoration: Sendable {
     }
 
     /// Makes a volume to an order and restores a backup into it.
-    /// - Throws: 400 for a backup that is not there to be restored, or a volume too small for it.
+    /// - Throws: 400 for a backup that is not there to be restored, or a volume that is too small for it or encrypted otherwise.
     func restore(_ backup: Backup, as order: VolumeOrder) async throws -> Volume {
         try Self.check(backup)
         guard order.size.map({ $0 >= backup.size }) ?? true else {
@@ -184,10 +189,12 @@ struct BackupRestoration: Sendable {
         }
         var order = order
         (order.size, order.finalStatus) = (order.size ?? backup.size, .restoringBackup)
+        if order.typeName == nil, backup.details.encryptionKeyID != nil { order.typeName = backup.details.typeID }
         let maker = VolumeMaking(
             storage: storage, order: order, requestID: request.requestID, isAdmin: request.isAdmin, token: request.token)
         let volume = try await maker.volume()
         do {
+            try Self.check(volume, takes: backup)
             return try await storage.database.write { transaction in
                 try maker.accept(volume, in: transaction)
                 try begin(backup, volume, isNew: true, in: transaction)
@@ -203,7 +210,6 @@ struct BackupRestoration: Sendable {
         var order = VolumeOrder(projectID: projectID, userID: userID)
         (order.name, order.description, order.size) = (name, "auto-created_from_restore_from_backup", backup.size)
         (order.metadata, order.finalStatus) = (backup.details.volumeMetadata, .restoringBackup)
-        if backup.details.encryptionKeyID != nil { order.typeName = backup.details.typeID }
         return order
     }
 

@@ -92,9 +92,18 @@ enum VolumeChangeActions {
         return .empty()
     }
 
-    /// Compute's word that it has done its part. Here the workflow asks compute and waits for its answer, so nothing waits for this.
+    /// Compute's word that it has done its part, or has failed. Here the workflow asks compute and waits for its answer, so success is
+    /// nothing new to it; a failure ends it, and what the volume was to grow by counts in no quota any more.
     @Sendable private static func completeExtension(_ call: ActionCall<Volume>) async throws -> APIResponse {
-        guard call.resource.status == .extending else { throw BlockStorageError.invalidVolume("Volume is not being extended.") }
+        let (storage, hasFailed) = (call.storage, call.value.lenientBool("error") ?? false)
+        try await call.change { volume, transaction in
+            guard volume.status == .extending else { throw BlockStorageError.invalidVolume("Volume is not being extended.") }
+            // One that an administrator has set to this status knows no size to grow to.
+            guard volume.previousStatus != nil else {
+                throw BlockStorageError.invalidVolume("Required volume admin metadata is malformed or missing.")
+            }
+            if hasFailed { _ = try storage.workflows.cancel(subject: volume.subject, in: transaction) }
+        }
         return .empty()
     }
 

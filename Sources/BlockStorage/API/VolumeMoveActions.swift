@@ -32,20 +32,30 @@ enum VolumeMoveActions {
     @Sendable private static func retype(_ call: ActionCall<Volume>) async throws -> APIResponse {
         let (storage, name) = (call.storage, call.value["new_type"]?.string ?? "")
         let mayMigrate = call.value["migration_policy"]?.string == "on-demand"
-        let isAdmin = call.request.isAdmin
-        try await call.change { volume, transaction in
-            let usableBy = isAdmin ? nil : volume.projectID
-            guard let type = try VolumeTypeRecords.find(named: name, usableBy: usableBy, in: transaction) else {
-                throw BlockStorageError.invalidInput("Invalid volume_type passed: \(name).")
+        let usableBy = call.request.isAdmin ? nil : call.resource.projectID
+        let found = try await storage.database.read { reader in
+            let type = try VolumeTypeRecords.find(named: name, usableBy: usableBy, in: reader)
+            if let type { try check(call.resource, takes: type, call, in: reader) }
+            return type
+        }
+        guard let type = found else { throw BlockStorageError.invalidInput("Invalid volume_type passed: \(name).") }
+        let isReencrypted = mayMigrate && VolumeReencryption.isNeeded(call.resource, for: type)
+        let key = isReencrypted
+            ? try await VolumeReencryption.key(for: type, of: call.request.token, from: storage.neighbours.keys) : nil
+        do {
+            try await call.change { volume, transaction in
+                try check(volume, takes: type, call, in: transaction)
+                try storage.checkRetypeQuota(volume, to: type, in: transaction)
+                (volume.previousStatus, volume.status) = (volume.status, .retyping)
+                var state = MoveVolumeState(volumeID: volume.id, typeID: type.id)
+                (state.mayMigrate, state.isRetype, state.newKeyID) = (mayMigrate, true, key)
+                try storage.begin(
+                    MoveVolumeWorkflow(storage: storage).workflow, state, subject: volume.subject, requestID: call.request.requestID,
+                    in: transaction)
             }
-            try check(volume, takes: type, call, in: transaction)
-            try storage.checkRetypeQuota(volume, to: type, in: transaction)
-            (volume.previousStatus, volume.status) = (volume.status, .retyping)
-            var state = MoveVolumeState(volumeID: volume.id, typeID: type.id)
-            (state.mayMigrate, state.isRetype) = (mayMigrate, true)
-            try storage.begin(
-                MoveVolumeWorkflow(storage: storage).workflow, state, subject: volume.subject, requestID: call.request.requestID,
-                in: transaction)
+        } catch {
+            if let key { await storage.dropKey(key) }
+            throw error
         }
         return .empty()
     }
@@ -71,10 +81,6 @@ enum VolumeMoveActions {
                 "Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency group, "
                     + "requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs "
                     + "cannot change.")
-        }
-        // The bytes would have to be written anew under another key, or in clear.
-        guard (type.encryption == nil) == !volume.isEncrypted else {
-            throw BlockStorageError.invalidInput("A volume can't be retyped to or from an encrypted type.")
         }
     }
 

@@ -114,6 +114,7 @@ struct GroupChanges: Sendable {
         for volume in volumes { try remove(volume, in: transaction) }
         guard try GroupRecords.hasVolumes(id, in: transaction) else { return try GroupRecords.delete(id, in: transaction) }
         try GroupRecords.settle(id, .deleting, in: transaction)
+        transaction.onCommit(storage.settleGroups)
     }
 
     /// Begins a volume's removal; it stays in its group until it is gone.
@@ -152,6 +153,7 @@ struct GroupChanges: Sendable {
                 requestID: requestID, in: transaction)
         }
         try GroupSnapshotRecords.settle(snapshot.id, .creating, in: transaction)
+        transaction.onCommit(storage.settleGroups)
         return snapshot
     }
 
@@ -174,5 +176,6 @@ struct GroupChanges: Sendable {
                 requestID: requestID, in: transaction)
         }
         try GroupSnapshotRecords.settle(id, .deleting, in: transaction)
+        transaction.onCommit(storage.settleGroups)
     }
 }

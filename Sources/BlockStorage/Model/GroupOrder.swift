@@ -125,6 +125,7 @@ struct GroupMaking: Sendable {
                 try checkQuota(in: transaction)
                 try GroupRecords.insert(group, in: transaction)
                 for (maker, volume) in zip(makers, volumes) { try maker.accept(volume, in: transaction) }
+                transaction.onCommit(storage.settleGroups)
             }
         } catch {
             await forgetKeys(of: volumes)

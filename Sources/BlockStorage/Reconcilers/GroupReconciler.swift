@@ -4,18 +4,36 @@ import CloudWorkflow
 
 /// Gives groups and their snapshots the status that follows from their parts, each of which is made or removed by a workflow of its
 /// own: a group is there when all its volumes are, and gone when the last of them is.
+///
+/// It is rung for when a group begins to wait for its parts, looks again and again until none waits, and is idle then.
 struct GroupReconciler: Reconciler {
-    let storage: BlockStorage.Parts
+    static let name = "block-storage.groups"
 
-    var name: String { "block-storage.groups" }
-    var interval: Duration { .seconds(1) }
+    let storage: BlockStorage.Parts
+    /// How long one run looks again while groups wait.
+    var patience = Duration.zero
+
+    var name: String { Self.name }
+    var interval: Duration { .seconds(60) }
 
     func reconcile() async throws {
+        let end = ContinuousClock.now + patience
+        var pause = Duration.milliseconds(100)
+        while try await settle(), ContinuousClock.now < end {
+            try await Task.sleep(for: pause)
+            pause = min(pause * 1.5, .seconds(2))
+        }
+    }
+
+    /// Looks once.
+    /// - Returns: whether something waited.
+    private func settle() async throws -> Bool {
         let (groups, snapshots) = try await storage.database.read { reader in
             (try GroupRecords.settling(in: reader), try GroupSnapshotRecords.settling(in: reader))
         }
         for group in groups { try await storage.database.write { try Self.settle(group: group, in: $0) } }
         for snapshot in snapshots { try await storage.database.write { try Self.settle(snapshot: snapshot, in: $0) } }
+        return !groups.isEmpty || !snapshots.isEmpty
     }
 
     private static func settle(group id: String, in transaction: any Transaction) throws {

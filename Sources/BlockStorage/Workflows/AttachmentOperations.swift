@@ -87,7 +87,11 @@ struct AttachmentOperations: Sendable {
         let wasFailed = volume.status == .error && volume.attachStatus == .attached
         volume.attachStatus = attach == .reserved ? .detached : attach
         if all.isEmpty { volume.details.adminMetadata["attached_mode"] = nil }
-        if Self.ownStates.contains(volume.status) || wasFailed {
+        // While its server goes over to another volume it is nobody else's to have; the migration's end says what it is.
+        let isSwapped = volume.status == .inUse && !VolumeRemoval.settledMigrations.contains(volume.migrationStatus)
+        if isSwapped {
+            volume.previousStatus = status
+        } else if Self.ownStates.contains(volume.status) || wasFailed {
             volume.status = status
         } else if let previous = volume.previousStatus, Self.ownStates.contains(previous) {
             volume.previousStatus = status

@@ -94,9 +94,10 @@ extension BlockStorage.Parts {
         do {
             let reply = try await ask(place, request, within: 1700, key: key)
             guard let target = reply.target, let server else { return }
-            try await neighbours.servers.copy(server: server, volume: snapshot.volume.id, to: target, key: key)
-            request.isCopied = true
-            _ = try await ask(place, request, within: 1700, key: key + "-copied")
+            request.isCopied = try await neighbours.servers.copy(server: server, volume: snapshot.volume.id, to: target, key: key)
+            // What nobody has open, the back end copies itself; it notices when somebody comes meanwhile.
+            request.isAttached = request.isCopied
+            _ = try await ask(place, request, within: 1700, key: key + (request.isCopied ? "-copied" : "-still"))
         } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
             throw WorkflowStop(error.summary, cause: error)
         } catch let error as VolumeNeighbourMissing {

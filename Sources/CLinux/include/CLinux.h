@@ -49,4 +49,9 @@ int altostack_punch(int descriptor, off_t offset, off_t length);
 
 // Tells the disk to begin writing a part of a file; does not wait for it.
 int altostack_begin_write_back(int descriptor, off_t offset, off_t length);
+
+// Gives back what was allocated and freed (malloc_trim(3)), and unmaps the pages of the program's and its libraries' code: those
+// that are used come back from the page cache by themselves (madvise(2), MADV_DONTNEED).
+void altostack_release_memory(void);
+
 #endif

@@ -62,7 +62,11 @@ final class VolumeServersAdapter: VolumeServers {
         try await call { try await $0.volumeExtended(volume, sizeGiB: newSizeGiB, requestID: requestID) }
     }
 
-    func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws {
+    func hold(server: String) async throws { try await call { try await $0.holdGuest(of: server) } }
+
+    func letGo(server: String) async throws { try await call { try await $0.letGuestGo(of: server) } }
+
+    func copy(server: String, volume: String, to target: VolumeConnection, key: String) async throws -> Bool {
         try await call { try await $0.copyAttachedVolume(volume, to: GuestVolume.Connection(target), token: key) }
     }
 
@@ -70,10 +74,10 @@ final class VolumeServersAdapter: VolumeServers {
         try await call { try await $0.swapAttachedVolume(volume, for: newVolume) }
     }
 
-    private func call(_ body: (Compute) async throws -> Void) async throws {
+    private func call<Answer: Sendable>(_ body: (Compute) async throws -> Answer) async throws -> Answer {
         guard let compute = compute.withLock({ $0 }) else { throw VolumeNeighbourMissing("Compute is not running yet.") }
         do {
-            try await body(compute)
+            return try await body(compute)
         } catch let refusal as VolumeRefusal {
             throw VolumeNeighbourMissing(refusal.message)
         }

@@ -3,8 +3,8 @@ import CloudCrypto
 import Identity
 import KeyManager
 
-/// The key manager's cipher, over key files like those of Identity's credentials. No key is ever dropped, so that every
-/// secret opens for as long as it is kept.
+/// The key manager's cipher, over key files like those of Identity's credentials. A running program drops no key;
+/// `KeyManagerConsole` does, once every secret is encrypted under a later one.
 struct KeyManagerCipher: PayloadCipher {
     /// A sealed payload is at most this long: the largest payload, or a private key, with room for the cipher.
     private static let longest = 1 << 20

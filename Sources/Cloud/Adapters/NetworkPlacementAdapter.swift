@@ -17,4 +17,12 @@ struct NetworkPlacementAdapter: NetworkPlacement {
         try placement.ensureTraits(provider.traits, in: transaction)
         try placement.setTraits(provider.traits, provider: provider.uuid, in: transaction)
     }
+
+    func adjust(_ consumer: String, by difference: [String: [String: Int]], in transaction: any Transaction) throws {
+        do {
+            try placement.adjust(consumer: consumer, by: difference, in: transaction)
+        } catch is ClaimRefused {
+            throw PlacementHasNoRoom()
+        }
+    }
 }

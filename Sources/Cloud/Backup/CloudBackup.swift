@@ -30,6 +30,8 @@ public struct CloudBackup: Sendable {
 
     /// The folder of files that never change once they are there: they are linked instead of copied.
     private static let unchanging = "images/data/"
+    /// The folders of keys.
+    private static let keys = ["identity/", "key-manager/"]
 
     /// Writes the backup.
     /// - Returns: what was done, in a line.
@@ -37,21 +39,27 @@ public struct CloudBackup: Sendable {
     public func write(to file: String) async throws -> String {
         let began = ContinuousClock.now
         let usesSQLite = settings[CloudSettingKeys.database] == nil
-        guard FileManager.default.fileExists(atPath: usesSQLite ? directory.database : directory.tokenKeys) else {
+        guard FileManager.default.fileExists(atPath: directory.tokenKeys) else {
             throw ProgramError("there is no cloud in \(directory.path)")
+        }
+        guard !usesSQLite || FileManager.default.fileExists(atPath: directory.database) else {
+            throw ProgramError("the rows of \(directory.path) are in PostgreSQL: name it as at the start, with store.database")
         }
         let stage = directory.file("backup.\(getpid())")
         try FileManager.default.createDirectory(
             atPath: stage, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
         defer { try? FileManager.default.removeItem(atPath: stage) }
         // An image's bytes are there before its row says so, and go after the row has gone. So what the rows name was there
-        // before they were copied, or has come while they were.
-        try await gather(into: stage, only: Self.unchanging)
+        // before they were copied, or has come while they were. Keys may be rotated meanwhile: rows are sealed under one from
+        // before or one from after.
+        try await gather(into: stage, only: [Self.unchanging] + Self.keys)
         try await copyStore(into: stage)
-        try await gather(into: stage, only: nil)
+        try await gather(into: stage, only: [""])
+        let state = RunState.read(directory)
         let manifest = BackupManifest(
-            madeAt: .now, hostName: ServiceOptions(settings: settings, directory: directory, simulate: false).hostName,
-            isSimulated: RunState.read(directory)?.simulated ?? !FileManager.default.fileExists(atPath: directory.network),
+            madeAt: .now,
+            hostName: state?.hostName ?? ServiceOptions(settings: settings, directory: directory, simulate: false).hostName,
+            isSimulated: state?.simulated ?? !FileManager.default.fileExists(atPath: directory.network),
             store: usesSQLite ? .sqlite : .postgresql, files: try BackupManifest.files(in: stage))
         try PrivateFile.write(String(decoding: try JSONEncoder().encode(manifest), as: UTF8.self), to: stage + "/" + BackupManifest.name)
         try await pack(stage, into: file)
@@ -67,9 +75,10 @@ public struct CloudBackup: Sendable {
     }
 
     /// Brings files of the data folder that the stage does not have yet.
-    private func gather(into stage: String, only prefix: String?) async throws {
+    private func gather(into stage: String, only prefixes: [String]) async throws {
         let folder = String(directory.file("").dropLast())
-        for path in try FolderWalk.paths(in: folder, skip: Self.isLeftOut, refusesLinks: false) where path.hasPrefix(prefix ?? "") {
+        for path in try FolderWalk.paths(in: folder, skip: Self.isLeftOut, refusesLinks: false)
+        where prefixes.contains(where: { path.hasPrefix($0) }) {
             let (from, to) = (directory.file(path), stage + "/" + path)
             guard !FileManager.default.fileExists(atPath: to) else { continue }
             try FileManager.default.createDirectory(

@@ -82,8 +82,19 @@ struct PostgresTools {
         do {
             try await Command(program: "env", arguments: all, deadline: .seconds(24 * 3600)).runSuccessfully()
         } catch let error as CommandError {
-            throw ProgramError("\(tool): \(error.summary)")
+            throw ProgramError(Self.reason(tool, error.summary))
         }
+    }
+
+    /// The tool's words, and what to do where that is known.
+    static func reason(_ tool: String, _ words: String) -> String {
+        if words.contains("already exists") {
+            return "the database that store.database names is not empty: a backup is restored into an empty one (\(words))"
+        }
+        if words.contains("No such file") || words.contains("server version mismatch") {
+            return "\(tool): \(words)\n→ install PostgreSQL's client of the server's version: apt-get install postgresql-client"
+        }
+        return "\(tool): \(words)"
     }
 
     /// The connection as a service file's section.

@@ -38,7 +38,11 @@ extension Demo {
         }
         say("  building the test image from Debian's packages, some 30 s …")
         try makeFolder()
-        try await CloudBackup.run(script, [built])
+        // Programs are started with next to no environment; apt wants to know of proxies, the script where it may keep packages.
+        let environment = ProcessInfo.processInfo.environment
+        let names = ["HOME", "TMPDIR", "XDG_CACHE_HOME", "ALTOSTACK_CACHE", "http_proxy", "https_proxy", "no_proxy"]
+        let handedOn = names.compactMap { name in environment[name].map { "\(name)=\($0)" } }
+        try await CloudBackup.run("env", handedOn + [script, built])
         return built
     }
 

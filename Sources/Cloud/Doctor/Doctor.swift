@@ -23,6 +23,10 @@ public struct Doctor: Sendable {
         findings.append(try await processor())
         findings.append(Self.memory(mebibytes: Self.memoryMiB()))
         findings += Self.programs { Self.isInstalled($0) }
+        findings += Self.volumes(
+            settings[VolumeBackendSettingKeys.backends].backends, isInstalled: Self.isInstalled,
+            isThere: { FileManager.default.fileExists(atPath: $0) }, isMounted: Self.isMounted)
+        findings += Self.postgresTools(isWanted: settings[CloudSettingKeys.database] != nil, isInstalled: Self.isInstalled)
         findings.append(Self.kernel { Self.hasModule($0) })
         findings.append(Self.clock(isSynchronised: Self.isClockSynchronised()))
         findings.append(disk())

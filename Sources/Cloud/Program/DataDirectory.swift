@@ -92,6 +92,8 @@ public struct RunState: Codable, Sendable {
     public var simulated: Bool
     /// When it became ready.
     public var readyAt: Timestamp
+    /// The name under which its services and hosts are known; nil in what earlier programs wrote.
+    public var hostName: String?
 
     /// Reads the state of the program on a folder; nil when none has run there, or it has ended.
     public static func read(_ directory: DataDirectory) -> RunState? {

@@ -125,7 +125,7 @@ public enum CloudSettingKeys {
         + SchedulerSettingKeys.all
         + VolumeSettingKeys.all
         + VolumeBackendSettingKeys.all
-        + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + VendorDataSettingKey.all + SimulationSettingKeys.all + LogSettingKeys.all + federation)
+        + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + HostResourceSettingKeys.all + VendorDataSettingKey.all + SimulationSettingKeys.all + LogSettingKeys.all + federation)
 }
 
 /// The severities of log lines.

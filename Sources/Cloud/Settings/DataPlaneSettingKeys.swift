@@ -30,6 +30,18 @@ enum DataPlaneSettingKeys {
     ) { texts in
         texts.allSatisfy { HostBandwidth(parsing: $0) != nil } ? nil : "must be a list of PHYSICAL:EGRESS:INGRESS"
     }
+    static let quotas = SettingKey<[String]>(
+        "network.quotas", default: [],
+        "What projects may have, each as RESOURCE:LIMIT, where no other limit was set for them: -1 for any number. What is not "
+            + "named here has upstream's default."
+    ) { texts in
+        texts.allSatisfy { quota($0) != nil } ? nil
+            : "must be a list of RESOURCE:LIMIT; resources are \(NetworkingOptions.defaultQuotas.keys.sorted().joined(separator: ", "))"
+    }
+    static let tunnelIDs = SettingKey(
+        "network.tunnel_ids", default: "1:65536",
+        "The numbers in tunnels that projects' networks get, FIRST:LAST, unless a range of their own or a shared one was added."
+    ) { numbers($0) == nil ? "must be FIRST:LAST, both from 1 to 16777215" : nil }
     static let simulatedGuests = SettingKey(
         "simulation.guests", default: false,
         "Whether guests exist in memory only while networks are real: for looking at packets without a hypervisor.")
@@ -41,8 +53,29 @@ enum DataPlaneSettingKeys {
         southboundListen,
         pathMTU,
         bandwidths,
+        quotas,
+        tunnelIDs,
         simulatedGuests,
     ]
+
+    private static func quota(_ text: String) -> (resource: String, limit: Int)? {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, NetworkingOptions.defaultQuotas[parts[0]] != nil, let limit = Int(parts[1]),
+            (-1...1_000_000_000).contains(limit)
+        else { return nil }
+        return (parts[0], limit)
+    }
+
+    private static func numbers(_ text: String) -> ClosedRange<Int>? {
+        let ends = text.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first >= 1, last <= 0xFF_FFFF, first <= last else { return nil }
+        return first...last
+    }
+
+    static func apply(_ settings: Settings, to options: inout NetworkingOptions) {
+        for (resource, limit) in settings[quotas].compactMap(quota) { options.quotas[resource] = limit }
+        options.tunnelIDs = numbers(settings[tunnelIDs]) ?? options.tunnelIDs
+    }
 
     static func bandwidths(_ settings: Settings) -> [HostBandwidth] { settings[bandwidths].compactMap(HostBandwidth.init) }
 

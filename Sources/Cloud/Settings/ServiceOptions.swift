@@ -51,6 +51,7 @@ struct ServiceOptions {
     var networking: NetworkingOptions {
         var options = NetworkingOptions()
         options.tenantNetworkType = settings[CloudSettingKeys.tenantNetworkType]
+        DataPlaneSettingKeys.apply(settings, to: &options)
         options.physicalMTU = settings[CloudSettingKeys.physicalMTU]
         options.resyncInterval = settings[CloudSettingKeys.resyncInterval]
         options.pathMTU = settings[DataPlaneSettingKeys.pathMTU]
@@ -72,6 +73,7 @@ struct ServiceOptions {
         options.quota.ram = settings[CloudSettingKeys.quotaRAM]
         QuotaSettingKeys.apply(settings, to: &options)
         MoveSettingKeys.apply(settings, to: &options)
+        HostResourceSettingKeys.apply(settings, to: &options)
         VendorDataSettingKey.apply(settings, to: &options)
         options.controllerHostName = hostName
         SchedulerSettingKeys.apply(settings, to: &options.scheduler)

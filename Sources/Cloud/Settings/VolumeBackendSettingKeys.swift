@@ -1,6 +1,6 @@
 import CloudSettings
 
-/// The settings of where volumes and their backups are kept.
+/// The settings of where volumes are kept.
 enum VolumeBackendSettingKeys {
     static let backends = SettingKey<VolumeBackendSettings>(
         "volume.backends", default: VolumeBackendSettings(backends: [VolumeBackendSetting(name: "local", driver: .file)]),
@@ -8,21 +8,7 @@ enum VolumeBackendSettingKeys {
             + "on the command line NAME:DRIVER:OPTION=VALUE:OPTION=VALUE, separated by commas. A wrong option is refused with "
             + "the names of the right ones."
     ) { VolumeBackendSetting.problem(of: $0.backends) }
-    static let backupPath = SettingKey<String?>(
-        "volume.backups.path", default: nil, "The folder of volumes' backups; nothing for one in the data folder.")
-    static let backupNFSPath = SettingKey<String?>(
-        "volume.backups.nfs_path", default: nil,
-        "The folder at which an NFS export for backups is mounted, which makes the backup driver nfs; nothing for none.")
-    static let backupChunk = SettingKey(
-        "volume.backups.chunk_size", default: 4 << 20, in: (64 << 10)...(1 << 30),
-        "How many bytes of a volume one piece of a backup holds; increments keep the pieces that changed.")
-
-    static let all: [any SettingDeclaration] = [
-        backends,
-        backupPath,
-        backupNFSPath,
-        backupChunk,
-    ]
+    static let all: [any SettingDeclaration] = [backends] + BackupSettingKeys.all
 }
 
 /// One back end as the operator describes it.

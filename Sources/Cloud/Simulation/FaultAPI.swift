@@ -23,6 +23,7 @@ struct FaultAPI: Sendable {
                 [
                     ("operation", .string(length: 1...64)),
                     ("host", .anyOf([.null, .integer(1...10_000), .string(length: 1...255)])),
+                    ("backend", .anyOf([.null, .string(length: 1...255)])),
                     ("effect", .oneOf(["fail", "delay", "hang"])),
                     ("seconds", .number(0...86_400)),
                     ("count", .nullable(.integer(1...1_000_000))),
@@ -83,8 +84,10 @@ struct FaultAPI: Sendable {
             guard let found = board.host(wanted) else { throw Fault(.badRequest, "There is no simulated host \(wanted).") }
             host = found
         }
+        let backend = body["backend"]?.string
+        if let backend, !board.hasBackend(backend) { throw Fault(.badRequest, "There is no simulated back end \(backend).") }
         return FaultRule(
-            id: Identifier.passing(), operation: operation, work: work, host: host, effect: try Self.effect(body),
+            id: Identifier.passing(), operation: operation, work: work, host: host, backend: backend, effect: try Self.effect(body),
             remaining: body["count"]?.int)
     }
 
@@ -105,6 +108,7 @@ struct FaultAPI: Sendable {
             $0.member("id", rule.id)
             $0.member("operation", rule.operation)
             $0.member("host", rule.host)
+            $0.member("backend", rule.backend)
             switch rule.effect {
             case .fail(let message):
                 $0.member("effect", "fail")

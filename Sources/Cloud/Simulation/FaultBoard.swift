@@ -1,16 +1,26 @@
 import CloudCore
 import ComputeAgent
 import ComputeMessages
+import HostCommands
 import NetworkAgent
 import Synchronization
+import VolumeBackends
+import VolumeMessages
 
 /// Where a simulated cloud keeps the faults that were ordered, and where its hosts ask for them.
 final class FaultBoard: Sendable {
     private let state = Mutex(FaultRules())
     private let hosts = Mutex<[String]>([])
+    private let backends = Mutex<[String]>([])
 
-    /// Names the hosts, in their order, and lets them ask.
-    func connect(hosts names: [String]) { hosts.withLock { $0 = names } }
+    /// Names the hosts, in their order, and the back ends of volumes, and lets them ask.
+    func connect(hosts names: [String], backends volumes: [String] = []) {
+        hosts.withLock { $0 = names }
+        backends.withLock { $0 = volumes }
+    }
+
+    /// Whether there is a simulated back end of a name.
+    func hasBackend(_ name: String) -> Bool { backends.withLock { $0.contains(name) } }
 
     /// The name of a host given by its name or by its number, counted from one; nil when there is none.
     func host(_ text: String) -> String? {
@@ -44,6 +54,18 @@ final class FaultBoard: Sendable {
         { [self] operation in
             switch state.withLock({ $0.strike(.guest(operation), on: host) }) {
             case .fail(let message): .fail(.hypervisorError, message)
+            case .delay(let duration): .delay(duration)
+            case .hang: .hang
+            case nil: nil
+            }
+        }
+    }
+
+    /// What goes wrong with a back end's work on volumes.
+    func volumes(of backend: String, on host: String) -> @Sendable (SimulatedStorageOperation) -> SimulatedStorageFaults.Effect? {
+        { [self] operation in
+            switch state.withLock({ $0.strike(.volume(operation), on: host, backend: backend) }) {
+            case .fail(let message): .fail(.backendError, message)
             case .delay(let duration): .delay(duration)
             case .hang: .hang
             case nil: nil

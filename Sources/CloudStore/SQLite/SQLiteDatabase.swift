@@ -59,7 +59,7 @@ public final class SQLiteDatabase: Database {
     public func migrate(_ set: MigrationSet) async throws {
         let migrator = try Migrator(set)
         // Each step is a transaction that begins by taking the file's write lock, which keeps other processes out.
-        while try await write({ try migrator.advance($0) }) {}
+        while try await write({ try migrator.advance($0, foldsFirst: true) }) {}
     }
 
     /// Finishes what was accepted, then closes the file. Later calls fail as `unavailable`.

@@ -71,49 +71,6 @@ struct ExternalEventEndpoints: Sendable {
     }
 }
 
-/// Snapshots of volumes that a guest's host makes on behalf of block storage.
-struct AssistedSnapshotEndpoints: Sendable {
-    let compute: Compute.Parts
-
-    private static let deleteQuery = QueryRules([("delete_info", .string())], strictFrom: 75)
-
-    var table: [Endpoint] {
-        let path = "/v2.1/os-assisted-volume-snapshots"
-        return [
-            Endpoint(
-                .post, path, "Snapshot a volume on its server's host",
-                access: .rule("os_compute_api:os-assisted-volume-snapshots:create"), body: .json(HostSchemas.createAssistedSnapshot),
-                handler: create),
-            Endpoint(
-                .delete, path + "/{snapshot_id}", "Delete a snapshot of a volume on its server's host",
-                access: .rule("os_compute_api:os-assisted-volume-snapshots:delete"), success: .noContent, handler: delete),
-        ]
-    }
-
-    @Sendable private func create(_ request: APIRequest) async throws -> APIResponse {
-        throw try await refusal(request.body["snapshot"]?["volume_id"]?.string ?? "")
-    }
-
-    @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
-        try Self.deleteQuery.check(request)
-        let text = request.query["delete_info"] ?? ""
-        guard let information = try? JSON(parsing: text), let volume = information["volume_id"]?.string else {
-            throw ComputeError.badRequest("'volume_id' is missing in delete_info")
-        }
-        throw try await refusal(volume)
-    }
-
-    /// Upstream's hosts put a new file before a volume's; ours copy volumes into snapshots' files, which block storage asks them for
-    /// by itself, so that volumes' files keep their names.
-    private func refusal(_ volume: String) async throws -> any Error {
-        let disks = try await compute.database.read { try BlockDeviceRecords.all(volume: volume, in: $0) }
-        guard disks.isEmpty else {
-            return Fault(.notImplemented, "Snapshots of attached volumes are asked for by the block storage service of this cloud itself.")
-        }
-        return ComputeError.badRequest("No volume Block Device Mapping with id \(volume).")
-    }
-}
-
 /// The NUMA topology of a server.
 struct ServerTopologyEndpoints: Sendable {
     let compute: Compute.Parts

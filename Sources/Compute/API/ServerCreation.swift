@@ -81,6 +81,10 @@ struct ServerCreation: Sendable {
         let around = try surroundings(template, in: transaction)
         try template.allowance.checkMetadata(count: body["metadata"]?.object?.count ?? 0, in: transaction)
         try checkFiles(template.allowance, in: transaction)
+        if let unknown = DeviceAliases.wanted(template.flavor.extraSpecs[DeviceAliases.property]).keys.sorted()
+            .first(where: { !compute.options.deviceAliases.contains($0) }) {
+            throw ComputeError.badRequest("PCI alias \(unknown) is not defined")
+        }
         if let image = template.image {
             let rules = ImageRules(image: image, flavor: template.flavor, root: template.disks.root)
             try rules.check(mayLackDisk: mayLackDisk)

@@ -112,9 +112,11 @@ struct MetadataTree: Sendable {
         if version >= .grizzly { object["random_seed"] = .string(Self.randomSeed()) }
         if version >= .liberty { object["project_id"] = .string(server.projectID) }
         if version >= .newton { object["devices"] = .array(devices(version)) }
-        if version >= .victoria { object["dedicated_cpus"] = [] }
+        if version >= .victoria { object["dedicated_cpus"] = .array(dedicatedProcessors) }
         return object
     }
+
+    private var dedicatedProcessors: [JSON] { GuestTopology.pinned(server.flavor, server.image).sorted().map { .int($0) } }
 
     /// Entropy for the guest's own generator, other bytes each time.
     private static func randomSeed() -> String {

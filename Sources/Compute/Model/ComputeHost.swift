@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 
 /// A host that runs servers: its service and its hypervisor.
 struct ComputeHost: Sendable, Hashable {
@@ -41,6 +42,13 @@ struct ComputeHost: Sendable, Hashable {
         var usedDiskGiB: Int?
         /// The NUMA cells, for guests with a topology of their own.
         var cells: [Cell] = []
+        /// The processors that may be given to one guest alone (cpu_dedicated_set), and those of them that are given to none.
+        var dedicated: [Int] = []
+        var freeDedicated: [Int] = []
+        /// How many processors guests share; nil for all.
+        var sharedProcessors: Int?
+        /// How many devices that one guest alone may have are free, by the names that flavors use.
+        var freeDevices: [String: Int] = [:]
     }
 
     /// A NUMA cell of a host.
@@ -73,6 +81,16 @@ extension ComputeHost.Details {
         if let usedDiskGiB { object["used_disk"] = .int(usedDiskGiB) }
         object["supported"] = .array(supportedInstances.map { .array($0.map { .string($0) }) })
         object["cells"] = .array(cells.map(\.json))
+        if !dedicated.isEmpty {
+            object["dedicated"] = .string(ProcessorMask.text(dedicated))
+            object["free_dedicated"] = .string(ProcessorMask.text(freeDedicated))
+        }
+        if let sharedProcessors { object["shared"] = .int(sharedProcessors) }
+        if !freeDevices.isEmpty {
+            var devices = JSONObject()
+            for (name, count) in freeDevices.sorted(by: { $0.key < $1.key }) { devices[name] = .int(count) }
+            object["free_devices"] = .object(devices)
+        }
         return .object(object)
     }
 
@@ -85,6 +103,14 @@ extension ComputeHost.Details {
         supportedInstances = json["supported"]?.array?.map { $0.array?.compactMap(\.string) ?? [] } ?? []
         usedDiskGiB = json["used_disk"]?.int
         cells = json["cells"]?.array?.map(ComputeHost.Cell.init) ?? []
+        dedicated = Self.processors(json["dedicated"])
+        freeDedicated = Self.processors(json["free_dedicated"])
+        sharedProcessors = json["shared"]?.int
+        for (name, value) in json["free_devices"]?.object ?? [:] { freeDevices[name] = value.int }
+    }
+
+    private static func processors(_ json: JSON?) -> [Int] {
+        (json?.string).map { ProcessorMask.processors($0, count: HostInventory.maximumProcessors).sorted() } ?? []
     }
 }
 

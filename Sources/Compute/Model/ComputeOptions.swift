@@ -43,6 +43,8 @@ public struct ComputeOptions: Sendable {
     public var scheduler = SchedulerOptions()
     /// What the operator tells every guest (vendor_data.json), an object; nil for nothing.
     public var vendorData: JSON?
+    /// The names under which flavors may ask for devices (nova's pci alias).
+    public var deviceAliases: Set<String> = []
     /// The limits of a project that has none of its own.
     public var quota = ComputeQuota()
     /// Whether projects' limits are the unified ones that Identity keeps, instead of quota sets.

@@ -110,7 +110,10 @@ extension Compute.Parts {
     /// What a host offers to placement.
     func inventories(of host: ComputeHost) -> [HostResource] {
         [
-            HostResource(resourceClass: "VCPU", total: host.vcpus, reserved: 0, allocationRatio: options.cpuAllocationRatio),
+            HostResource(
+                resourceClass: "VCPU", total: host.details.sharedProcessors ?? host.vcpus, reserved: 0,
+                allocationRatio: options.cpuAllocationRatio),
+            HostResource(resourceClass: "PCPU", total: host.details.dedicated.count, reserved: 0, allocationRatio: 1),
             HostResource(
                 resourceClass: "MEMORY_MB", total: host.memoryMiB, reserved: min(options.reservedHostMemoryMiB, host.memoryMiB),
                 allocationRatio: options.memoryAllocationRatio),

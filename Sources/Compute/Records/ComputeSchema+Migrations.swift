@@ -16,4 +16,12 @@ extension ComputeSchema {
         "CREATE TABLE compute_migration_numbers (last BIGINT NOT NULL)",
         "INSERT INTO compute_migration_numbers (last) VALUES (0)",
     ])
+
+    /// What of servers' details lists are sorted by. Rows from before count as empty until they change.
+    static let sortedDetails = Migration(9, "what servers are sorted by", [
+        "ALTER TABLE compute_servers ADD COLUMN access_ip_v4 TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE compute_servers ADD COLUMN access_ip_v6 TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE compute_servers ADD COLUMN auto_disk_config TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE compute_servers ADD COLUMN root_device_name TEXT NOT NULL DEFAULT ''",
+    ])
 }

@@ -65,5 +65,6 @@ enum ComputeSchema {
             "ALTER TABLE compute_servers ADD COLUMN details TEXT NOT NULL DEFAULT '{}'",
         ]),
         blockDevices,
+        sortedDetails,
     ])
 }

@@ -134,6 +134,8 @@ extension HostInventory {
         details.hypervisorHostName = hypervisorHostName == host ? nil : hypervisorHostName
         (details.address, details.uptime, details.traits) = (hostAddress, uptime, traits.sorted())
         (details.supportedInstances, details.usedDiskGiB) = (supportedInstances, usedDiskGiB)
+        (details.dedicated, details.freeDedicated) = (dedicatedProcessors, freeDedicatedProcessors)
+        (details.sharedProcessors, details.freeDevices) = (sharedProcessors?.count, freeDevices)
         details.cells = cells.map { cell in
             ComputeHost.Cell(id: cell.id, processors: cell.processors, memoryMiB: cell.memoryMiB, hugePages: cell.hugePages)
         }

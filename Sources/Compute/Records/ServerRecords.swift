@@ -54,7 +54,8 @@ enum ServerRecords {
     static func insert(_ server: Server, in transaction: any Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO compute_servers (\(columns), flavor_id, image_id, vcpus, memory_mib) VALUES (
+            INSERT INTO compute_servers (\(columns), flavor_id, image_id, vcpus, memory_mib, access_ip_v4, access_ip_v6,
+                auto_disk_config, root_device_name) VALUES (
                 \(server.id), \(server.number), \(server.name), \(server.projectID), \(server.userID),
                 \(Stored(server.flavor)), \(Stored(server.image)), \(server.keyName), \(server.publicKey),
                 \(server.keyType), \(server.hostName), \(server.description), \(JSON(server.metadata)), \(server.userData),
@@ -62,7 +63,9 @@ enum ServerRecords {
                 \(server.availabilityZone), \(server.reservationID), \(server.launchIndex), \(server.state),
                 \(server.task), \(server.power.rawValue), \(server.host), \(server.fault.map(Stored.init)),
                 \(server.createdAt), \(server.updatedAt), \(server.launchedAt), \(server.deletedAt),
-                \(server.isLocked), \(Stored(server.details)), \(server.flavor.id), \(server.image?.id ?? ""), \(server.flavor.vcpus), \(server.flavor.memoryMiB))
+                \(server.isLocked), \(Stored(server.details)), \(server.flavor.id), \(server.image?.id ?? ""),
+                \(server.flavor.vcpus), \(server.flavor.memoryMiB), \(server.details.accessIPv4 ?? ""), \(server.details.accessIPv6 ?? ""),
+                \(server.details.diskConfig ?? ""), \(server.details.rootDeviceName ?? ""))
             """)
     }
 
@@ -74,6 +77,8 @@ enum ServerRecords {
                 vcpus = \(server.flavor.vcpus), memory_mib = \(server.flavor.memoryMiB), image = \(Stored(server.image)),
                 image_id = \(server.image?.id ?? ""), key_name = \(server.keyName), public_key = \(server.publicKey),
                 key_type = \(server.keyType), user_data = \(server.userData), details = \(Stored(server.details)),
+                access_ip_v4 = \(server.details.accessIPv4 ?? ""), access_ip_v6 = \(server.details.accessIPv6 ?? ""),
+                auto_disk_config = \(server.details.diskConfig ?? ""), root_device_name = \(server.details.rootDeviceName ?? ""),
                 \(progress(of: server))
             WHERE id = \(server.id)
             """)
@@ -219,13 +224,13 @@ struct ServerOrder: Sendable, Hashable {
         case lockedBy = "locked_by"
         case deletedAt = "terminated_at"
         case host, node
-        // What is the same for all servers here, or kept where tables are not sorted by.
         case accessIPv4 = "access_ip_v4"
         case accessIPv6 = "access_ip_v6"
         case autoDiskConfig = "auto_disk_config"
+        case rootDeviceName = "root_device_name"
+        // What is the same for all servers here.
         case kernelID = "kernel_id"
         case ramdiskID = "ramdisk_id"
-        case rootDeviceName = "root_device_name"
         case progress
 
         /// The expression that sorts.
@@ -252,7 +257,11 @@ struct ServerOrder: Sendable, Hashable {
             case .launchIndex: "launch_index"
             case .locked, .lockedBy: "is_locked"
             case .deletedAt: "COALESCE(deleted_at, 0)"
-            case .accessIPv4, .accessIPv6, .autoDiskConfig, .kernelID, .ramdiskID, .rootDeviceName, .progress: "COALESCE(NULL, 0)"
+            case .accessIPv4: "access_ip_v4"
+            case .accessIPv6: "access_ip_v6"
+            case .autoDiskConfig: "auto_disk_config"
+            case .rootDeviceName: "root_device_name"
+            case .kernelID, .ramdiskID, .progress: "COALESCE(NULL, 0)"
             }
         }
 
@@ -280,7 +289,11 @@ struct ServerOrder: Sendable, Hashable {
             case .launchIndex: server.launchIndex.sqlValue
             case .locked, .lockedBy: server.isLocked.sqlValue
             case .deletedAt: (server.deletedAt ?? Timestamp(microseconds: 0)).sqlValue
-            case .accessIPv4, .accessIPv6, .autoDiskConfig, .kernelID, .ramdiskID, .rootDeviceName, .progress: 0.sqlValue
+            case .accessIPv4: (server.details.accessIPv4 ?? "").sqlValue
+            case .accessIPv6: (server.details.accessIPv6 ?? "").sqlValue
+            case .autoDiskConfig: (server.details.diskConfig ?? "").sqlValue
+            case .rootDeviceName: (server.details.rootDeviceName ?? "").sqlValue
+            case .kernelID, .ramdiskID, .progress: 0.sqlValue
             }
         }
     }

@@ -1,3 +1,5 @@
+import ComputeMessages
+
 /// The NUMA cells that a guest is given (`hw:numa_nodes` and what implies it; nova.virt.hardware.numa_get_constraints).
 struct GuestTopology: Sendable {
     /// A cell of the guest.
@@ -12,15 +14,15 @@ struct GuestTopology: Sendable {
     let pageKiB: Int?
     /// Whether any large pages do.
     let wantsLargePages: Bool
-    /// Whether its processors have host processors of their own.
-    let isPinned: Bool
+    /// Those of its processors that have host processors of their own.
+    let pinned: Set<Int>
 
     /// Nil for a guest without a topology of its own.
     init?(_ flavor: Flavor, _ image: ServerImage?) {
         func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? image?.properties["hw_\(name)"] }
         let pages = property("mem_page_size")
-        isPinned = ["dedicated", "mixed"].contains(property("cpu_policy"))
-        guard property("numa_nodes") != nil || pages != nil || isPinned else { return nil }
+        pinned = Self.pinned(flavor, image)
+        guard property("numa_nodes") != nil || pages != nil || !pinned.isEmpty else { return nil }
         let count = min(max(1, property("numa_nodes").flatMap { Int($0) } ?? 1), max(1, flavor.vcpus))
         cells = (0..<count).map { number in
             let each = flavor.vcpus / count
@@ -31,6 +33,18 @@ struct GuestTopology: Sendable {
         }
         pageKiB = pages.flatMap(Self.kibibytes)
         wantsLargePages = pages == "large"
+    }
+
+    /// Those of a guest's processors that have host processors of their own (`hw:cpu_policy`).
+    static func pinned(_ flavor: Flavor, _ image: ServerImage?) -> Set<Int> {
+        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? image?.properties["hw_\(name)"] }
+        switch property("cpu_policy") {
+        case "dedicated": return Set(0..<max(0, flavor.vcpus))
+        case "mixed":
+            let mask = flavor.extraSpecs["hw:cpu_dedicated_mask"] ?? property("cpu_realtime_mask") ?? ""
+            return ProcessorMask.processors(mask, count: flavor.vcpus)
+        default: return []
+        }
     }
 
     /// `2048`, `2MB` or `1GB` in KiB; nil for `any`, `small` and `large`.
@@ -47,17 +61,19 @@ struct GuestTopology: Sendable {
     }
 
     /// Whether a host has as many cells that are large enough, each for one of the guest's.
-    func fits(_ host: [ComputeHost.Cell]) -> Bool {
+    /// - Parameter free: the host's processors that may be given to one guest alone, and are given to none.
+    func fits(_ host: [ComputeHost.Cell], free: Set<Int>) -> Bool {
         var left = host
         for cell in cells.sorted(by: { ($0.memoryMiB, $0.processors.count) > ($1.memoryMiB, $1.processors.count) }) {
-            guard let place = left.firstIndex(where: { holds($0, cell) }) else { return false }
+            guard let place = left.firstIndex(where: { holds($0, cell, free) }) else { return false }
             left.remove(at: place)
         }
         return true
     }
 
-    private func holds(_ host: ComputeHost.Cell, _ cell: Cell) -> Bool {
-        guard host.memoryMiB >= cell.memoryMiB, !isPinned || host.processors.count >= cell.processors.count else { return false }
+    private func holds(_ host: ComputeHost.Cell, _ cell: Cell, _ free: Set<Int>) -> Bool {
+        let wanted = pinned.intersection(cell.processors).count
+        guard host.memoryMiB >= cell.memoryMiB, free.intersection(host.processors).count >= wanted else { return false }
         // 4 KiB pages are not counted.
         guard wantsLargePages || pageKiB.map({ $0 > 4 }) == true else { return true }
         return host.hugePages.contains { size, count in

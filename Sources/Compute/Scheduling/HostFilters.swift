@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 import Foundation
 
 /// A condition on hosts (nova.scheduler.filters), by upstream's name.
@@ -69,11 +70,17 @@ extension HostFilter {
     private static let machine: [HostFilter] = [
         HostFilter("ComputeCapabilitiesFilter", capabilities), HostFilter("ImagePropertiesFilter", rebuild: true, imageProperties),
         HostFilter("NUMATopologyFilter", rebuild: true) { state, context in
-            GuestTopology(context.request.flavor, context.request.image)?.fits(state.host.details.cells) ?? true
+            let (details, isHere) = (state.host.details, state.host.name == context.currentHost)
+            // What the server has where it is, it may keep.
+            let free = Set(isHere ? details.dedicated : details.freeDedicated)
+            return GuestTopology(context.request.flavor, context.request.image)?.fits(details.cells, free: free) ?? true
         },
-        // No host offers devices to pass through.
-        HostFilter("PciPassthroughFilter", rebuild: true) { _, context in
-            context.request.flavor.extraSpecs["pci_passthrough:alias"] == nil
+        HostFilter("PciPassthroughFilter", rebuild: true) { state, context in
+            // What the server has where it is, it may keep.
+            state.host.name == context.currentHost
+                || DeviceAliases.wanted(context.request.flavor.extraSpecs[DeviceAliases.property]).allSatisfy { name, count in
+                    state.host.details.freeDevices[name] ?? 0 >= count
+                }
         },
     ]
 

@@ -1,17 +1,20 @@
 import CloudCore
+import ComputeMessages
 
 /// Turns a flavor, an image and ports into what is asked of placement (nova.scheduler.utils.ResourceRequest).
 struct ResourceTranslation: Sendable {
     private let flavor: Flavor
     private let properties: [String: String]
     private let bootsFromVolume: Bool
+    private let pinned: Set<Int>
     private var groups: [String: ResourceRequest.Group] = [:]
     private var isIsolated = false
 
     /// What a server takes, and what its host must have.
     static func request(for scheduling: SchedulingRequest) -> ResourceRequest {
         var translation = ResourceTranslation(
-            scheduling.flavor, scheduling.image?.properties ?? [:], bootsFromVolume: scheduling.bootsFromVolume)
+            scheduling.flavor, scheduling.image?.properties ?? [:], bootsFromVolume: scheduling.bootsFromVolume,
+            pinned: GuestTopology.pinned(scheduling.flavor, scheduling.image))
         translation.addExtraSpecs()
         translation.addImageTraits()
         translation.addProcessorPolicy()
@@ -24,8 +27,9 @@ struct ResourceTranslation: Sendable {
         return translation.finished()
     }
 
-    private init(_ flavor: Flavor, _ properties: [String: String], bootsFromVolume: Bool) {
+    private init(_ flavor: Flavor, _ properties: [String: String], bootsFromVolume: Bool, pinned: Set<Int>) {
         (self.flavor, self.properties, self.bootsFromVolume) = (flavor, properties, bootsFromVolume)
+        self.pinned = pinned
     }
 
     // MARK: The flavor's extra specs
@@ -73,18 +77,10 @@ struct ResourceTranslation: Sendable {
     private func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? properties["hw_\(name)"] }
 
     private mutating func addProcessorPolicy() {
-        let policy = property("cpu_policy")
-        var dedicated = 0
-        if policy == "dedicated" {
-            dedicated = flavor.vcpus
-        } else if policy == "mixed" {
-            let mask = flavor.extraSpecs["hw:cpu_dedicated_mask"] ?? property("cpu_realtime_mask") ?? ""
-            dedicated = ProcessorMask.processors(mask, count: flavor.vcpus).count
-            add("VCPU", flavor.vcpus - dedicated)
-        }
-        if policy == "dedicated" || policy == "mixed" {
-            if flavor.extraSpecs["hw:emulator_threads_policy"] == "isolate" { dedicated += 1 }
-            add("PCPU", dedicated)
+        if ["dedicated", "mixed"].contains(property("cpu_policy")) {
+            let isolated = flavor.extraSpecs["hw:emulator_threads_policy"] == "isolate" ? 1 : 0
+            if pinned.count < flavor.vcpus { add("VCPU", flavor.vcpus - pinned.count) }
+            add("PCPU", pinned.count + isolated)
         }
         switch property("cpu_thread_policy") {
         case "isolate": addTrait("HW_CPU_HYPERTHREADING", "forbidden")
@@ -155,22 +151,5 @@ struct ResourceTranslation: Sendable {
         }
         if flavor.extraSpecs["accel:device_profile"] != nil { request.rootRequired.insert("COMPUTE_ACCELERATORS") }
         return request
-    }
-}
-
-/// Sets of processors as extra specs write them: `0-3,^1,5`.
-enum ProcessorMask {
-    /// The processors of a mask out of a number of them; with only exclusions, all others.
-    static func processors(_ mask: String, count: Int) -> Set<Int> {
-        var (included, excluded) = (Set<Int>(), Set<Int>())
-        for part in mask.split(separator: ",") {
-            let text = part.filter { !$0.isWhitespace }
-            let isExcluded = text.hasPrefix("^")
-            let bounds = text.dropFirst(isExcluded ? 1 : 0).split(separator: "-").map { Int($0) }
-            guard let first = bounds.first ?? nil, let last = bounds.last ?? nil, first <= last, bounds.count <= 2 else { continue }
-            let range = Set(max(first, 0)...max(min(last, count - 1), first, 0)).filter { $0 < count }
-            if isExcluded { excluded.formUnion(range) } else { included.formUnion(range) }
-        }
-        return (included.isEmpty && !excluded.isEmpty ? Set(0..<max(count, 0)) : included).subtracting(excluded)
     }
 }

@@ -158,11 +158,16 @@ extension ComputeAgent {
 
     /// Copies a volume of a guest.
     func copy(_ request: CopyGuestVolume) async throws {
-        try await turns.run(on: request.id, interruptible: true) { [self] in
-            guard try await existing(request.id).power.isOn else {
+        try await onVolumes(of: request.id) { [driver] in try await driver.copyVolume(request.volumeID, of: request.id, to: request.target) }
+    }
+
+    /// Runs what takes volumes that a guest has open.
+    func onVolumes(of id: String, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await turns.run(on: id, interruptible: true) { [self] in
+            guard try await existing(id).power.isOn else {
                 throw GuestFailure(.wrongState, "The guest is off: nobody has its volumes open.")
             }
-            try await driver.copyVolume(request.volumeID, of: request.id, to: request.target)
+            try await body()
         }
     }
 

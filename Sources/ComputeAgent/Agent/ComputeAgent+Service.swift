@@ -63,6 +63,18 @@ extension ComputeAgent {
         service.on(CopyGuestVolume.self) { [self] request, _ in
             try await answering("copy-volume", request.id) { try await copy(request) }
         }
+        service.on(SnapshotGuestVolume.self) { [self] request, _ in
+            try await answering("snapshot-volume", request.id) {
+                try await onVolumes(of: request.id) { [driver] in try await driver.snapshotVolume(request.volumeID, of: request.id, into: request.newFile) }
+            }
+        }
+        service.on(MergeGuestVolume.self) { [self] request, _ in
+            try await answering("merge-volume", request.id) {
+                try await onVolumes(of: request.id) { [driver] in
+                    try await driver.mergeVolume(request.volumeID, of: request.id, file: request.file, into: request.target)
+                }
+            }
+        }
         service.on(ListGuestVolumes.self) { [self] _, _ in
             try await answering("list-volumes", nil) { try await driver.volumes() }
         }

@@ -107,13 +107,17 @@ public final class ComputeAgent: Sendable {
 
     private func inventory() async throws -> HostInventory {
         let hypervisor = try await driver.inventory()
-        return HostInventory(
+        var inventory = HostInventory(
             host: host, hypervisorType: hypervisor.type, hypervisorVersion: hypervisor.version, vcpus: hypervisor.vcpus,
             memoryMiB: hypervisor.memoryMiB, diskGiB: try await disks.capacityGiB(), cpuInfo: hypervisor.cpuInfo,
             hypervisorHostName: hypervisor.hostName, hostAddress: options.hostAddress, uptime: hypervisor.uptime,
             usedMemoryMiB: hypervisor.usedMemoryMiB, usedDiskGiB: try await disks.usedGiB(), usedVCPUs: hypervisor.usedVCPUs,
             cells: hypervisor.cells, traits: hypervisor.traits, machineTypes: hypervisor.machineTypes,
             supportedInstances: hypervisor.supportedInstances, bootID: hypervisor.bootID)
+        inventory.dedicatedProcessors = hypervisor.dedicatedProcessors
+        inventory.freeDedicatedProcessors = hypervisor.freeDedicatedProcessors
+        (inventory.sharedProcessors, inventory.freeDevices) = (hypervisor.sharedProcessors, hypervisor.freeDevices)
+        return inventory
     }
 
     private func reportRegularly() async {

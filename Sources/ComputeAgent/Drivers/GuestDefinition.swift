@@ -95,6 +95,14 @@ public struct HypervisorInventory: Sendable, Hashable {
     public var supportedInstances: [[String]] = []
     /// What tells one boot of the host from another; empty where it can't be told.
     public var bootID = ""
+    /// The processors that may be given to one guest alone.
+    public var dedicatedProcessors: [Int] = []
+    /// Those of them that are given to none.
+    public var freeDedicatedProcessors: [Int] = []
+    /// The processors that guests share; nil for all.
+    public var sharedProcessors: [Int]?
+    /// How many devices that one guest alone may have are free, by the names that flavors use.
+    public var freeDevices: [String: Int] = [:]
 
     /// An inventory of the least that every host knows.
     public init(type: String, version: Int, vcpus: Int, memoryMiB: Int, cpuInfo: String) {

@@ -95,6 +95,15 @@ public protocol HypervisorDriver: Sendable {
     /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
     func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws
 
+    /// Has a running guest write a volume into another file from now on, which stands beside the volume's own and on it.
+    /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
+    func snapshotVolume(_ volumeID: String, of id: String, into file: String) async throws
+
+    /// Takes what is in files under the one that a running guest writes to elsewhere: of `file` into `target`, or without a target of all
+    /// that is above `file` into the one that is written.
+    /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
+    func mergeVolume(_ volumeID: String, of id: String, file: String?, into target: String?) async throws
+
     /// The volumes that guests have, by the guests' ids; guests of which that can't be told are absent.
     func volumes() async throws -> [String: [String]]
 

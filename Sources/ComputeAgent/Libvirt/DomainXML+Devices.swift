@@ -19,6 +19,7 @@ extension DomainXML {
         if let tpm = machine.tpm {
             devices.append(Markup("tpm", ["model": tpm.model], [Markup("backend", ["type": "emulator", "version": tpm.version])]))
         }
+        devices += devicesPassed.map(\.markup)
         if machine.hasTablet { devices.append(Markup("input", ["type": "tablet", "bus": "usb"])) }
         devices.append(Markup("memballoon", ["model": "virtio", "autodeflate": "on"], [Markup("stats", ["period": "10"])]))
         return Markup("devices", [:], devices + screen)
@@ -28,9 +29,10 @@ extension DomainXML {
         guard machine.videoModel != "none" else { return [Markup("video", [:], [Markup("model", ["type": "none"])])] }
         let model = machine.videoMemoryMiB.map { Markup("model", ["type": machine.videoModel, "vram": "\($0 * 1024)"]) }
             ?? Markup("model", ["type": machine.videoModel])
-        return [
-            Markup("graphics", ["type": "vnc", "autoport": "yes", "listen": "127.0.0.1"]), Markup("video", [:], [model]),
-        ]
+        let kinds = host.hasSPICE ? ["vnc", "spice"] : ["vnc"]
+        let agent = Markup("channel", ["type": "spicevmc"], [Markup("target", ["type": "virtio", "name": "com.redhat.spice.0"])])
+        return kinds.map { Markup("graphics", ["type": $0, "autoport": "yes", "listen": "127.0.0.1"]) } + [Markup("video", [:], [model])]
+            + (host.hasSPICE ? [agent] : [])
     }
 
     /// An interface on a tap device that somebody else has made.

@@ -15,12 +15,19 @@ struct DomainXML {
         var firmware: Firmware?
         /// UEFI that checks signatures, where it is installed.
         var secureFirmware: Firmware?
+        /// Whether guests have SPICE screens beside their VNC ones.
+        var hasSPICE = false
         /// Whether there is software that stands in for a TPM.
         var hasTPM = false
         /// The sizes in KiB of the huge pages that are set aside.
         var hugePages: Set<Int> = []
-        /// The host's processors that may be given to one guest alone, free ones first; nil where none may.
-        var dedicated: [Int]?
+        /// The host's processors that are free for one guest alone, by NUMA cell.
+        var dedicated: [[Int]] = []
+        /// The host's processors that guests share; nil for all.
+        var shared: [Int]?
+        /// The host's devices that guests may have to themselves, and those of them that are free.
+        var pci = PCIDevices()
+        var freeDevices: [PCIDevice] = []
     }
 
     let definition: GuestDefinition
@@ -29,6 +36,8 @@ struct DomainXML {
     let layout: DiskLayout
     private let firmware: Firmware?
     private let cells: [MachineLayout.Cell]
+    private let pins: ProcessorPins
+    let devicesPassed: [PCIDevice]
     var guest: GuestSpecification { definition.guest }
 
     /// A definition for a host.
@@ -39,7 +48,9 @@ struct DomainXML {
         layout = try DiskLayout(definition, machine)
         firmware = try Self.firmware(machine, host)
         cells = try machine.layout.cells(vcpus: definition.guest.vcpus, memoryMiB: definition.guest.memoryMiB)
-        try Self.check(machine, definition.guest, host)
+        pins = try ProcessorPins(machine.layout, vcpus: definition.guest.vcpus, cells: cells, free: host.dedicated)
+        devicesPassed = try host.pci.choose(for: definition.guest.properties, from: host.freeDevices)
+        try Self.check(machine, host)
     }
 
     private static func firmware(_ machine: MachineProperties, _ host: Host) throws -> Firmware? {
@@ -56,7 +67,7 @@ struct DomainXML {
         return firmware
     }
 
-    private static func check(_ machine: MachineProperties, _ guest: GuestSpecification, _ host: Host) throws {
+    private static func check(_ machine: MachineProperties, _ host: Host) throws {
         guard machine.tpm == nil || host.hasTPM else {
             throw GuestFailure(.unsupported, "A virtual TPM takes the program swtpm, which this host lacks.")
         }
@@ -65,9 +76,6 @@ struct DomainXML {
         case .large where !host.hugePages.isEmpty: break
         case .size(let size) where host.hugePages.contains(size): break
         default: throw GuestFailure(.unsupported, "This host has no huge pages of the size that hw:mem_page_size asks for.")
-        }
-        guard !machine.layout.isDedicated || (host.dedicated?.count ?? 0) >= guest.vcpus else {
-            throw GuestFailure(.unsupported, "This host has no \(guest.vcpus) processors free for one guest alone (hw:cpu_policy=dedicated).")
         }
     }
 
@@ -79,7 +87,7 @@ struct DomainXML {
             Markup("metadata", [:], [metadata]),
             Markup("memory", ["unit": "MiB"], text: "\(guest.memoryMiB)"),
             memoryBacking,
-            Markup("vcpu", text: "\(guest.vcpus)"),
+            processors,
             pinning,
             systemInformation,
             system,
@@ -141,9 +149,19 @@ struct DomainXML {
         }
     }
 
+    /// Guests keep to the processors that are shared, if not all are.
+    private var processors: Markup {
+        guard let shared = host.shared, !shared.isEmpty else { return Markup("vcpu", text: "\(guest.vcpus)") }
+        return Markup("vcpu", ["cpuset": ProcessorMask.text(shared)], text: "\(guest.vcpus)")
+    }
+
     private var pinning: Markup? {
-        guard machine.layout.isDedicated, let dedicated = host.dedicated else { return nil }
-        return Markup("cputune", [:], (0..<guest.vcpus).map { Markup("vcpupin", ["vcpu": "\($0)", "cpuset": "\(dedicated[$0])"]) })
+        guard !pins.processors.isEmpty else { return nil }
+        var children = pins.processors.sorted { $0.key < $1.key }.map { Markup("vcpupin", ["vcpu": "\($0.key)", "cpuset": "\($0.value)"]) }
+        // Where it has no processor to itself the emulator runs beside the guest, as upstream's does without a policy.
+        let emulator = pins.emulator.map { "\($0)" } ?? ProcessorMask.text(pins.processors.values)
+        children.append(Markup("emulatorpin", ["cpuset": emulator]))
+        return Markup("cputune", [:], children)
     }
 
     private var cpu: Markup? {

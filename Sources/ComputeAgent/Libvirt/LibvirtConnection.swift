@@ -23,6 +23,8 @@ struct LibvirtError: Error, Sendable, CustomStringConvertible {
     var isNoMetadata: Bool { code == VIR_ERR_NO_DOMAIN_METADATA.rawValue }
     /// Whether the operation asks for a state that the guest isn't in.
     var isWrongState: Bool { code == VIR_ERR_OPERATION_INVALID.rawValue }
+    /// Whether a disk's copy is not ready yet to be gone over to.
+    var isCopyUnfinished: Bool { code == VIR_ERR_BLOCK_COPY_ACTIVE.rawValue }
     /// Whether the connection, rather than the guest, is the trouble.
     var isConnectionLost: Bool {
         [VIR_ERR_INTERNAL_ERROR, VIR_ERR_SYSTEM_ERROR, VIR_ERR_RPC, VIR_ERR_NO_CONNECT, VIR_ERR_INVALID_CONN].map(\.rawValue).contains(code)

@@ -50,7 +50,7 @@ extension LibvirtHypervisor {
         }
     }
 
-    private static func disk(_ volumeID: String, of domain: LibvirtDomain) throws -> MarkupNode.Disk {
+    static func disk(_ volumeID: String, of domain: LibvirtDomain) throws -> MarkupNode.Disk {
         guard let disk = try domain.description.disks.first(where: { $0.serial == volumeID }) else {
             throw GuestFailure(.volumeUnavailable, "The volume \(volumeID) is not attached to the guest.")
         }
@@ -85,7 +85,8 @@ extension LibvirtHypervisor {
             if virDomainGetBlockJobInfo(domain.pointer, old.name, &job, 0) == 1 { return old.name }
             try connection.keep(secrets)
             let flags = VIR_DOMAIN_BLOCK_COPY_REUSE_EXT.rawValue | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB.rawValue
-            try domain.attempt { virDomainBlockCopy($0, old.name, target.markup(hasDirectIO: true).text, nil, 0, flags) }
+            let markup = target.markup(hasDirectIO: Self.hasDirectIO(for: target.file.path)).text
+            try domain.attempt { virDomainBlockCopy($0, old.name, markup, nil, 0, flags) }
             return old.name
         }
         if let name { try await pivot(name, of: guest.id) }
@@ -100,7 +101,12 @@ extension LibvirtHypervisor {
                 let state = virDomainGetBlockJobInfo(domain.pointer, name, &job, 0)
                 guard state == 1 else { throw GuestFailure(.volumeUnavailable, "The copying of the volume broke off.") }
                 guard job.end > 0, job.cur == job.end else { return false }
-                try domain.attempt { virDomainBlockJobAbort($0, name, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT.rawValue) }
+                do {
+                    try domain.attempt { virDomainBlockJobAbort($0, name, VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT.rawValue) }
+                } catch let error as LibvirtError where error.isCopyUnfinished {
+                    // All is copied, which libvirt has not heard from QEMU yet.
+                    return false
+                }
                 return true
             }
             if isDone { return }

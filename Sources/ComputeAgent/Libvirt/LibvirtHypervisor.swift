@@ -17,6 +17,12 @@ public final class LibvirtHypervisor: HypervisorDriver {
         public var uri: String?
         /// Whether guests run on the processor or on its emulation.
         public var acceleration: Acceleration = .automatic
+        /// Whether guests have SPICE screens beside their VNC ones.
+        public var hasSPICE = false
+        /// Which of the host's processors are for one guest alone, and which are shared.
+        public var processors = ProcessorSets()
+        /// Which of the host's devices guests may have to themselves.
+        public var pci = PCIDevices()
         /// How long a call of libvirt may take.
         public var callDeadline: Duration = .seconds(30)
         /// How long starting or ending a guest may take.
@@ -43,6 +49,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
     private let state = Mutex(State())
     /// One task at a time makes connections.
     private let connecting = Gate(limit: 1)
+    private let pinning = Gate(limit: 1)
     private let logger = Logger(label: "altostack.libvirt")
 
     /// A driver.
@@ -91,6 +98,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
         inventory.uptime = HostFacts.uptime()
         inventory.usedMemoryMiB = HostFacts.usedMemoryMiB() ?? 0
         inventory.bootID = HostFacts.bootID()
+        try await addResources(to: &inventory)
         return inventory
     }
 
@@ -115,8 +123,14 @@ public final class LibvirtHypervisor: HypervisorDriver {
     public func define(_ definition: GuestDefinition) async throws -> GuestStatus { try await define(definition, start: false) }
 
     private func define(_ definition: GuestDefinition, start: Bool) async throws -> GuestStatus {
-        let id = definition.guest.id
         try await prepareVolumes(of: definition.guest)
+        guard try takesResources(definition.guest) else { return try await redefine(definition, start: start) }
+        // One at a time, for what is free is what no domain has.
+        return try await pinning.admit { try await self.redefine(definition, start: start) }
+    }
+
+    private func redefine(_ definition: GuestDefinition, start: Bool) async throws -> GuestStatus {
+        let id = definition.guest.id
         let xml = try DomainXML(definition, host: try await host(for: definition)).text
         return try await call(deadline: options.changeDeadline) { connection in
             if let domain = try connection.domain(id) {
@@ -131,29 +145,9 @@ public final class LibvirtHypervisor: HypervisorDriver {
         }
     }
 
-    /// What this host can give to a guest now.
-    private func host(for definition: GuestDefinition) async throws -> DomainXML.Host {
-        var host = DomainXML.Host(
-            hasKVM: hasKVM, hasDirectIO: Self.hasDirectIO(for: definition.disks.root?.path ?? options.directory),
-            firmware: Firmware.find(checksSignatures: false), secureFirmware: Firmware.find(checksSignatures: true), hasTPM: Self.hasTPM)
-        let layout = try MachineProperties(definition.guest.properties).layout
-        guard layout.isDedicated || layout.pages != .usual else { return host }
-        let id = definition.guest.id
-        let (cells, pinned) = try await call { connection in
-            let others = try connection.domains().filter { $0.id != id }
-            let pins = try others.flatMap { try $0.description.nodes("cputune", "vcpupin") }
-                .compactMap { $0.attributes["cpuset"].flatMap { Int($0) } }
-            return (try connection.inventory().cells, Set(pins))
-        }
-        host.hugePages = Set(cells.flatMap(\.hugePages.keys))
-        // The first processor stays the host's own.
-        host.dedicated = cells.flatMap(\.processors).sorted().dropFirst().filter { !pinned.contains($0) }
-        return host
-    }
-
     var hasKVM: Bool { state.withLock { $0.hasKVM } }
 
-    private static var hasTPM: Bool { ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].contains(where: FileSystem.exists) }
+    static var hasTPM: Bool { ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].contains(where: FileSystem.exists) }
 
     /// Presses the ACPI power button.
     public func requestShutdown(_ id: String) async throws {

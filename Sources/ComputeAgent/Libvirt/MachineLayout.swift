@@ -12,6 +12,16 @@ struct MachineLayout: Sendable, Hashable {
         case size(Int)
     }
 
+    /// What virtual processors run on.
+    private enum Policy: Sendable, Hashable {
+        /// Whatever of the host's is free.
+        case shared
+        /// Each on one of the host's of its own.
+        case dedicated
+        /// Those of a mask each on one of its own.
+        case mixed(String)
+    }
+
     /// A NUMA cell of the guest.
     struct Cell: Sendable, Hashable {
         /// The guest's processors in it.
@@ -22,8 +32,11 @@ struct MachineLayout: Sendable, Hashable {
 
     /// What memory consists of.
     let pages: Pages
-    /// Whether each virtual processor has one of the host's to itself.
-    let isDedicated: Bool
+    /// Whether some virtual processors have one of the host's to themselves each.
+    var isPinned: Bool { policy != .shared }
+    /// Whether the emulator's own threads have one of the host's processors to themselves.
+    let isolatesEmulator: Bool
+    private let policy: Policy
     private let sockets: Int?
     private let cores: Int?
     private let threads: Int?
@@ -38,8 +51,15 @@ struct MachineLayout: Sendable, Hashable {
         (sockets, cores, threads) = (try count("cpu_sockets"), try count("cpu_cores"), try count("cpu_threads"))
         let policies: Set = ["dedicated", "shared", "mixed"]
         let policy = try reader.choose("hw:cpu_policy", policies) ?? reader.choose("hw_cpu_policy", policies)
-        guard policy != "mixed" else { throw PropertyReader.refusal("hw:cpu_policy", "mixed") }
-        isDedicated = policy == "dedicated"
+        switch policy {
+        case "dedicated": self.policy = .dedicated
+        case "mixed":
+            guard let mask = reader.text("hw:cpu_dedicated_mask") ?? reader.text("hw:cpu_realtime_mask") ?? reader.text("hw_cpu_realtime_mask")
+            else { throw PropertyReader.refusal("hw:cpu_policy", "mixed") }
+            self.policy = .mixed(mask)
+        default: self.policy = .shared
+        }
+        isolatesEmulator = reader.text("hw:emulator_threads_policy") == "isolate" && self.policy != .shared
         pages = try Self.pages(reader.text("hw:mem_page_size") ?? reader.text("hw_mem_page_size"))
         cellCount = try reader.count("hw:numa_nodes", 1...64) ?? reader.count("hw_numa_nodes", 1...64)
         var (processors, memory): ([Int: [Int]], [Int: Int]) = ([:], [:])
@@ -73,6 +93,15 @@ struct MachineLayout: Sendable, Hashable {
                 throw PropertyReader.refusal(name, text)
             }
             return Array(first...last)
+        }
+    }
+
+    /// The virtual processors that have one of the host's to themselves.
+    func pinned(vcpus: Int) -> Set<Int> {
+        switch policy {
+        case .shared: []
+        case .dedicated: Set(0..<vcpus)
+        case .mixed(let mask): ProcessorMask.processors(mask, count: vcpus)
         }
     }
 

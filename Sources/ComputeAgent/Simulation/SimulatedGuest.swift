@@ -20,6 +20,28 @@ struct SimulatedGuest: Codable, Sendable {
     /// What came to it from outside, in the order that it came, as its kernel and agent would print it.
     var journal: [String]?
 
+    /// The host's processors that it has to itself.
+    var pins: ProcessorPins?
+    /// The host's devices that it has to itself.
+    var devices: [PCIDevice]?
+    /// The files that its volumes' bytes are in beside the volumes' own, by volume; the last is the one that is written.
+    var overlays: [String: [String]]?
+
+    /// Puts a file before a volume's others.
+    mutating func addOverlay(_ file: String, to volume: String) { overlays = (overlays ?? [:]).merging([volume: [file]]) { $0 + $1 } }
+
+    /// Takes files out of a volume's chain: one, or all that are between one (nil for all) and the last.
+    mutating func removeOverlays(of volume: String, file: String?, into target: String?) {
+        guard var chain = overlays?[volume], let last = chain.last else { return }
+        if target != nil {
+            chain.removeAll { $0 == file && $0 != last }
+        } else {
+            let base = chain.dropLast().firstIndex { $0 == file }.map { $0 + 1 } ?? 0
+            chain = chain.prefix(base) + [last]
+        }
+        overlays?[volume] = chain
+    }
+
     /// Writes a line to the console, of which the last few are kept.
     mutating func note(_ line: String) { journal = Array(((journal ?? []) + [line]).suffix(40)) }
 

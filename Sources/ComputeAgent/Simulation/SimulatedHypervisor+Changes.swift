@@ -104,11 +104,40 @@ extension SimulatedHypervisor {
     /// Prints that the volume was copied.
     public func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws {
         try await perform(.copyVolume, on: id) {
-            guard try existing(id).specification.volumes.contains(where: { $0.id == volumeID }) else {
-                throw GuestFailure(.volumeUnavailable, "The volume \(volumeID) is not attached to the guest.")
-            }
+            guard try existing(id).specification.volumes.contains(where: { $0.id == volumeID }) else { throw Self.isNotAttached(volumeID) }
             try change(id) { $0.note("virtio_blk: volume \(volumeID) copied") }
         }
+    }
+
+    /// Remembers the file and prints that it is written from now on.
+    public func snapshotVolume(_ volumeID: String, of id: String, into file: String) async throws {
+        try await perform(.snapshotVolume, on: id) {
+            let guest = try existing(id)
+            guard guest.specification.volumes.contains(where: { $0.id == volumeID }) else { throw Self.isNotAttached(volumeID) }
+            guard guest.overlays?[volumeID]?.contains(file) != true else {
+                throw GuestFailure(.volumeUnavailable, "The volume \(volumeID) is in the file \(file) already.")
+            }
+            try change(id) { guest in
+                guest.addOverlay(file, to: volumeID)
+                guest.note("virtio_blk: volume \(volumeID) goes on in another file")
+            }
+        }
+    }
+
+    /// Forgets files that were remembered.
+    public func mergeVolume(_ volumeID: String, of id: String, file: String?, into target: String?) async throws {
+        try await perform(.mergeVolume, on: id) {
+            let guest = try existing(id)
+            guard guest.specification.volumes.contains(where: { $0.id == volumeID }) else { throw Self.isNotAttached(volumeID) }
+            try change(id) { guest in
+                guest.removeOverlays(of: volumeID, file: file, into: target)
+                guest.note("virtio_blk: volume \(volumeID) merged")
+            }
+        }
+    }
+
+    private static func isNotAttached(_ volumeID: String) -> GuestFailure {
+        GuestFailure(.volumeUnavailable, "The volume \(volumeID) is not attached to the guest.")
     }
 
     /// The volumes that were remembered.
@@ -144,18 +173,19 @@ extension SimulatedHypervisor {
         }
     }
 
-    /// Turns the guest's screen on. It has no other console.
+    /// Opens the guest's screen or serial port.
     public func consoleAddress(_ id: String, _ kind: OpenGuestConsole.Kind) async throws -> GuestConsoleAddress {
         try await perform(.openConsole, on: id) {
             guard try existing(id).power.isOn else { throw Self.wrongState }
-            guard kind == .vnc else { throw GuestFailure(.unsupported, "Simulated guests have no \(kind.rawValue) console.") }
         }
-        if let screen = screens.withLock({ $0[id] }) { return .tcp(host: "127.0.0.1", port: screen.port, tlsPort: nil) }
-        let screen = try await SimulatedScreen.open(name: try existing(id).specification.domainName)
+        if let screen = screens.withLock({ $0[id]?[kind] }) { return .tcp(host: "127.0.0.1", port: screen.port, tlsPort: nil) }
+        guard let screen = try await SimulatedScreen.open(kind, of: try existing(id)) else {
+            throw GuestFailure(.unsupported, "Simulated guests have no \(kind.rawValue) console.")
+        }
         // Another question may have opened one meanwhile.
         let kept = screens.withLock { screens in
-            let kept = screens[id] ?? screen
-            screens[id] = kept
+            let kept = screens[id]?[kind] ?? screen
+            screens[id, default: [:]][kind] = kept
             return kept
         }
         if kept.port != screen.port { screen.close() }

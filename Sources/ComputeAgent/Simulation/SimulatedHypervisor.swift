@@ -1,6 +1,7 @@
 import CloudCore
 import ComputeMessages
 import Foundation
+import HostCommands
 import Synchronization
 
 /// A host that runs guests in its mind only: the same answers, faults and delays to order, no machine touched. Many
@@ -10,6 +11,10 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     public struct Options: Sendable {
         /// Processors.
         public var vcpus = 64
+        /// Which of them are for one guest alone, and which are shared.
+        public var processors = ProcessorSets()
+        /// Which devices guests may have to themselves: two of each product that is named.
+        public var pci = PCIDevices()
         /// Memory in MiB.
         public var memoryMiB = 256 * 1024
         /// Disk in GiB.
@@ -34,7 +39,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     let migrations = Mutex<[String: SimulatedMigration]>([:])
     let captures = Mutex<[String: SimulatedGuest]>([:])
     let images = Mutex<Set<String>>([])
-    let screens = Mutex<[String: SimulatedScreen]>([:])
+    let screens = Mutex<[String: [OpenGuestConsole.Kind: SimulatedScreen]]>([:])
     /// How often the host was booted, and what the agent noted of it.
     let boot = Mutex<(number: Int, noted: String?)>((1, nil))
     private let bell = GuestBell()
@@ -78,7 +83,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         for migration in running { migration.task?.cancel() }
         let open = screens.withLock { screens in
             defer { screens = [:] }
-            return Array(screens.values)
+            return screens.values.flatMap(\.values)
         }
         for screen in open { screen.close() }
     }
@@ -99,6 +104,11 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             inventory.machineTypes = ["pc", "q35"]
             inventory.supportedInstances = [["x86_64", "fake", "hvm"]]
             inventory.bootID = "\(boot.withLock { $0.number })"
+            inventory.dedicatedProcessors = options.processors.dedicated(of: Array(0..<options.vcpus))
+            inventory.sharedProcessors = options.processors.shared(of: Array(0..<options.vcpus))
+            inventory.freeDevices = options.pci.counts(guests.withLock { freeDevices(beside: $0) })
+            let taken = guests.withLock { Self.pins(of: $0) }
+            inventory.freeDedicatedProcessors = inventory.dedicatedProcessors.filter { !taken.contains($0) }
             return inventory
         }
     }
@@ -121,6 +131,8 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// Lets a guest run, unless it does.
     public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
         try await perform(.spawn, on: definition.guest.id) {
+            try pin(definition.guest)
+            try pass(definition.guest)
             try change(definition.guest.id, creating: definition.guest) { guest in
                 guard !guest.power.isOn else { return }
                 (guest.specification, guest.isDefined) = (definition.guest, true)
@@ -133,6 +145,8 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// Defines a guest that is off.
     public func define(_ definition: GuestDefinition) async throws -> GuestStatus {
         try await perform(.spawn, on: definition.guest.id) {
+            try pin(definition.guest)
+            try pass(definition.guest)
             try change(definition.guest.id, creating: definition.guest) { guest in
                 guard !guest.power.isOn else { return }
                 (guest.specification, guest.isDefined, guest.power) = (definition.guest, true, .shutdown)
@@ -161,7 +175,10 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     public func destroy(_ id: String) async throws {
         try await perform(.destroy, on: id) {
             guard guests.withLock({ $0[id]?.isDefined }) == true else { return }
-            try change(id) { guest in (guest.isDefined, guest.power, guest.boots) = (false, .shutdown, 0) }
+            try change(id) { guest in
+                (guest.isDefined, guest.power, guest.boots) = (false, .shutdown, 0)
+                (guest.pins, guest.devices) = (nil, nil)
+            }
         }
     }
 
@@ -170,6 +187,44 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         try await perform(.console, on: id) {
             guests.withLock { $0[id] }.flatMap { $0.isDefined ? String(decoding: $0.console.utf8.suffix(maximumBytes), as: UTF8.self) : nil }
         }
+    }
+
+    // MARK: Processors
+
+    /// Gives a guest that is off the processors that it is to have to itself.
+    private func pin(_ guest: GuestSpecification) throws {
+        // Other properties of the machine are none of a simulation's business.
+        guard ["dedicated", "mixed"].contains(guest.properties["hw:cpu_policy"] ?? guest.properties["hw_cpu_policy"]) else {
+            return guests.withLock { if $0[guest.id]?.power.isOn == false { $0[guest.id]?.pins = nil } }
+        }
+        let layout = try MachineLayout(PropertyReader(guest.properties))
+        let dedicated = options.processors.dedicated(of: Array(0..<options.vcpus))
+        try guests.withLock { guests in
+            guard guests[guest.id]?.power.isOn != true else { return }
+            let taken = Self.pins(of: guests.filter { $0.key != guest.id })
+            let cells = try layout.cells(vcpus: guest.vcpus, memoryMiB: guest.memoryMiB)
+            let pins = try ProcessorPins(layout, vcpus: guest.vcpus, cells: cells, free: [dedicated.filter { !taken.contains($0) }])
+            guests[guest.id, default: SimulatedGuest(specification: guest)].pins = pins
+        }
+    }
+
+    /// Gives a guest that is off the devices that it is to have to itself.
+    private func pass(_ guest: GuestSpecification) throws {
+        guard !options.pci.offered.isEmpty || guest.properties[DeviceAliases.property] != nil else { return }
+        try guests.withLock { guests in
+            guard guests[guest.id]?.power.isOn != true else { return }
+            let chosen = try options.pci.choose(for: guest.properties, from: freeDevices(beside: guests.filter { $0.key != guest.id }))
+            guests[guest.id, default: SimulatedGuest(specification: guest)].devices = chosen
+        }
+    }
+
+    private func freeDevices(beside guests: [String: SimulatedGuest]) -> [PCIDevice] {
+        let taken = Set(guests.values.flatMap { $0.devices ?? [] })
+        return options.pci.simulated().filter { !taken.contains($0) }
+    }
+
+    private static func pins(of guests: [String: SimulatedGuest]) -> Set<Int> {
+        guests.values.reduce(into: []) { $0.formUnion($1.pins?.all ?? []) }
     }
 
     // MARK: What only a simulation can do
@@ -208,7 +263,9 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             return (before, guest)
         }
         guard let after else { return }
-        if !after.power.isOn { screens.withLock { $0.removeValue(forKey: id) }?.close() }
+        if !after.power.isOn {
+            for screen in screens.withLock({ $0.removeValue(forKey: id) ?? [:] }).values { screen.close() }
+        }
         if let path = path(of: id) {
             var kept = after
             kept.specification = after.specification.withoutSecrets

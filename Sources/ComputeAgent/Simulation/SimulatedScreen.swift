@@ -1,20 +1,33 @@
+import ComputeMessages
 import NIOCore
 import NIOPosix
 
-/// A simulated guest's screen: a black one of 720 by 400 pixels that speaks the remote framebuffer protocol (RFC 6143) 3.8 as QEMU's
-/// does, at a port of this machine of its own.
+/// A console of a simulated guest at a port of this machine of its own. The screen is a black one of 720 by 400 pixels that speaks the
+/// remote framebuffer protocol (RFC 6143) 3.8 as QEMU's does.
 struct SimulatedScreen: Sendable {
     private let channel: any Channel
     /// Where it listens on loopback.
     var port: Int { channel.localAddress?.port ?? 0 }
 
-    /// Turns the screen of a guest on.
-    /// - Parameter name: the guest's name, which viewers show.
-    static func open(name: String) async throws -> SimulatedScreen {
+    /// Opens a console of a guest; nil for a kind that simulated guests don't have.
+    static func open(_ kind: OpenGuestConsole.Kind, of guest: SimulatedGuest) async throws -> SimulatedScreen? {
+        switch kind {
+        case .vnc:
+            let name = "QEMU (\(guest.specification.domainName))"
+            return try await open { FramebufferSession(name: name) }
+        case .spice: return try await open { SPICESession() }
+        case .serial:
+            let text = String(decoding: guest.console.utf8.suffix(4096), as: UTF8.self)
+            return try await open { SerialSession(text: text) }
+        case .rdp, .mks: return nil
+        }
+    }
+
+    private static func open(_ session: @escaping @Sendable () -> any ChannelHandler) async throws -> SimulatedScreen {
         let server = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(FramebufferSession(name: "QEMU (\(name))"))
+                    try channel.pipeline.syncOperations.addHandler(session())
                 }
             }
         return SimulatedScreen(channel: try await server.bind(host: "127.0.0.1", port: 0).get())

@@ -42,20 +42,21 @@ public struct WebClient: Sendable {
         trust = authorities.map { .file($0) } ?? .default
     }
 
-    /// Sends a request without a body and hands the answer to a closure, which may read the body as far as it likes.
+    /// Sends a request and hands the answer to a closure, which may read the answer's body as far as it likes.
     /// - Parameters:
-    ///   - method: `GET` or `HEAD`.
+    ///   - method: `GET`, `HEAD`, or another.
     ///   - headers: fields to send beside `Host`, `Accept` and `User-Agent`; they go to the first origin only.
+    ///   - body: what to send, with its length; nil for none. Redirects are not followed then: the bytes are for one place.
     /// - Throws: `WebRefusal` for what the filter refuses, `WebError` for what the network or the other side did, and
     ///   what the closure throws.
     public func send<Result: Sendable>(
-        _ method: String = "GET", _ url: String, headers: [String: String] = [:],
+        _ method: String = "GET", _ url: String, headers: [String: String] = [:], body: [UInt8]? = nil,
         receive: @escaping @Sendable (WebAnswer, WebBody) async throws -> Result
     ) async throws -> Result {
         try await within(limits.total) {
             var (target, fields, hops) = (try filter.target(url), headers, 0)
             while true {
-                let step = try await exchange(method, target, fields, receive)
+                let step = try await exchange(method, target, fields, body, receive)
                 switch step {
                 case .answered(let result): return result
                 case .redirected(let location):
@@ -83,19 +84,19 @@ public struct WebClient: Sendable {
     }
 
     private func exchange<Result: Sendable>(
-        _ method: String, _ target: WebTarget, _ fields: [String: String],
+        _ method: String, _ target: WebTarget, _ fields: [String: String], _ body: [UInt8]?,
         _ receive: @Sendable (WebAnswer, WebBody) async throws -> Result
     ) async throws -> Step<Result> {
         let channel = try await connect(target)
-        let request = head(method, target, fields)
+        let request = Self.parts(head(method, target, fields), body)
         do {
             return try await channel.executeThenClose { inbound, outbound in
                 // At once: a quick server answers the head, and the connection may be gone before a second write.
-                try await outbound.write(contentsOf: [.head(request), .end(nil)])
+                try await outbound.write(contentsOf: request)
                 var parts = inbound.makeAsyncIterator()
                 guard case .head(let head)? = try await parts.next() else { throw WebError.ended }
                 let answer = WebAnswer(head, url: target.url)
-                if let location = answer.redirect { return .redirected(location) }
+                if body == nil, let location = answer.redirect { return .redirected(location) }
                 if let length = answer.length, length > limits.size { throw WebError.tooLarge(limit: limits.size) }
                 return .answered(try await receive(answer, WebBody(parts, limit: limits.size)))
             }
@@ -119,6 +120,13 @@ public struct WebClient: Sendable {
         ])
         for (name, value) in fields { headers.replaceOrAdd(name: name, value: value) }
         return HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target.path, headers: headers)
+    }
+
+    private static func parts(_ head: HTTPRequestHead, _ body: [UInt8]?) -> [HTTPClientRequestPart] {
+        guard let body else { return [.head(head), .end(nil)] }
+        var head = head
+        head.headers.replaceOrAdd(name: "Content-Length", value: String(body.count))
+        return [.head(head), .body(.byteBuffer(ByteBuffer(bytes: body))), .end(nil)]
     }
 
     // MARK: Connections

@@ -32,7 +32,7 @@ struct ContainerEndpoints: Sendable {
     private static let schema: Schema = .object(
         [
             ("name", .nullable(.string(length: 0...255))),
-            ("type", .oneOf(SecretContainer.Kind.allCases.map { .string($0.rawValue) })),
+            ("type", .oneOf(SecretContainer.Kind.allCases.filter(\.isOpen).map { .string($0.rawValue) })),
             ("secret_refs", .array(reference, count: 0...1_000)),
         ], required: ["type"], additional: .any)
 

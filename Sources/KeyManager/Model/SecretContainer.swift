@@ -6,12 +6,17 @@ struct SecretContainer: Sendable, Hashable {
     /// The kinds, of which two say which names there must be.
     enum Kind: String, Sendable, CaseIterable, SQLConvertible {
         case generic, rsa, certificate
+        /// What orders alone make.
+        case dsa, ec
+
+        /// Whether users make containers of it.
+        var isOpen: Bool { self != .dsa && self != .ec }
 
         /// The names a reference may have; nil for any.
         var names: (required: Set<String>, optional: Set<String>)? {
             switch self {
             case .generic: nil
-            case .rsa: (["public_key", "private_key"], ["private_key_passphrase"])
+            case .rsa, .dsa, .ec: (["public_key", "private_key"], ["private_key_passphrase"])
             case .certificate: (["certificate"], ["private_key", "private_key_passphrase", "intermediates"])
             }
         }

@@ -62,6 +62,28 @@ enum SecretRecords {
             "UPDATE key_secrets SET sealed_payload = \(sealed), content_type = \(type), updated_at = \(now) WHERE id = \(id)")
     }
 
+    /// Seals payloads anew: those of secrets after one by their ids, expired ones too.
+    /// - Parameter seal: what a payload is to be sealed as; nil when it can't be opened.
+    /// - Returns: how many were sealed and how many not, and the last one's id; nil when there was none.
+    static func sealAnew(
+        after id: String, limit: Int, in transaction: any Transaction, _ seal: (String) -> String?
+    ) throws -> (sealed: Int, unreadable: Int, last: String)? {
+        let rows: [(String, String)] = try transaction.all(
+            """
+            SELECT id, sealed_payload FROM key_secrets WHERE sealed_payload IS NOT NULL AND id > \(id)
+            ORDER BY id LIMIT \(limit)
+            """
+        ) { (try $0[0], try $0[1]) }
+        guard let last = rows.last?.0 else { return nil }
+        var sealed = 0
+        for (id, payload) in rows {
+            guard let new = seal(payload) else { continue }
+            try transaction.execute("UPDATE key_secrets SET sealed_payload = \(new) WHERE id = \(id)")
+            sealed += 1
+        }
+        return (sealed, rows.count - sealed, last)
+    }
+
     /// Makes a secret another project's and user's.
     static func setOwner(
         _ projectID: String, _ userID: String, of id: String, now: Timestamp, in transaction: any Transaction

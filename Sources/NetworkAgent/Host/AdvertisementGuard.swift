@@ -1,13 +1,11 @@
-import Foundation
 import Logging
 
 /// Keeps guests from playing router. OVN lets neighbour discovery, and router advertisements with it, through before it
 /// looks at any rule, so the integration bridge drops them where guests with port security send them.
 actor AdvertisementGuard {
-    private let options: NetworkAgentOptions
+    private let bridge: FlowBridge
     private let local: OVSDBClient
     private let southbound: OVSDBClient
-    private let ofctl: String
     private let logger: Logger
     /// What the bridge was last told.
     private var told: [String]?
@@ -21,38 +19,17 @@ actor AdvertisementGuard {
 
     /// - Throws: `HostError.notInstalled`.
     init(options: NetworkAgentOptions, local: OVSDBClient, logger: Logger) throws {
-        (self.options, self.local, self.logger) = (options, local, logger)
         let paths = OVNPaths(root: options.stateDirectory)
+        (self.local, self.logger) = (local, logger)
+        bridge = try FlowBridge(options.integrationBridge, paths: paths)
         southbound = OVSDBClient(path: paths.southboundSocket, monitor: Self.monitor, logger: logger)
-        ofctl = try Command.find("ovs-ofctl")
     }
 
     /// Keeps the flows right until the task is cancelled. They stay.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [southbound] in await southbound.run() }
-            let (signals, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
-            for client in [local, southbound] {
-                group.addTask { for await _ in await client.changes() { continuation.yield(false) } }
-            }
-            group.addTask {
-                // A switch that was started again, or an ovn-controller, has forgotten them, and nobody signals that.
-                while !Task.isCancelled {
-                    do { try await Task.sleep(for: .seconds(15)) } catch { return }
-                    continuation.yield(true)
-                }
-            }
-            for await isTimer in signals {
-                // Changes come in bursts, and telling the bridge costs a process: those of a moment go together.
-                do { try await Task.sleep(for: .milliseconds(250)) } catch { break }
-                guard await !converge(again: isTimer) else { continue }
-                group.addTask {
-                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
-                    continuation.yield(false)
-                }
-            }
-            group.cancelAll()
-        }
+        let keeper = FlowKeeper(
+            local: local, southbound: southbound, interval: .seconds(15), gathering: .milliseconds(250))
+        await keeper.run { await self.converge(again: $0) }
     }
 
     /// Returns whether everything is right now.
@@ -97,14 +74,8 @@ actor AdvertisementGuard {
     private func tell(_ flows: [String], again: Bool) async throws {
         guard again ? !flows.isEmpty : flows != told else { return }
         told = nil
-        let run = OVNPaths(root: options.stateDirectory).run
-        let file = "\(run)/advertisements.flows"
-        let lines = ["delete \(Self.cookie)/-1"] + flows
-        try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
-        try await Command(
-            executable: ofctl, arguments: [
-                "-O", "OpenFlow14", "--bundle", "add-flows", "unix:\(run)/\(options.integrationBridge).mgmt", file,
-            ]).run()
+        try await bridge.tell(
+            ["-O", "OpenFlow14", "--bundle"], "add-flows", ["delete \(Self.cookie)/-1"] + flows, purpose: "advertisements")
         told = flows
     }
 }

@@ -14,11 +14,12 @@ public actor SimulatedInterfaces: InterfaceDriver {
     /// Orders faults, or changes the latency.
     public func order(_ change: @Sendable (inout SimulatedFaults) -> Void) { change(&faults) }
 
-    /// Notes an interface, which is up at once.
+    /// Notes an interface, which is up at once. That is told each time: a guest that arrives is plugged before its port is bound here and
+    /// once more afterwards, and only then does anybody believe this host.
     public func plug(_ request: PlugInterface, deadline: ContinuousClock.Instant) async throws -> PluggedInterface {
         try await SimulatedLatency.pass(try faults.begin(.plug), deadline: deadline)
-        let isNew = interfaces.updateValue(request, forKey: request.portID) == nil
-        if isNew { listener?.yield(InterfaceStatus(portID: request.portID, isUp: true)) }
+        interfaces[request.portID] = request
+        listener?.yield(InterfaceStatus(portID: request.portID, isUp: true))
         return PluggedInterface(device: InterfaceName.tap(request.portID))
     }
 

@@ -33,6 +33,7 @@ extension OVNProjection {
                     "cidr": .string(prefix.cidr), "options": .strings(try dhcpOptions(of: subnet, prefix, in: network)),
                 ]))
         }
+        if let separation = network.separation { rows += try self.rows(of: separation, in: network.id) }
         return rows
     }
 
@@ -42,7 +43,8 @@ extension OVNProjection {
         // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
         let tag = physical.vlan.map(OVSDBValue.integer) ?? .none
         var options = ["network_name": physical.label]
-        if network.hasOuterTag { options["ethtype"] = "802.1ad" }
+        // OVN's own spelling, which later versions still read.
+        if network.hasOuterTag { options["ethtype"] = "802.11ad" }
         return OVNRow(
             .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent, labels: labels,
             columns: [

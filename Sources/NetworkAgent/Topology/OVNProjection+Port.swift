@@ -12,6 +12,9 @@ extension OVNProjection {
             labels[label] = zip(port.fixedIPs, own).first { $0.1.isIPv6 == (family == "dhcp6") }
                 .map { dhcpKey(of: port, subnet: $0.0.subnetID, family).text }
         }
+        if let limits = PacketLimits(port.qos) {
+            (labels[OVNRowKey.limitLabel], labels[OVNRowKey.packetsLabel]) = (PacketMeters.limitWord, limits.text)
+        }
         // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
         let tag = port.carrier.map { OVSDBValue.integer($0.tag) } ?? .none
         var options: [String: String] = [:]
@@ -31,6 +34,7 @@ extension OVNProjection {
             row.groups = Set(port.securityGroupIDs.map(Self.groupKey) + [Self.dropGroup])
         }
         if port.firewall != nil { row.groups.insert(Self.firewallGroup(scope(of: port))) }
+        if let isolation = port.isolation { row.groups.insert(Self.isolationGroup(isolation, in: port.networkID)) }
         return row
     }
 

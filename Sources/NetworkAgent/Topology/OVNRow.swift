@@ -12,6 +12,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     case staticRoute = "Logical_Router_Static_Route"
     case nat = "NAT"
     case portGroup = "Port_Group"
+    case addressSet = "Address_Set"
     case acl = "ACL"
     case dns = "DNS"
     case loadBalancer = "Load_Balancer"
@@ -23,7 +24,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     /// Where a row must stand in order to exist; nil for tables whose rows stand alone.
     var parent: (table: OVNTable, column: String)? {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .bfd, .meter: nil
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet, .bfd, .meter: nil
         case .logicalSwitchPort: (.logicalSwitch, "ports")
         case .logicalRouterPort: (.logicalRouter, "ports")
         case .gatewayChassis: (.logicalRouterPort, "gateway_chassis")
@@ -40,7 +41,7 @@ enum OVNTable: String, Sendable, CaseIterable {
     /// Whether a row stays until it is deleted, even if no other row names it. (Others go with the last that does.)
     var isRoot: Bool {
         switch self {
-        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .dns, .loadBalancer, .bfd, .meter: true
+        case .logicalSwitch, .dhcpOptions, .logicalRouter, .portGroup, .addressSet, .dns, .loadBalancer, .bfd, .meter: true
         case .logicalSwitchPort, .logicalRouterPort, .gatewayChassis, .staticRoute, .nat, .acl, .qos, .meterBand: false
         }
     }
@@ -61,6 +62,7 @@ enum OVNTable: String, Sendable, CaseIterable {
         case .staticRoute: ["ip_prefix", "nexthop", "output_port", "bfd", "external_ids"]
         case .nat: ["type", "external_ip", "logical_ip", "logical_port", "external_mac", "gateway_port", "external_ids"]
         case .portGroup: ["name", "ports", "acls", "external_ids"]
+        case .addressSet: ["name", "addresses", "external_ids"]
         case .acl: ["direction", "priority", "match", "action", "options", "log", "name", "severity", "meter", "external_ids"]
         case .dns: ["records", "external_ids"]
         case .loadBalancer: ["name", "vips", "protocol", "options", "external_ids"]
@@ -109,6 +111,10 @@ struct OVNRowKey: Sendable, Hashable, Comparable {
     static let cidrsLabel = "altostack:cidrs"
     /// The label of a network that leaves the host in tunnels of our own: their kind and key, `vxlan/77`.
     static let tunnelLabel = "altostack:tunnel"
+    /// The label of a port that this cloud's agents limit beside OVN.
+    static let limitLabel = "altostack:limit"
+    /// The label of a port's packet rates.
+    static let packetsLabel = "altostack:packets"
     /// The label of the API resource's name.
     static let nameLabel = "altostack:name"
 

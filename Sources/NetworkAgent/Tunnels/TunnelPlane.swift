@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import NetworkMessages
 
@@ -7,10 +6,9 @@ import NetworkMessages
 actor TunnelPlane {
     private let bridge: String
     private let options: NetworkAgentOptions
-    private let paths: OVNPaths
+    private let flows: FlowBridge
     private let local: OVSDBClient
     private let southbound: OVSDBClient
-    private let ofctl: String
     private let logger: Logger
     /// What the bridge was last told.
     private var told: [String]?
@@ -32,34 +30,15 @@ actor TunnelPlane {
     /// - Throws: `HostError.notInstalled`.
     init(bridge: String, options: NetworkAgentOptions, local: OVSDBClient, logger: Logger) throws {
         (self.bridge, self.options, self.local, self.logger) = (bridge, options, local, logger)
-        paths = OVNPaths(root: options.stateDirectory)
+        let paths = OVNPaths(root: options.stateDirectory)
+        flows = try FlowBridge(bridge, paths: paths)
         southbound = OVSDBClient(path: paths.southboundSocket, monitor: Self.monitor, logger: logger)
-        ofctl = try Command.find("ovs-ofctl")
     }
 
     /// Keeps the bridge right until the task is cancelled. The flows stay.
     func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { [southbound] in await southbound.run() }
-            let (signals, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
-            for client in [local, southbound] {
-                group.addTask { for await _ in await client.changes() { continuation.yield(false) } }
-            }
-            group.addTask {
-                // The switch forgets flows when it dies, and nobody signals that.
-                while !Task.isCancelled {
-                    do { try await Task.sleep(for: .seconds(30)) } catch { return }
-                    continuation.yield(true)
-                }
-            }
-            for await isTimer in signals where await !converge(again: isTimer) {
-                group.addTask {
-                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
-                    continuation.yield(false)
-                }
-            }
-            group.cancelAll()
-        }
+        let keeper = FlowKeeper(local: local, southbound: southbound, interval: .seconds(30))
+        await keeper.run { await self.converge(again: $0) }
     }
 
     /// Returns whether everything is right now.
@@ -162,12 +141,7 @@ actor TunnelPlane {
     private func tell(_ flows: [String], again: Bool) async throws {
         guard again || flows != told else { return }
         told = nil
-        let file = "\(paths.run)/\(bridge).flows"
-        try (flows.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
-        try await Command(
-            executable: ofctl, arguments: [
-                "-O", "OpenFlow13", "replace-flows", "unix:\(paths.run)/\(bridge).mgmt", file,
-            ]).run()
+        try await self.flows.tell(["-O", "OpenFlow13"], "replace-flows", flows, purpose: bridge)
         told = flows
     }
 }

@@ -84,6 +84,7 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
         NeutronExtension("net-mtu", "Network MTU", "The largest packet of a network.", "2015-03-25"),
         NeutronExtension("net-mtu-writable", "Network MTU (writable)", "Choosing a network's MTU.", "2017-07-12T00:00:00-00:00"),
         NeutronExtension("vlan-transparent", "Vlantransparent", "Networks that carry guests' own VLAN tags.", "2015-03-23T09:00:00-00:00"),
+        NeutronExtension("pvlan", "Private VLAN", "Networks whose ports have roles that keep them apart.", "2026-02-03T10:00:00-00:00"),
         NeutronExtension("qinq", "QinQ networks", "VLAN networks with guests' own tags inside (802.1ad).", "2024-12-02"),
         NeutronExtension("network_availability_zone", "Network Availability Zone", "Zones of networks.", "2015-01-01"),
         NeutronExtension("port-mac-address-regenerate", "Neutron Port MAC address regenerate", "A null MAC address asks for a new one.", "2018-05-03"),

@@ -45,6 +45,8 @@ struct PortExtras: Sendable, Hashable {
     var dnsDomain = ""
     /// The port's own QoS policy.
     var qosPolicyID: String?
+    /// What it may talk to; nil on a network that is not private.
+    var privateRole: PrivateRole?
 }
 
 /// What an update changes of a port's extras; nil leaves as it is, and where a value may be taken away `.some(nil)`

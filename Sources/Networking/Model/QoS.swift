@@ -48,10 +48,6 @@ enum QoSRuleType: String, Sendable, Hashable, CaseIterable {
     /// Whether its rules can be reached without naming their policy.
     var hasAlias: Bool { self != .packetRateLimit }
 
-    /// Whether ports and networks can have it: the engine limits and marks, placement keeps what is reserved. Nothing
-    /// counts packets.
-    var isSupported: Bool { self != .packetRateLimit }
-
     /// Whether placement keeps what it promises.
     var isReserved: Bool { self == .minimumBandwidth || self == .minimumPacketRate }
 
@@ -132,20 +128,25 @@ struct ResourceRequest: Sendable, Hashable {
         let network = segment.physicalNetwork.map { Self.trait("PHYSNET_\($0)") } ?? "CUSTOM_NETWORK_TUNNEL_PROVIDER"
         let vnic = Self.trait("VNIC_TYPE_\(port.binding.vnicType)")
         groups = [(QoSRuleType.minimumBandwidth, [network, vnic]), (.minimumPacketRate, [vnic])].compactMap { type, traits in
-            let rules = rules.filter { $0.type == type }.sorted { $0.id < $1.id }
+            let rules = rules.filter { $0.type == type }
             guard !rules.isEmpty else { return nil }
             return Group(
-                id: NamedIdentifier.make(namespace: port.id, name: rules.map(\.id).joined(separator: ":")), required: traits,
+                id: Self.groupID(port: port.id, rules), required: traits,
                 resources: Dictionary(rules.map { (Self.resourceClass($0), $0.value) }) { $1 })
         }
         guard !groups.isEmpty else { return nil }
+    }
+
+    /// The UUID of the group that rules of one type ask for.
+    static func groupID(port: String, _ rules: [QoSRule]) -> String {
+        NamedIdentifier.make(namespace: port, name: rules.map(\.id).sorted().joined(separator: ":"))
     }
 
     static func trait(_ name: String) -> String {
         "CUSTOM_" + name.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }.joined()
     }
 
-    private static func resourceClass(_ rule: QoSRule) -> String {
+    static func resourceClass(_ rule: QoSRule) -> String {
         let (prefix, unit) = rule.type == .minimumBandwidth ? ("NET_BW", "KILOBIT") : ("NET_PACKET_RATE", "KILOPACKET")
         let direction =
             switch rule.direction {

@@ -60,6 +60,8 @@ struct Network: Sendable, Hashable {
     var isVLANTransparent = false
     /// Whether its own tag is an outer one (802.1ad), with guests' tags inside.
     var isQinQ = false
+    /// Whether its ports have roles that keep them apart.
+    var isPrivate = false
     var standard: StandardAttributes
 }
 

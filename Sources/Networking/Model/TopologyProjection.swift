@@ -8,6 +8,8 @@ struct NetworkTopology: Sendable {
     var metadataPort: Port?
     /// The tag of a GRE or VXLAN network on the hosts' tunnel bridges.
     var tunnelTag: Int?
+    /// The ports of a private network that may not talk to all others.
+    var restricted: [PrivateRoleRecords.Restricted] = []
 }
 
 /// A router with everything its entity in the topology is made of.
@@ -51,7 +53,19 @@ enum TopologyProjection {
             subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) },
             tunnel: tunnel(network.segment, topology.tunnelTag))
         (logical.carriesTags, logical.hasOuterTag) = (network.isVLANTransparent || network.isQinQ, network.isQinQ)
+        if network.isPrivate { logical.separation = separation(topology.restricted) }
         return .network(logical)
+    }
+
+    private static func separation(_ ports: [PrivateRoleRecords.Restricted]) -> PortSeparation {
+        var separation = PortSeparation(isolated: [], communities: [:])
+        for port in ports {
+            switch port.isolation {
+            case .isolated: separation.isolated += port.macs
+            case .community(let name): separation.communities[name, default: []] += port.macs
+            }
+        }
+        return separation
     }
 
     /// Where a network leaves the host in tunnels of its own; nil for Geneve, which is the engine's own business.
@@ -113,6 +127,7 @@ enum TopologyProjection {
             host: port.binding.host.isEmpty ? nil : port.binding.host, qos: qos, carrier: carrier,
             dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) })
         logical.firewall = firewall.map(Self.firewall)
+        logical.isolation = port.extras.privateRole?.isolation
         return .port(logical)
     }
 
@@ -194,8 +209,13 @@ extension TopologyProjection {
         func limit(_ direction: QoSDirection) -> PortQoS.Bandwidth? {
             rules.first { $0.type == .bandwidthLimit && $0.direction == direction }.map { .init(rate: $0.value, burst: $0.burst) }
         }
-        let qos = PortQoS(
+        func packets(_ direction: QoSDirection) -> PortQoS.PacketRate? {
+            rules.first { $0.type == .packetRateLimit && $0.direction == direction }
+                .map { .init(rate: $0.value * 1_000, burst: $0.burst * 1_000) }
+        }
+        var qos = PortQoS(
             egress: limit(.egress), ingress: limit(.ingress), dscp: rules.first { $0.type == .dscpMarking }?.value)
+        (qos.egressPackets, qos.ingressPackets) = (packets(.egress), packets(.ingress))
         return qos.isEmpty ? nil : qos
     }
 }

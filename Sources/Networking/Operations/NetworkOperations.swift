@@ -25,6 +25,7 @@ struct NetworkDraft: Sendable {
     var qosPolicyID: String?
     var isVLANTransparent = false
     var isQinQ = false
+    var isPrivate = false
 }
 
 /// What an update changes; nil leaves as it is.
@@ -39,6 +40,7 @@ struct NetworkChange: Sendable {
     var hasPortSecurity: Bool?
     var dnsDomain: String?
     var qosPolicyID: String??
+    var isPrivate: Bool?
 }
 
 extension Operations {
@@ -54,9 +56,10 @@ extension Operations {
             isExternal: draft.isExternal, isDefault: draft.isDefault && draft.isExternal, segment: segment,
             mtu: try checkedMTU(draft.mtu, largest: largest), hasPortSecurity: draft.hasPortSecurity,
             dnsDomain: try DNSRules.domain(draft.dnsDomain), zoneHints: draft.zoneHints,
-            isVLANTransparent: draft.isVLANTransparent, isQinQ: draft.isQinQ,
+            isVLANTransparent: draft.isVLANTransparent, isQinQ: draft.isQinQ, isPrivate: draft.isPrivate,
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         try checkCarriedTags(network)
+        try checkPrivate(network)
         try checkOnlyDefault(network, in: transaction)
         try NetworkRecords.insert(network, in: transaction)
         try insertSegments(of: network, draft, in: transaction)
@@ -108,9 +111,12 @@ extension Operations {
         if updated.isExternal != network.isExternal { try setExternal(network, updated.isExternal, in: transaction) }
         updated.sharing = try SharingRecords.sharing(of: network.id, in: transaction)
         if let policy = change.qosPolicyID {
+            let old = try QoSBindingRecords.policies(.network, [network.id], in: transaction)[network.id]
             try setQoSPolicy(policy, of: .network, network.id, by: caller, in: transaction)
+            try reallocate(network: network.id, from: old, to: policy, in: transaction)
             try networkPolicyChanged(network.id, in: transaction)
         }
+        if let isPrivate = change.isPrivate { try setPrivate(&updated, isPrivate, in: transaction) }
         updated.standard = updated.standard.changed()
         try NetworkRecords.update(updated, in: transaction)
         try mark(.network, network.id, in: transaction)

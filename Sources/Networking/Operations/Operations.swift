@@ -20,7 +20,12 @@ struct Operations: Sendable {
     /// Rings once a change that concerns the data plane is on disk.
     let ring: @Sendable () -> Void
 
-    init(options: NetworkingOptions, ring: @escaping @Sendable () -> Void) { (self.options, self.ring) = (options, ring) }
+    /// Who keeps what guests' ports are promised; nil for nobody.
+    let placement: (any NetworkPlacement)?
+
+    init(options: NetworkingOptions, placement: (any NetworkPlacement)? = nil, ring: @escaping @Sendable () -> Void) {
+        (self.options, self.placement, self.ring) = (options, placement, ring)
+    }
 
     /// Marks an entity of the topology as changed or gone.
     func mark(_ kind: TopologyKey.Kind, _ id: String, in transaction: any Transaction) throws {

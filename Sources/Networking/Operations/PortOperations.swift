@@ -20,6 +20,7 @@ struct PortDraft: Sendable {
     var isMadeForDevice = false
     var tags: [String] = []
     var extras = PortExtras()
+    var privateRole = PrivateRoleRequest()
 }
 
 /// What an update of a port changes; nil leaves as it is.
@@ -39,6 +40,7 @@ struct PortChange: Sendable {
     var vnicType: String?
     var dnsName: String?
     var extras = PortExtrasChange()
+    var privateRole = PrivateRoleRequest()
 }
 
 extension Operations {
@@ -58,6 +60,7 @@ extension Operations {
             standard: StandardAttributes(description: draft.description, createdAt: .now))
         port.allowedPairs = try PortRules.pairs(draft.allowedPairs, mac: port.mac)
         guard hasSecurity || port.allowedPairs.isEmpty else { throw Self.pairsNeedSecurity }
+        port.extras.privateRole = try draft.privateRole.role(of: port, replacing: nil, on: network)
         try checkQoSPolicy(port.extras.qosPolicyID, replacing: nil, of: .port, port.id, by: caller, in: transaction)
         try checkAddressCount(draft.fixedIPs)
         try checkDevice(port, by: caller, in: transaction)
@@ -67,6 +70,7 @@ extension Operations {
         port.fixedIPs = try allocate(draft.fixedIPs, for: port, on: subnets, in: transaction)
         try SecurityGroupRecords.join(port: port.id, groups: port.securityGroupIDs, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: port.id, in: transaction) }
+        try markPrivate(port, in: transaction)
         try mark(port, in: transaction)
         return port
     }
@@ -153,9 +157,11 @@ extension Operations {
         try checkQoSPolicy(
             updated.extras.qosPolicyID, replacing: port.extras.qosPolicyID, of: .port, port.id, by: caller, in: transaction)
         try bind(&updated, change)
+        try reallocate(&updated, from: port.extras.qosPolicyID, in: transaction)
         if change.deviceID != nil || change.deviceOwner != nil { try checkDevice(updated, by: caller, in: transaction) }
         if let mac = change.mac { try rename(&updated, mac: mac, in: transaction) }
         try secure(&updated, change, by: caller, in: transaction)
+        try setRole(of: &updated, change, in: transaction)
         updated.standard = updated.standard.changed()
         try PortRecords.update(updated, in: transaction)
         if change.fixedIPs != nil || updated.mac != port.mac {
@@ -167,9 +173,17 @@ extension Operations {
             try markLogged(port.securityGroupIDs + updated.securityGroupIDs, of: port, in: transaction)
         }
         try settleTrunk(of: port, updated, in: transaction)
+        try markPrivate(port, updated, in: transaction)
         try mark(port, in: transaction)
         if updated.deviceOwner != port.deviceOwner { try mark(updated, in: transaction) }
         return updated
+    }
+
+    /// A port without a policy of its own is under its network's.
+    private func reallocate(_ port: inout Port, from old: String?, in transaction: any Transaction) throws {
+        guard port.extras.qosPolicyID != old else { return }
+        let inherited = try QoSBindingRecords.policies(.network, [port.networkID], in: transaction)[port.networkID]
+        try reallocate(&port, from: old ?? inherited, to: port.extras.qosPolicyID ?? inherited, in: transaction)
     }
 
     private func bind(_ port: inout Port, _ change: PortChange) throws(NetworkingError) {
@@ -283,6 +297,7 @@ extension Operations {
         try TagRecords.removeAll(from: port.id, in: transaction)
         try markLogged(port.securityGroupIDs, of: port, in: transaction)
         try PortRecords.delete(port.id, in: transaction)
+        try markPrivate(port, in: transaction)
         try mark(port, in: transaction)
     }
 }

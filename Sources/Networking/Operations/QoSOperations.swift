@@ -118,16 +118,9 @@ extension Operations {
                 .notImplemented, "NotImplementedError",
                 "Cannot update QoS policies/rules backed by resources tracked in Placement")
         }
-        if !rule.type.isSupported, let port = try QoSBindingRecords.ports(under: rule.policyID, in: transaction).first {
-            throw Self.unsupported(rule.type, by: "port \(port)", "QosRuleNotSupported")
-        }
         try QoSPolicyRecords.touch(rule.policyID, in: transaction)
         try QoSBindingRecords.mark(under: rule.policyID, in: transaction)
         transaction.onCommit(ring)
-    }
-
-    private static func unsupported(_ type: QoSRuleType, by user: String, _ name: String) -> NetworkingError {
-        NetworkingError(.conflict, name, "Rule \(type.rawValue) is not supported by \(user)")
     }
 }
 
@@ -154,13 +147,7 @@ extension Operations {
                 "Failed to remove provided policy \(current) because you are not authorized.")
         }
         guard let policy else { return }
-        let found = try visiblePolicy(policy, to: caller, in: reader).orThrow(.qosPolicyNotFound(policy))
-        guard let rule = found.rules.first(where: { !$0.type.isSupported }) else { return }
-        switch kind {
-        case .port: throw Self.unsupported(rule.type, by: "port \(id)", "QosRuleNotSupported")
-        case .network: throw Self.unsupported(rule.type, by: "network \(id)", "QosRuleNotSupportedByNetwork")
-        case .floatingIP, .router: break
-        }
+        _ = try visiblePolicy(policy, to: caller, in: reader).orThrow(.qosPolicyNotFound(policy))
     }
 
     private func visiblePolicy(_ id: String, to caller: Caller, in reader: any Reader) throws -> QoSPolicy? {

@@ -6,7 +6,7 @@ enum NetworkRecords {
     static let columns: SQL = """
         id, project_id, name, admin_state_up, external, is_default, network_type, physical_network, \
         segmentation_id, mtu, port_security_enabled, dns_domain, zone_hints, \
-        description, created_at, updated_at, revision_number, vlan_transparent, qinq
+        description, created_at, updated_at, revision_number, vlan_transparent, qinq, pvlan
         """
 
     static let listing = Listing("networks", [
@@ -20,6 +20,7 @@ enum NetworkRecords {
         "dns_domain": .column("dns_domain"),
         "vlan_transparent": .column("vlan_transparent", .boolean, isSorted: false),
         "qinq": .column("qinq", .boolean, isSorted: false),
+        "pvlan": .column("pvlan", .boolean, isSorted: false),
         "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
     ])
 
@@ -29,7 +30,8 @@ enum NetworkRecords {
             id: try row[0], projectID: try row[1], name: try row[2], isAdminUp: try row[3], isExternal: try row[4],
             isDefault: try row[5], segment: Segment(type: try row[6], physicalNetwork: try row[7], id: try row[8]),
             mtu: try row[9], hasPortSecurity: try row[10], dnsDomain: try row[11], zoneHints: hints.elements,
-            isVLANTransparent: try row[17], isQinQ: try row[18], standard: try StandardAttributes(row, at: 13))
+            isVLANTransparent: try row[17], isQinQ: try row[18], isPrivate: try row[19],
+            standard: try StandardAttributes(row, at: 13))
     }
 
     static func insert(_ network: Network, in transaction: any Transaction) throws {
@@ -38,12 +40,13 @@ enum NetworkRecords {
             """
             INSERT INTO networks (id, project_id, name, description, admin_state_up, external, is_default,
                 network_type, physical_network, segmentation_id, segment_key, mtu, port_security_enabled, dns_domain,
-                zone_hints, vlan_transparent, qinq, created_at, updated_at, revision_number)
+                zone_hints, vlan_transparent, qinq, pvlan, created_at, updated_at, revision_number)
             VALUES (\(network.id), \(network.projectID), \(network.name), \(standard.description), \(network.isAdminUp),
                 \(network.isExternal), \(network.isDefault), \(network.segment.type),
                 \(network.segment.physicalNetwork), \(network.segment.id), \(network.segment.uniqueKey), \(network.mtu),
                 \(network.hasPortSecurity), \(network.dnsDomain), \(StoredList(network.zoneHints)),
-                \(network.isVLANTransparent), \(network.isQinQ), \(standard.createdAt), \(standard.updatedAt), \(standard.revision))
+                \(network.isVLANTransparent), \(network.isQinQ), \(network.isPrivate), \(standard.createdAt), \(standard.updatedAt),
+                \(standard.revision))
             """)
     }
 
@@ -55,7 +58,7 @@ enum NetworkRecords {
                 is_default = \(network.isDefault), network_type = \(network.segment.type),
                 physical_network = \(network.segment.physicalNetwork), segmentation_id = \(network.segment.id),
                 segment_key = \(network.segment.uniqueKey), mtu = \(network.mtu),
-                port_security_enabled = \(network.hasPortSecurity), dns_domain = \(network.dnsDomain),
+                port_security_enabled = \(network.hasPortSecurity), dns_domain = \(network.dnsDomain), pvlan = \(network.isPrivate),
                 updated_at = \(network.standard.updatedAt), revision_number = \(network.standard.revision)
             WHERE id = \(network.id)
             """)

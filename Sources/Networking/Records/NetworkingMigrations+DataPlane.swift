@@ -9,6 +9,11 @@ extension NetworkingMigrations {
         "ALTER TABLE networks ADD COLUMN vlan_transparent BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE networks ADD COLUMN qinq BIGINT NOT NULL DEFAULT 0",
     ]
+    static let privateNetworks: [SQL] = [
+        "ALTER TABLE networks ADD COLUMN pvlan BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE ports ADD COLUMN pvlan_type TEXT",
+        "ALTER TABLE ports ADD COLUMN pvlan_community TEXT",
+    ]
 }
 
 /// The tags by which GRE and VXLAN networks are told apart on each host's own tunnel bridge: an 802.1Q tag has 12 bits,

@@ -15,6 +15,7 @@ enum NetworkingMigrations {
         Migration(10, "ports in the order of lists", portOrder),
         Migration(11, "networks that carry guests' own tags", carriedTags),
         Migration(12, "descriptions of the first default rules", defaultRuleDescriptions),
+        Migration(13, "private networks", privateNetworks),
     ])
 
     private static let networks: [SQL] = [

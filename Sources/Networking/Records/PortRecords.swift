@@ -9,7 +9,7 @@ enum PortRecords {
         port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name, \
         made_for_device, description, created_at, updated_at, revision_number, \
         extra_dhcp_opts, hints, device_profile, numa_affinity_policy, propagate_uplink_status, trusted, dns_domain, \
-        qos_policy_id
+        qos_policy_id, pvlan_type, pvlan_community
         """
 
     static let listing = Listing("ports", [
@@ -26,6 +26,7 @@ enum PortRecords {
         "security_groups": .custom { groups in
             "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id IN \(in: groups))"
         },
+        "pvlan_type": .column("pvlan_type", isSorted: false), "pvlan_community": .column("pvlan_community", isSorted: false),
         "fixed_ips": .custom(addressCondition),
     ])
 
@@ -72,7 +73,8 @@ enum PortRecords {
         return PortExtras(
             dhcpOptions: options.elements, hints: try row[column + 1], deviceProfile: try row[column + 2],
             numaAffinityPolicy: try row[column + 3], propagatesUplinkStatus: try row[column + 4],
-            isTrusted: try row[column + 5], dnsDomain: try row[column + 6], qosPolicyID: try row[column + 7])
+            isTrusted: try row[column + 5], dnsDomain: try row[column + 6], qosPolicyID: try row[column + 7],
+            privateRole: PrivateRole(type: try row[column + 8], community: try row[column + 9]))
     }
 
     /// Inserts the row; addresses and groups follow by their own records.
@@ -83,14 +85,16 @@ enum PortRecords {
             INSERT INTO ports (id, network_id, project_id, name, description, admin_state_up, mac_address, status,
                 device_id, device_owner, port_security_enabled, allowed_pairs, host, binding_profile, vnic_type, dns_name,
                 made_for_device, created_at, updated_at, revision_number, extra_dhcp_opts, hints, device_profile,
-                numa_affinity_policy, propagate_uplink_status, trusted, dns_domain, qos_policy_id)
+                numa_affinity_policy, propagate_uplink_status, trusted, dns_domain, qos_policy_id,
+                pvlan_type, pvlan_community)
             VALUES (\(port.id), \(port.networkID), \(port.projectID), \(port.name), \(standard.description),
                 \(port.isAdminUp), \(port.mac), \(port.status), \(port.deviceID), \(port.deviceOwner),
                 \(port.hasPortSecurity), \(StoredList(port.allowedPairs)), \(port.binding.host), \(port.binding.profile),
                 \(port.binding.vnicType), \(port.dnsName), \(port.isMadeForDevice),
                 \(standard.createdAt), \(standard.updatedAt), \(standard.revision),
                 \(StoredList(extras.dhcpOptions)), \(extras.hints), \(extras.deviceProfile), \(extras.numaAffinityPolicy),
-                \(extras.propagatesUplinkStatus), \(extras.isTrusted), \(extras.dnsDomain), \(extras.qosPolicyID))
+                \(extras.propagatesUplinkStatus), \(extras.isTrusted), \(extras.dnsDomain), \(extras.qosPolicyID),
+                \(extras.privateRole?.type), \(extras.privateRole?.community))
             """)
     }
 
@@ -108,6 +112,7 @@ enum PortRecords {
                 device_profile = \(extras.deviceProfile), numa_affinity_policy = \(extras.numaAffinityPolicy),
                 propagate_uplink_status = \(extras.propagatesUplinkStatus), trusted = \(extras.isTrusted),
                 dns_domain = \(extras.dnsDomain), qos_policy_id = \(extras.qosPolicyID),
+                pvlan_type = \(extras.privateRole?.type), pvlan_community = \(extras.privateRole?.community),
                 updated_at = \(port.standard.updatedAt), revision_number = \(port.standard.revision)
             WHERE id = \(port.id)
             """)

@@ -107,9 +107,10 @@ enum SecurityGroupRecords {
         try reader.grouped(
             ports,
             {
+                // In the index's own order, so that nothing is sorted.
                 """
                 SELECT port_id, security_group_id FROM port_security_groups WHERE port_id IN \($0)
-                ORDER BY security_group_id
+                ORDER BY port_id, security_group_id
                 """
             }
         ) { (try $0[0], try $0[1]) }

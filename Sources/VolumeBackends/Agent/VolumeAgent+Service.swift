@@ -29,8 +29,10 @@ extension VolumeAgent {
             try await answering("extend", request.volume.name) {
                 let backend = try backend(request.backend)
                 return try await alone([turn(request.backend, request.volume.name)]) {
-                    ExtendVolume.Reply(
-                        needsHypervisor: try await backend.extend(request.volume, isAttached: request.isAttached))
+                    let needsHypervisor = request.isHeld
+                        ? try await backend.extendHeld(request.volume)
+                        : try await backend.extend(request.volume, isAttached: request.isAttached)
+                    return ExtendVolume.Reply(needsHypervisor: needsHypervisor)
                 }
             }
         }
@@ -95,6 +97,9 @@ extension VolumeAgent {
     private func addTransfers(to service: inout BusService) {
         service.on(CopyVolume.self) { [self] request, _ in
             try await answering("copy", request.volume.name) { try await copy(request) }
+        }
+        service.on(OverwriteVolume.self) { [self] request, _ in
+            try await answering("overwrite", request.volume.name) { try await overwrite(request) }
         }
         service.on(UploadVolume.self) { [self] request, _ in
             try await answering("upload", request.volume.name) { try await upload(request) }

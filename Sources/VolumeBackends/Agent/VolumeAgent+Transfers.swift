@@ -49,8 +49,46 @@ extension VolumeAgent {
         try await alone(both) {
             if try await target.holds(request.target) { return }
             try await transferring {
-                try await withBytes(try await backend.open(request.volume, writing: false)) { bytes in
-                    try await target.create(request.target, .bytes(bytes))
+                if request.backend == request.targetBackend { return try await target.create(request.target, .volume(request.volume)) }
+                guard request.volume.encryption?.keyID != request.target.encryption?.keyID else {
+                    return try await copy(request.volume, of: backend, to: target, as: request.target)
+                }
+                try await copyAnew(request.volume, of: backend, to: target, as: request.target)
+            }
+        }
+    }
+
+    private func copy(
+        _ volume: VolumeSpecification, of backend: any VolumeBackend, to target: any VolumeBackend, as copy: VolumeSpecification
+    ) async throws {
+        try await withBytes(try await backend.open(volume, writing: false)) { try await target.create(copy, .bytes($0)) }
+    }
+
+    /// A volume's bytes as a back end keeps them are those that are encrypted: under another key, or in clear, the back end that has
+    /// them writes them first, as a volume between the two.
+    private func copyAnew(
+        _ volume: VolumeSpecification, of backend: any VolumeBackend, to target: any VolumeBackend, as copy: VolumeSpecification
+    ) async throws {
+        var between = copy
+        (between.name, between.pool) = (CopyVolume.betweenName(of: copy.name), volume.pool)
+        try await backend.delete(between)
+        do {
+            try await backend.create(between, .volume(volume))
+            try await self.copy(between, of: backend, to: target, as: copy)
+        } catch {
+            // What stays goes when the copy is begun again, or given up.
+            try? await backend.delete(between)
+            throw error
+        }
+        try await backend.delete(between)
+    }
+
+    func overwrite(_ request: OverwriteVolume) async throws {
+        let backend = try backend(request.backend)
+        try await alone([turn(request.backend, request.volume.name), turn(request.backend, request.source.name)]) {
+            try await transferring {
+                try await withBytes(try await backend.open(request.source, writing: false)) { source in
+                    try await withBytes(try await backend.open(request.volume, writing: true)) { try await $0.overwrite(with: source) }
                 }
             }
         }

@@ -63,6 +63,9 @@ public final class VolumeAgent: Sendable {
     /// - Throws: `BusError` when the bus is closed; `VolumeFailure` when there is no place for images on their way.
     public func start() async throws {
         guard state.withLock({ $0.subscription == nil }) else { return }
+        if let driver = options.backupDriver, backups[driver] == nil {
+            logger.error("no backups are made: the settings of the place they shall go to are missing", metadata: ["driver": "\(driver)"])
+        }
         try await clearScratch()
         for name in backends.keys.sorted() { await startBackend(name) }
         let subscription = try await bus.serve(
@@ -70,6 +73,12 @@ public final class VolumeAgent: Sendable {
             queueLimit: options.queueLimit)
         state.withLock { $0.subscription = subscription }
         _ = await report()
+    }
+
+    /// The places of backups, that of new ones first; none when that is not there, rather than backups in a place that nobody chose.
+    private var backupDrivers: [String] {
+        guard let first = options.backupDriver else { return backups.keys.sorted() }
+        return backups[first] == nil ? [] : [first] + backups.keys.sorted().filter { $0 != first }
     }
 
     /// Reports until cancelled; then takes no further messages. Starts the agent first if it wasn't.
@@ -138,7 +147,7 @@ public final class VolumeAgent: Sendable {
         }
         do {
             let report = VolumeHostReport(
-                host: host, pools: pools, failures: failures, backupDrivers: backups.keys.sorted())
+                host: host, pools: pools, failures: failures, backupDrivers: backupDrivers)
             try await bus.cast(report, to: BusAddress(topic: VolumeTopic.controller))
             return true
         } catch {

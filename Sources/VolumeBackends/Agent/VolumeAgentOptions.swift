@@ -10,6 +10,8 @@ public struct VolumeAgentOptions: Sendable {
     public var concurrentTransfers = 4
     /// The longest that a look at a back end may take, so that one which hangs keeps nobody from hearing of the others.
     public var poolDeadline: Duration = .seconds(30)
+    /// Where new backups go; nil for any of the places that the agent has.
+    public var backupDriver: String?
     /// The folder for images on their way, which is the agent's alone.
     public var scratch: String
 

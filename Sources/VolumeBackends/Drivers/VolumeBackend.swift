@@ -34,7 +34,11 @@ public protocol VolumeBackend: Sendable {
 
     /// Grows a volume to its specification's size; one that has it, or more, stays.
     /// - Returns: whether the compute host has to resize the disk itself.
+    /// - Throws: `VolumeFailure` with `openInGuest` where every guest that has it must be held meanwhile (see `extendHeld`).
     func extend(_ volume: VolumeSpecification, isAttached: Bool) async throws -> Bool
+
+    /// Grows a volume likewise while the guests that have it are held, so that nobody writes.
+    func extendHeld(_ volume: VolumeSpecification) async throws -> Bool
 
     /// Sets a volume back to a snapshot.
     func revert(to snapshot: SnapshotSpecification) async throws
@@ -84,6 +88,11 @@ public protocol VolumeBackend: Sendable {
     /// Gives a volume, or a snapshot of `volumeName`, another name. One that has it already stays.
     /// - Throws: `VolumeFailure` with `notFound`, or `busy` where the new name is another's.
     func rename(_ name: String, to newName: String, of volumeName: String?, in pool: String) async throws -> FoundVolume
+}
+
+extension VolumeBackend {
+    /// Most back ends need no guest to be held.
+    public func extendHeld(_ volume: VolumeSpecification) async throws -> Bool { try await extend(volume, isAttached: true) }
 }
 
 /// What a back end fills a new volume with.

@@ -38,6 +38,20 @@ extension VolumeBytes {
         }
     }
 
+    /// Makes these the same bytes as another's, with zeros behind them.
+    /// - Throws: `VolumeFailure` with `unsupported` for more bytes than there is room for.
+    func overwrite(with source: any VolumeBytes) async throws {
+        guard source.size <= size else { throw VolumeFailure(.unsupported, "The volume has no room for \(source.size) bytes.") }
+        var end: Int64 = 0
+        try await source.forEachPiece { bytes, offset in
+            if offset > end { try await zero(end..<offset) }
+            try await write(bytes, at: offset)
+            end = offset + Int64(bytes.count)
+        }
+        if end < size { try await zero(end..<size) }
+        try await flush()
+    }
+
     /// Writes all of another's bytes here, where all reads as zeros.
     func fill(from source: any VolumeBytes) async throws {
         try await source.forEachPiece { bytes, offset in

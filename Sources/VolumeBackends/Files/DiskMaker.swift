@@ -53,7 +53,9 @@ final class DiskMaker: Sendable {
         if let encryption {
             return try await tool.withSecret(encryption) { secret in
                 let options = try LUKS.options(encryption, secret: "key")
-                try await tool.run(["create", "-q", "-f", "luks", "--object", secret, "-o", options, path, String(bytes)])
+                // qemu-img measures the processor for seconds of its time, which is long where it gets little of it.
+                let arguments = ["create", "-q", "-f", "luks", "--object", secret, "-o", options, path, String(bytes)]
+                try await tool.run(arguments, deadline: .seconds(300))
             }
         }
         if format == "qcow2" { return _ = try await tool.run(["create", "-q", "-f", "qcow2", path, String(bytes)]) }

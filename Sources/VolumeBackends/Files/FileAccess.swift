@@ -12,9 +12,6 @@ protocol DiskAccess: Sendable {
     /// The one format that it takes; nil for either.
     var format: String? { get }
 
-    /// Whether a disk can grow while a guest has it open.
-    var growsOpenDisks: Bool { get }
-
     /// Makes ready, with what was granted and stands.
     func start(_ granted: [GrantedAccess]) async throws
     /// Sees to it that what was granted stands.
@@ -25,10 +22,11 @@ protocol DiskAccess: Sendable {
     func grant(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws -> VolumeConnection
     /// Takes that away; an unknown one is success.
     func revoke(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws
-    /// Closes a volume's disk, for it to grow.
-    /// - Throws: `VolumeFailure` with `unsupported` when a guest has it open.
-    func release(_ granted: [GrantedAccess]) async throws
-    /// Lets whoever reaches the volume's disk notice its new size.
+    /// Looks whether a volume's disk may grow now.
+    /// - Parameter isHeld: whether the guests that have it are held.
+    /// - Throws: `VolumeFailure` with `openInGuest` when one that isn't has to be.
+    func checkGrowth(_ granted: [GrantedAccess], isHeld: Bool) async throws
+    /// Lets whoever reaches the volume's disk notice its new size, which was allowed by `checkGrowth`.
     func resized(_ granted: [GrantedAccess]) async throws
     /// Whether the host that has an access can also write files into the back end's folder.
     func reachesFolder(_ access: GrantedAccess) -> Bool
@@ -36,12 +34,11 @@ protocol DiskAccess: Sendable {
 
 /// What an access has to do where hosts open the files themselves: nothing.
 extension DiskAccess {
-    var growsOpenDisks: Bool { true }
     func start(_ granted: [GrantedAccess]) async throws {}
     func maintain(_ granted: [GrantedAccess]) async throws {}
     func stop(_ granted: [GrantedAccess]) async {}
     func revoke(_ access: GrantedAccess, of granted: [GrantedAccess]) async throws {}
-    func release(_ granted: [GrantedAccess]) async throws {}
+    func checkGrowth(_ granted: [GrantedAccess], isHeld: Bool) async throws {}
     func resized(_ granted: [GrantedAccess]) async throws {}
     func reachesFolder(_ access: GrantedAccess) -> Bool { true }
 }

@@ -23,8 +23,16 @@ extension FileBackend {
             return nil
         }
         if isAttached, !maker.canShare { return try await beginCopy(snapshot, file) }
+        try await discardCopy(snapshot)
         let part = layout.part()
-        try await publishing(part, as: place) { try await maker.copy(file.path, to: part) }
+        try await publishing(part, as: place) {
+            let before = try Files.lastWrite(to: file.path)
+            try await maker.copy(file.path, to: part)
+            let after = try Files.lastWrite(to: file.path)
+            guard maker.canShare || before == after else {
+                throw VolumeFailure(.busy, "The volume \(snapshot.volume.name) was written to while it was copied.")
+            }
+        }
         return nil
     }
 

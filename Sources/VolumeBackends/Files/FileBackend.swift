@@ -97,8 +97,7 @@ public final class FileBackend: VolumeBackend {
                     host: "", backend: name, pool: pool, backendName: pool, driver: access.names.driver,
                     storageProtocol: access.names.storageProtocol, totalGiB: Double(room.total) / gib, freeGiB: Double(room.free) / gib,
                     provisionedGiB: Double(promised) / gib, oversubscription: options.oversubscription,
-                    reservedPercent: options.reservedPercent, supportsMultiattach: access.format == "raw" || options.format == "raw",
-                    supportsOnlineExtend: access.growsOpenDisks)
+                    reservedPercent: options.reservedPercent, supportsMultiattach: access.format == "raw" || options.format == "raw")
             ]
         }
     }
@@ -201,18 +200,27 @@ public final class FileBackend: VolumeBackend {
 
     /// Grows a volume's file, unless a guest's QEMU has it open and has to do that itself.
     public func extend(_ volume: VolumeSpecification, isAttached: Bool) async throws -> Bool {
-        let file = try existing(volume)
-        if isAttached, access.isDirect { return true }
-        let granted = try granted().filter { $0.volumeName == volume.name }
-        try await access.release(granted)
-        do {
-            try await maker.grow(file, to: volume.bytes, isEncrypted: volume.encryption != nil)
-        } catch {
-            try await access.resized(granted)
-            throw error
+        if isAttached, access.isDirect {
+            _ = try existing(volume)
+            return true
         }
-        try await access.resized(granted)
+        try await grow(volume, isHeld: false)
         return false
+    }
+
+    /// Grows a volume's file whose guests are held.
+    public func extendHeld(_ volume: VolumeSpecification) async throws -> Bool {
+        if access.isDirect { return try await extend(volume, isAttached: true) }
+        try await grow(volume, isHeld: true)
+        return false
+    }
+
+    private func grow(_ volume: VolumeSpecification, isHeld: Bool) async throws {
+        let file = try existing(volume)
+        let granted = try granted().filter { $0.volumeName == volume.name }
+        try await access.checkGrowth(granted, isHeld: isHeld)
+        try await maker.grow(file, to: volume.bytes, isEncrypted: volume.encryption != nil)
+        try await access.resized(granted)
     }
 
     /// Puts a copy of the snapshot in the place of the volume's file.

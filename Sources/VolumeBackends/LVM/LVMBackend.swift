@@ -94,7 +94,7 @@ public final class LVMBackend: VolumeBackend {
                 host: "", backend: name, pool: "", backendName: options.backendName ?? name, driver: access.names.driver,
                 storageProtocol: access.names.storageProtocol, totalGiB: total / gib, freeGiB: free / gib,
                 provisionedGiB: Double(promised) / gib, oversubscription: options.oversubscription,
-                reservedPercent: options.reservedPercent, supportsOnlineExtend: access.growsOpenDisks)
+                reservedPercent: options.reservedPercent)
         ]
     }
 
@@ -196,16 +196,16 @@ public final class LVMBackend: VolumeBackend {
     }
 
     /// Grows a volume that no guest has open.
-    public func extend(_ volume: VolumeSpecification, isAttached: Bool) async throws -> Bool {
-        guard try await existing(volume.name).bytes < volume.bytes else { return false }
+    public func extend(_ volume: VolumeSpecification, isAttached: Bool) async throws -> Bool { try await grow(volume, isHeld: false) }
+
+    /// Grows a volume whose guests are held.
+    public func extendHeld(_ volume: VolumeSpecification) async throws -> Bool { try await grow(volume, isHeld: true) }
+
+    private func grow(_ volume: VolumeSpecification, isHeld: Bool) async throws -> Bool {
+        let isSmaller = try await existing(volume.name).bytes < volume.bytes
         let granted = try grants.all(of: volume.name)
-        try await access.release(granted)
-        do {
-            try await volumes.extend(volume.name, to: volume.bytes)
-        } catch {
-            try await access.resized(granted)
-            throw error
-        }
+        try await access.checkGrowth(granted, isHeld: isHeld)
+        if isSmaller { try await volumes.extend(volume.name, to: volume.bytes) }
         try await access.resized(granted)
         return false
     }

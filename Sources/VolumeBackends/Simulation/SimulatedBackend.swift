@@ -1,5 +1,6 @@
 import CloudCore
 import Foundation
+import HostCommands
 import Synchronization
 import VolumeMessages
 

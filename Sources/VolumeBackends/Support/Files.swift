@@ -57,6 +57,13 @@ enum Files {
         return Int32(truncatingIfNeeded: inner?.code ?? Int(EIO))
     }
 
+    /// When a file was last written to, in seconds and nanoseconds.
+    static func lastWrite(to path: String) throws -> [Int] {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw FileError(operation: "stat \(path)", code: errno) }
+        return [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    }
+
     /// A file's size, and the bytes that it takes on the disk.
     static func sizes(of path: String) throws -> (length: Int64, allocated: Int64) {
         var status = stat()

@@ -8,7 +8,6 @@ actor TargetAccess: DiskAccess {
     nonisolated let names: (driver: String, storageProtocol: String)
     nonisolated let isDirect = false
     nonisolated let format: String? = "raw"
-    nonisolated let growsOpenDisks = false
     private let daemon: TargetDaemon
     private let folder: String
 
@@ -68,18 +67,18 @@ actor TargetAccess: DiskAccess {
         try await converge(rest, removing: false)
     }
 
-    /// Takes the disk out of its target, which nobody may be using: tgtd sees a size only when it opens a file, and closing one
-    /// fails what a guest writes at that moment.
-    func release(_ granted: [GrantedAccess]) async throws {
+    /// tgtd sees a size only when it opens a file, and what a guest writes while it is closed would be lost: guests that have it open
+    /// must be held.
+    func checkGrowth(_ granted: [GrantedAccess], isHeld: Bool) async throws {
         guard !granted.isEmpty else { return }
         try await maintain(granted)
+        guard !isHeld, try await exporting(granted).contains(where: { !$0.peers.isEmpty }) else { return }
+        throw VolumeFailure(.openInGuest, "A volume that a guest reaches by iSCSI grows while the guest is held.")
+    }
+
+    private func exporting(_ granted: [GrantedAccess]) async throws -> [TargetState] {
         let names = Set(granted.map { Self.target(of: $0.volumeName) })
-        for target in try await targets() where names.contains(target.name) {
-            guard target.peers.isEmpty else {
-                throw VolumeFailure(.unsupported, "A volume that a guest reaches by iSCSI grows only while the guest is off.")
-            }
-            try await send(.init(mode: .device, operation: .delete, target: target.number, lun: 1), TargetError.missing)
-        }
+        return try await targets().filter { names.contains($0.name) }
     }
 
     /// Whether an initiator has a volume open.
@@ -87,8 +86,15 @@ actor TargetAccess: DiskAccess {
         try await targets().contains { $0.name == Self.target(of: volumeName) && !$0.peers.isEmpty }
     }
 
-    /// Puts the disk back.
-    func resized(_ granted: [GrantedAccess]) async throws { try await converge(granted, removing: false) }
+    /// Has the file opened anew, in one request: no initiator finds its unit missing.
+    func resized(_ granted: [GrantedAccess]) async throws {
+        for target in try await exporting(granted) {
+            guard let path = target.path else { continue }
+            try await send(
+                .init(mode: .device, operation: .update, target: target.number, lun: 1, parameters: "online=0,path=" + path))
+        }
+        try await converge(granted, removing: false)
+    }
 
     // MARK: tgtd's side
 

@@ -12,7 +12,7 @@ struct TargetDaemon: Sendable {
     /// tgtd adds its control port to the name that it is told.
     private var socketName: String { directory + "/t" }
     var control: TargetControl { TargetControl(path: socketName + ".0") }
-    private var pidFile: String { directory + "/pid" }
+    private var pidFile: String { directory + "/tgtd.pid" }
 
     /// Sees to it that it runs and listens at the portal.
     /// - Returns: whether it was started, so that it has no targets yet.

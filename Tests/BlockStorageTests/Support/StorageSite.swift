@@ -35,6 +35,8 @@ final class FakeStorageHost: Sendable {
         var snapshots: Set<String> = []
         var connections: [String: String] = [:]
         var failures: [String: VolumeFailureCode] = [:]
+        var keys: [String: String] = [:]
+        var overwritten: [String: String] = [:]
     }
     private let state = Mutex(State())
 
@@ -42,6 +44,11 @@ final class FakeStorageHost: Sendable {
     var snapshots: Set<String> { state.withLock { $0.snapshots } }
     /// Attachments' ids and the volumes that they lead to.
     var connections: [String: String] { state.withLock { $0.connections } }
+
+    /// Copies' names and the keys that they are encrypted under.
+    var keys: [String: String] { state.withLock { $0.keys } }
+    /// Volumes that others' bytes were written over, and those others.
+    var overwritten: [String: String] { state.withLock { $0.overwritten } }
 
     /// From now on a method fails.
     func fail(_ method: String, _ code: VolumeFailureCode?) { state.withLock { $0.failures[method] = code } }
@@ -64,6 +71,17 @@ final class FakeStorageHost: Sendable {
         }
         service.on(DeleteVolume.self) { [self] request, _ in
             try perform(DeleteVolume.method) { _ = $0.volumes.remove(request.volume.name) }
+            return BusNothing()
+        }
+        service.on(CopyVolume.self) { [self] request, _ in
+            try perform(CopyVolume.method) { state in
+                state.volumes.insert(request.target.name)
+                state.keys[request.target.name] = request.target.encryption?.keyID
+            }
+            return BusNothing()
+        }
+        service.on(OverwriteVolume.self) { [self] request, _ in
+            try perform(OverwriteVolume.method) { $0.overwritten[request.volume.name] = request.source.name }
             return BusNothing()
         }
         service.on(ExtendVolume.self) { [self] _, _ in
@@ -93,6 +111,28 @@ final class FakeStorageHost: Sendable {
     }
 }
 
+/// Keys whose passphrases are their ids.
+final class NamedKeys: VolumeKeys {
+    private let known = Mutex<Set<String>>([])
+
+    var all: Set<String> { known.withLock { $0 } }
+
+    private func add() -> String {
+        let id = Identifier.uuid()
+        known.withLock { _ = $0.insert(id) }
+        return id
+    }
+
+    func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String { add() }
+    func passphrase(_ id: String) async throws -> Secret<String> {
+        guard all.contains(id) else { throw VolumeNeighbourMissing("There is no key \(id).") }
+        return Secret(id)
+    }
+    func copyKey(_ id: String) async throws -> String { add() }
+    func deleteKey(_ id: String) async throws { known.withLock { _ = $0.remove(id) } }
+    func giveKey(_ id: String, to token: TokenContext) async throws {}
+}
+
 struct NoImages: VolumeImages {
     func image(_ id: String, for token: TokenContext) async throws -> VolumeImage? { nil }
     func images(named name: String, for token: TokenContext) async throws -> [String] { [] }
@@ -112,10 +152,11 @@ final class StorageSite: Sendable {
     let storage: BlockStorage
     let server: CloudServer
     let runner: WorkflowRunner
+    let keys = NamedKeys()
     private let left = Mutex<(count: Int, waiters: [CheckedContinuation<Void, Never>])>((0, []))
     private let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: BlockStorageOptions) async throws {
+    private init(_ directory: URL, _ options: BlockStorageOptions, _ servers: any VolumeServers) async throws {
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(BlockStorage.migrations)
@@ -129,7 +170,7 @@ final class StorageSite: Sendable {
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         storage = BlockStorage(
             database: database, bus: bus, workflows: runner,
-            neighbours: VolumeNeighbours(images: NoImages(), identity: AnyProject(), keys: AbsentKeys(), servers: AbsentServers()),
+            neighbours: VolumeNeighbours(images: NoImages(), identity: AnyProject(), keys: keys, servers: servers),
             options: options)
         runner.register(storage.workflows)
         server = try CloudServer(services: [storage.api], authenticator: RoleTokens())
@@ -152,13 +193,16 @@ final class StorageSite: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    static func with(_ adjust: (inout BlockStorageOptions) -> Void = { _ in }, _ body: (StorageSite) async throws -> Void) async throws {
+    static func with(
+        servers: any VolumeServers = AbsentServers(), _ adjust: (inout BlockStorageOptions) -> Void = { _ in },
+        _ body: (StorageSite) async throws -> Void
+    ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "block-storage-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         var options = BlockStorageOptions()
         adjust(&options)
-        let site = try await StorageSite(directory, options)
+        let site = try await StorageSite(directory, options, servers)
         for (name, host) in site.hosts {
             try await VolumeReports(storage: site.storage.parts).record(
                 VolumeHostReport(host: name, pools: [pool(name, free: name == "one" ? 200 : 100)]))

@@ -26,6 +26,16 @@ import Testing
         #expect(await iterator.next() == InterfaceStatus(portID: sample.first.id, isUp: true))
     }
 
+    @Test func aPortThatIsPluggedAgainIsToldAgain() async throws {
+        let interfaces = SimulatedInterfaces()
+        let request = PlugInterface(portID: sample.first.id, networkID: sample.tenant.id, mac: sample.first.mac, mtu: 1442)
+        var iterator = await interfaces.statusChanges().makeAsyncIterator()
+        for _ in 0..<2 {
+            _ = try await interfaces.plug(request, deadline: .now + .seconds(1))
+            #expect(await iterator.next() == InterfaceStatus(portID: sample.first.id, isUp: true))
+        }
+    }
+
     @Test func thePlaneFailsToOrderAndKeepsWhatWasThere() async throws {
         let plane = SimulatedDataPlane()
         let network = ApplyTopology(entities: [.network(sample.tenant)])

@@ -109,12 +109,23 @@ struct InterfaceDriverConformance {
     func run() async throws {
         let statuses = await driver.statusChanges()
         var iterator = statuses.makeAsyncIterator()
+        var last: InterfaceStatus?
+        // A driver may tell again what it has told.
+        func news() async -> InterfaceStatus? {
+            while let status = await iterator.next() {
+                if status != last {
+                    last = status
+                    return status
+                }
+            }
+            return nil
+        }
         #expect(try await driver.plugged(deadline: deadline) == [])
         for port in ports {
             let plugged = try await driver.plug(port, deadline: deadline)
             #expect(plugged.device == "tap" + port.portID.prefix(11))
             #expect(try await driver.plug(port, deadline: deadline) == plugged)
-            #expect(await iterator.next() == InterfaceStatus(portID: port.portID, isUp: true))
+            #expect(await news() == InterfaceStatus(portID: port.portID, isUp: true))
         }
         #expect(try await driver.plugged(deadline: deadline) == ports.map(\.portID).sorted())
 
@@ -122,7 +133,7 @@ struct InterfaceDriverConformance {
         let result = try await driver.reconcile(wanted: [kept], deadline: deadline)
         #expect(result == InterfaceReconciliation(plugged: [], unplugged: ports.dropFirst().map(\.portID).sorted(), failed: []))
         for port in ports.dropFirst() {
-            #expect(await iterator.next() == InterfaceStatus(portID: port.portID, isUp: false))
+            #expect(await news() == InterfaceStatus(portID: port.portID, isUp: false))
         }
         let back = try await driver.reconcile(wanted: ports, deadline: deadline)
         #expect(back == InterfaceReconciliation(plugged: ports.dropFirst().map(\.portID).sorted(), unplugged: [], failed: []))

@@ -112,7 +112,7 @@ struct TargetArm: BackendArm {
 
     /// Of the tgtd that runs.
     var processID: pid_t? {
-        (try? Files.contents(of: daemon.directory + "/pid")).flatMap { $0 }.flatMap { bytes in
+        (try? Files.contents(of: daemon.directory + "/tgtd.pid")).flatMap { $0 }.flatMap { bytes in
             pid_t(String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         }
     }

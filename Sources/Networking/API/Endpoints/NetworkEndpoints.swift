@@ -78,12 +78,13 @@ extension NetworkingAPI {
         draft.tags = attributes.texts("tags") ?? []
         draft.isVLANTransparent = attributes.flag("vlan_transparent") ?? false
         draft.isQinQ = attributes.flag("qinq") ?? false
+        draft.isPrivate = attributes.flag("pvlan") ?? false
         return draft
     }
 
     /// The attributes with rules of their own that differ from their defaults.
     private static func guarded(_ attributes: Attributes) -> [String] {
-        let flags = ["shared", "router:external", "is_default"].filter { attributes.flag($0) == true }
+        let flags = ["shared", "router:external", "is_default", "pvlan"].filter { attributes.flag($0) == true }
         let security = attributes.flag("port_security_enabled") == false ? ["port_security_enabled"] : []
         let provider = ["segments", "provider:network_type", "provider:physical_network", "provider:segmentation_id"]
             .filter { attributes.json[$0].map { !$0.isNull } ?? false }
@@ -99,7 +100,8 @@ extension NetworkingAPI {
             isExternal: attributes.flag("router:external"), isDefault: attributes.flag("is_default"),
             mtu: attributes.number("mtu"), hasPortSecurity: attributes.flag("port_security_enabled"),
             dnsDomain: attributes.text("dns_domain"),
-            qosPolicyID: attributes.has("qos_policy_id") ? .some(attributes.text("qos_policy_id")) : nil)
+            qosPolicyID: attributes.has("qos_policy_id") ? .some(attributes.text("qos_policy_id")) : nil,
+            isPrivate: attributes.flag("pvlan"))
         let view = try await database.write { [operations] transaction in
             let network = try NetworkRecords.find(id, in: transaction).orThrow(.networkNotFound(id))
             try request.authorizeChange(

@@ -23,6 +23,7 @@ enum PortBody {
         draft.tags = attributes.texts("tags") ?? []
         draft.extras = try extras(attributes).applied(to: PortExtras())
         draft.extras.deviceProfile = attributes.text("device_profile")
+        draft.privateRole = privateRole(attributes)
         return draft
     }
 
@@ -44,7 +45,13 @@ enum PortBody {
         change.vnicType = attributes.text("binding:vnic_type")
         change.dnsName = attributes.text("dns_name")
         change.extras = try extras(attributes)
+        change.privateRole = privateRole(attributes)
         return change
+    }
+
+    private static func privateRole(_ attributes: Attributes) -> PrivateRoleRequest {
+        let type: String?? = attributes.has("pvlan_type") ? .some(attributes.text("pvlan_type")) : nil
+        return PrivateRoleRequest(type: type, community: attributes.text("pvlan_community"))
     }
 
     private static func extras(_ attributes: Attributes) throws(NetworkingError) -> PortExtrasChange {
@@ -92,7 +99,7 @@ enum PortBody {
     static func guarded(_ attributes: Attributes, isCreation: Bool) -> [String] {
         let plain = [
             "mac_address", "fixed_ips", "device_id", "device_owner", "binding:host_id", "binding:profile", "binding:vnic_type",
-            "allowed_address_pairs", "port_security_enabled", "hints", "trusted",
+            "allowed_address_pairs", "port_security_enabled", "hints", "trusted", "pvlan_type", "pvlan_community",
         ].filter { name in
             guard let value = attributes.json[name] else { return false }
             guard isCreation else { return true }

@@ -59,12 +59,10 @@ extension NetworkingAPI {
         }
     }
 
-    /// The types that ports can have; with `all_rules` those that policies can have.
+    /// The types that ports can have, which are all (`all_rules` asks for those that some engine lacks).
     private func listRuleTypes(_ request: APIRequest) async throws -> APIResponse {
-        let isComplete = request.query["all_rules"].flatMap { LenientBoolean($0)?.value } ?? false
-        let types = QoSRuleType.allCases.filter { isComplete || $0.isSupported }
         let wanted = request.query.all("type")
-        let views = types.filter { wanted.isEmpty || wanted.contains($0.rawValue) }
+        let views = QoSRuleType.allCases.filter { wanted.isEmpty || wanted.contains($0.rawValue) }
             .map { QoSRuleTypeView(type: $0, hasDetails: false) }
         var list = ListRequest()
         list.fields = request.fields

@@ -20,6 +20,7 @@ extension NeutronPolicy {
             "create_network:provider:segmentation_id",
             admin,
             "Set `provider:segmentation_id` as a network is created"),
+        rule("create_network:pvlan", adminOrMember, "Set `pvlan` as a network is created"),
         rule("create_network:tags", adminOrMember, "Tag a network as it is created"),
         rule(
             "get_network",
@@ -34,6 +35,7 @@ extension NeutronPolicy {
             "(rule:admin_only) or (role:reader and project_id:%(project_id)s) or rule:shared or rule:external or "
                 + "rule:context_is_advsvc",
             "See the tags of a network"),
+        rule("get_network:pvlan", adminOrReader, "See `pvlan` of a network"),
         rule("update_network", adminOrMember, "Change a network"),
         rule("update_network:shared", admin, "Change `shared` of a network"),
         rule("update_network:provider:network_type", admin, "Change `provider:network_type` of a network"),
@@ -42,6 +44,7 @@ extension NeutronPolicy {
         rule("update_network:router:external", admin, "Change `router:external` of a network"),
         rule("update_network:is_default", admin, "Change `is_default` of a network"),
         rule("update_network:port_security_enabled", adminOrMember, "Change `port_security_enabled` of a network"),
+        rule("update_network:pvlan", adminOrMember, "Change `pvlan` of a network"),
         rule("update_network:tags", adminOrMember, "Tag a network"),
         rule("delete_network", adminOrMember, "Delete a network"),
         rule("delete_network:tags", adminOrMember, "Untag a network"),

@@ -40,6 +40,8 @@ extension NeutronPolicy {
             "Set `allowed_address_pairs:ip_address` as a port is created"),
         rule("create_port:hints", admin, "Set `hints` as a port is created"),
         rule("create_port:trusted", admin, "Set `trusted` as a port is created"),
+        rule("create_port:pvlan_type", adminOrMember, "Set `pvlan_type` as a port is created"),
+        rule("create_port:pvlan_community", adminOrMember, "Set `pvlan_community` as a port is created"),
         rule(
             "create_port:tags",
             "(rule:admin_only) or (role:member and project_id:%(project_id)s) or rule:context_is_advsvc",
@@ -56,6 +58,8 @@ extension NeutronPolicy {
         rule("get_port:resource_request", admin, "See `resource_request` of a port"),
         rule("get_port:hints", admin, "See `hints` of a port"),
         rule("get_port:trusted", admin, "See `trusted` of a port"),
+        rule("get_port:pvlan_type", adminOrReader, "See `pvlan_type` of a port"),
+        rule("get_port:pvlan_community", adminOrReader, "See `pvlan_community` of a port"),
         rule(
             "get_port:tags",
             "rule:context_is_advsvc or (rule:admin_only) or (role:reader and rule:network_owner) or role:reader "
@@ -107,6 +111,8 @@ extension NeutronPolicy {
             "Change `allowed_address_pairs:ip_address` of a port"),
         rule("update_port:hints", admin, "Change `hints` of a port"),
         rule("update_port:trusted", admin, "Change `trusted` of a port"),
+        rule("update_port:pvlan_type", adminOrMember, "Change `pvlan_type` of a port"),
+        rule("update_port:pvlan_community", adminOrMember, "Change `pvlan_community` of a port"),
         rule(
             "update_port:tags",
             "(rule:admin_only) or (role:member and project_id:%(project_id)s) or rule:context_is_advsvc",

@@ -35,7 +35,7 @@ enum NetworkingSchemas {
 extension NetworkingSchemas {
     private static let networkBoth: Members = described + [
         ("admin_state_up", flag), ("shared", flag), ("router:external", flag), ("is_default", flag),
-        ("port_security_enabled", flag), ("mtu", .integer(0...65535, lenient: true)), ("dns_domain", text),
+        ("port_security_enabled", flag), ("mtu", .integer(0...65535, lenient: true)), ("dns_domain", text), ("pvlan", flag),
         ("provider:network_type", .nullable(.oneOf(NetworkType.allCases.map { .string($0.rawValue) }))),
         ("provider:physical_network", .nullable(text)), ("provider:segmentation_id", .nullable(.integer(lenient: true))),
     ]
@@ -78,6 +78,8 @@ extension NetworkingSchemas {
         ("extra_dhcp_opts", .nullable(.array(option))), ("hints", hints), ("dns_domain", text),
         ("propagate_uplink_status", flag), ("trusted", flag),
         ("numa_affinity_policy", .oneOf(["required", "preferred", "legacy", "socket", .null])),
+        ("pvlan_type", .nullable(.oneOf(PrivateRole.types.map { .string($0) }))),
+        ("pvlan_community", .nullable(.string(pattern: "[a-zA-Z_.][a-zA-Z_.0-9]{0,231}"))),
     ]
     private static let option: Schema = .object(
         [

@@ -64,6 +64,7 @@ struct NetworkView: View {
         json("qos_policy_id", qosPolicyID)
         json("vlan_transparent", network.isVLANTransparent)
         json("qinq", network.isQinQ)
+        json("pvlan", network.isPrivate)
         json.standard(network.standard, tags: tags)
     }
 }

@@ -2,8 +2,9 @@ import CloudCore
 import CloudStore
 import NetworkMessages
 
-/// A port as the API shows it.
-struct PortView: View {
+/// A port as the API shows it. A class, because lists hand it on from thread to thread, and to copy a port costs more than to
+/// write a part of it.
+final class PortView: View {
     static let names = ResourceNames("port", "ports")
 
     let port: Port
@@ -17,6 +18,14 @@ struct PortView: View {
     let request: ResourceRequest?
     /// The domain of the ports' full names.
     let domain: String
+
+    init(
+        _ port: Port, subject: PolicySubject, tags: [String], trunk: TrunkDetails?, networkPolicy: String?, request: ResourceRequest?,
+        domain: String
+    ) {
+        (self.port, self.subject, self.tags, self.trunk) = (port, subject, tags, trunk)
+        (self.networkPolicy, self.request, self.domain) = (networkPolicy, request, domain)
+    }
 
     /// The views of ports, in a constant number of queries. `selection` finds the same ports, where it is known.
     static func load(
@@ -38,7 +47,7 @@ struct PortView: View {
             var subject = subjects[port.networkID] ?? PolicySubject(projectID: "", on: nil)
             (subject.projectID, subject.deviceOwner) = (port.projectID, port.deviceOwner)
             return PortView(
-                port: port, subject: subject, tags: tags[port.id] ?? [], trunk: trunks[port.id],
+                port, subject: subject, tags: tags[port.id] ?? [], trunk: trunks[port.id],
                 networkPolicy: policies[port.networkID], request: request, domain: domain)
         }
     }
@@ -57,7 +66,6 @@ struct PortView: View {
         json("device_owner", port.deviceOwner)
         json("fixed_ips", port.fixedIPs)
         json("security_groups", port.securityGroupIDs)
-        json("allowed_address_pairs", port.allowedPairs)
         json("port_security_enabled", port.hasPortSecurity)
         json("binding:host_id", port.binding.host)
         json("binding:vnic_type", port.binding.vnicType)
@@ -65,23 +73,37 @@ struct PortView: View {
         json("binding:vif_details") { port.binding.writeDetails(to: &$0) }
         json("binding:profile", port.shownProfile)
         json("dns_name", port.dnsName)
-        json("dns_domain", port.extras.dnsDomain)
         json("dns_assignment") { writeAssignment(to: &$0) }
-        write(port.extras, to: &json)
-        json("qos_policy_id", port.extras.qosPolicyID)
-        json("qos_network_policy_id", networkPolicy)
-        json("resource_request", request)
+        if networkPolicy == nil, request == nil, port.allowedPairs.isEmpty, port.extras == Self.plainExtras {
+            json(Self.plain)
+        } else {
+            Self.write(port.extras, port.allowedPairs, networkPolicy, request, to: &json)
+        }
         if let trunk { json("trunk_details", trunk) }
         json.standard(port.standard, tags: tags)
     }
 
-    private func write(_ extras: PortExtras, to json: inout MemberWriter) {
+    private static let plainExtras = PortExtras()
+    /// What nobody asked for.
+    private static let plain = CommonMembers { write(plainExtras, [], nil, nil, to: &$0) }
+
+    private static func write(
+        _ extras: PortExtras, _ pairs: [AddressPair], _ networkPolicy: String?, _ request: ResourceRequest?,
+        to json: inout MemberWriter
+    ) {
+        json("allowed_address_pairs", pairs)
+        json("dns_domain", extras.dnsDomain)
+        json("qos_policy_id", extras.qosPolicyID)
+        json("qos_network_policy_id", networkPolicy)
+        json("resource_request", request)
         json("extra_dhcp_opts", extras.dhcpOptions.map(\.json))
         json("propagate_uplink_status", extras.propagatesUplinkStatus)
         json("device_profile", extras.deviceProfile)
         json("numa_affinity_policy", extras.numaAffinityPolicy)
         json("hints", extras.hints)
         json("trusted", extras.isTrusted)
+        json("pvlan_type", extras.privateRole?.type)
+        json("pvlan_community", extras.privateRole?.community)
     }
 
     private func writeAssignment(to json: inout JSONWriter) {

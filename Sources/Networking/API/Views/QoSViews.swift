@@ -92,7 +92,6 @@ struct QoSRuleTypeView: View {
         guard hasDetails else { return }
         json("drivers", value: { json in
             json.array { json in
-                guard type.isSupported else { return }
                 json.object { json in
                     json.member("name", type == .minimumPacketRate ? "placement" : "ovn")
                     json.member("supported_parameters", parameters)

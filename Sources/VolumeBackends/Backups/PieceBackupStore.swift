@@ -1,16 +1,15 @@
-import CloudCore
 import CloudCrypto
 import Foundation
 import VolumeMessages
 
-/// Backups as files of a folder, which may be an NFS export:
+/// Backups as objects:
 ///
-///     DIR/<container>/<backup>/manifest.json     what the backup consists of; written last
-///     DIR/<container>/<backup>/<number>          the pieces that it has and its parent hasn't
+///     <container>/<backup>/manifest.json     what the backup consists of; written last
+///     <container>/<backup>/<number>          the pieces that it has and its parent hasn't
 ///
 /// A manifest names each piece by its SHA-256 and says which backup keeps it, so a restoration reads one manifest, and a piece that
 /// is missing or has changed is noticed before it reaches a volume.
-public struct FolderBackupStore: BackupStore {
+public struct PieceBackupStore: BackupStore {
     /// What a backup consists of.
     struct Manifest: Codable, Sendable, Hashable {
         /// A piece that is not zeros.
@@ -31,24 +30,23 @@ public struct FolderBackupStore: BackupStore {
         var pieces: [Piece]
     }
 
-    private let folder: String
+    private static let manifestName = "manifest.json"
+
+    private let place: any BackupPlace
     private let chunk: Int64
 
-    /// Backups in a folder.
+    /// Backups in a place.
     /// - Parameter chunk: the bytes in a piece of a full backup; increments take their parent's.
-    public init(folder: String, chunk: Int) { (self.folder, self.chunk) = (folder, Int64(max(4096, chunk))) }
+    public init(in place: any BackupPlace, chunk: Int) { (self.place, self.chunk) = (place, Int64(max(4096, chunk))) }
 
     /// Writes the pieces, and then what they are.
     public func keep(_ backup: BackupSpecification, _ bytes: any VolumeBytes) async throws -> CreateBackup.Reply {
-        let place = try place(of: backup.id, in: backup.container)
-        if let manifest = try await manifest(at: place) { return reply(manifest, backup.id) }
+        let own = try BackupFolder(backup.id, in: backup.container)
+        if let manifest = try await manifest(of: own) { return reply(manifest, backup.id) }
         let parent = try await parent(of: backup)
         let length = parent?.chunk ?? chunk
         let known = Dictionary((parent?.pieces ?? []).map { ($0.number, $0) }) { first, _ in first }
-        try await Blocking.run {
-            try Files.removeDirectory(place)
-            try Files.makeDirectory(place)
-        }
+        try await place.prepare(own)
         do {
             var manifest = Manifest(size: bytes.size, chunk: length, pieces: [])
             for number in try await numbers(of: bytes, length) {
@@ -57,22 +55,22 @@ public struct FolderBackupStore: BackupStore {
                 guard piece.contains(where: { $0 != 0 }) else { continue }
                 let digest = Hexadecimal.text(Digest.of(piece, .sha256))
                 let isKnown = known[number]?.digest == digest
-                if !isKnown { try await write(piece, to: place + "/\(number)") }
+                if !isKnown { try await place.write(piece, String(number), of: own) }
                 let keeper = isKnown ? known[number]?.backupID : nil
                 manifest.pieces.append(.init(number: number, digest: digest, backupID: keeper ?? backup.id))
             }
-            let finished = manifest
-            try await Blocking.run { try Files.write(Array(JSONEncoder().encode(finished)), to: place + "/manifest.json") }
+            try await place.write(Array(JSONEncoder().encode(manifest)), Self.manifestName, of: own)
             return reply(manifest, backup.id)
         } catch {
-            try? Files.removeDirectory(place)
+            // What can't be removed now goes with the next attempt, or with the backup.
+            try? await place.removeAll(of: own)
             throw error
         }
     }
 
     /// Writes a backup's bytes.
     public func restore(_ backup: BackupSpecification, to bytes: any VolumeBytes) async throws {
-        guard let manifest = try await manifest(at: try place(of: backup.id, in: backup.container)) else {
+        guard let manifest = try await manifest(of: try BackupFolder(backup.id, in: backup.container)) else {
             throw VolumeFailure(.backupDamaged, "The backup \(backup.id) is not there, or was not finished.")
         }
         guard manifest.size <= bytes.size else {
@@ -92,39 +90,25 @@ public struct FolderBackupStore: BackupStore {
 
     /// Removes a backup: what it is first, so that nothing takes the rest for a whole one.
     public func remove(_ backup: BackupSpecification) async throws {
-        let place = try place(of: backup.id, in: backup.container)
-        try await Blocking.run {
-            try Files.remove(place + "/manifest.json")
-            try Files.removeDirectory(place)
-        }
+        let own = try BackupFolder(backup.id, in: backup.container)
+        try await place.remove(Self.manifestName, of: own)
+        try await place.removeAll(of: own)
     }
 
     // MARK: Parts
 
-    /// Containers are named by users; nothing but one folder's name gets into a path.
-    private func place(of id: String, in container: String?) throws -> String {
-        let container = container.flatMap { $0.isEmpty ? nil : $0 } ?? "volumebackups"
-        let parts = container.split(separator: "/", omittingEmptySubsequences: true)
-        guard Identifier.isUUID(id), container.utf8.count <= 255, !container.contains("\0"),
-            !parts.isEmpty, parts.allSatisfy({ $0 != "." && $0 != ".." })
-        else { throw VolumeFailure(.unsupported, "\(container) can't be the name of a backup's container.") }
-        return ([folder] + parts.map(String.init) + [id.lowercased()]).joined(separator: "/")
-    }
-
-    private func manifest(at place: String) async throws -> Manifest? {
-        try await Blocking.run {
-            guard let bytes = try Files.contents(of: place + "/manifest.json") else { return nil }
-            do {
-                return try JSONDecoder().decode(Manifest.self, from: Data(bytes))
-            } catch {
-                throw VolumeFailure(.backupDamaged, "What the backup consists of can't be read.", cause: error)
-            }
+    private func manifest(of backup: BackupFolder) async throws -> Manifest? {
+        guard let bytes = try await place.read(Self.manifestName, of: backup) else { return nil }
+        do {
+            return try JSONDecoder().decode(Manifest.self, from: Data(bytes))
+        } catch {
+            throw VolumeFailure(.backupDamaged, "What the backup consists of can't be read.", cause: error)
         }
     }
 
     private func parent(of backup: BackupSpecification) async throws -> Manifest? {
         guard let id = backup.parentID else { return nil }
-        guard let manifest = try await manifest(at: try place(of: id, in: backup.container)) else {
+        guard let manifest = try await manifest(of: try BackupFolder(id, in: backup.container)) else {
             throw VolumeFailure(.backupDamaged, "The backup \(id), which this one adds to, is not there.")
         }
         return manifest
@@ -141,19 +125,8 @@ public struct FolderBackupStore: BackupStore {
         return numbers
     }
 
-    private func write(_ piece: [UInt8], to path: String) async throws {
-        try await Blocking.run { [folder] in
-            // Refused before it is written: a full folder must not stop everything else that lies there.
-            guard try Files.room(at: folder).free > Int64(piece.count) + (16 << 20) else {
-                throw VolumeFailure(.full, "There is no room for the backup.")
-            }
-            try Files.write(piece, to: path)
-        }
-    }
-
     private func content(of piece: Manifest.Piece, _ count: Int64, _ backup: BackupSpecification) async throws -> [UInt8] {
-        let path = try place(of: piece.backupID, in: backup.container) + "/\(piece.number)"
-        let bytes = try await Blocking.run { try Files.contents(of: path) }
+        let bytes = try await place.read(String(piece.number), of: try BackupFolder(piece.backupID, in: backup.container))
         guard let bytes, bytes.count == count, Hexadecimal.text(Digest.of(bytes, .sha256)) == piece.digest else {
             throw VolumeFailure(.backupDamaged, "Bytes of the backup \(backup.id) are missing or have changed.")
         }

@@ -1,0 +1,116 @@
+import CloudBus
+import CloudCore
+import CloudStore
+import CloudWorkflow
+import Logging
+import VolumeMessages
+
+/// What a volume's growth needs to remember.
+struct ExtendVolumeState: RequestedState, Hashable {
+    var volumeID: String
+    var newSize: Int
+    /// The servers that have it.
+    var servers: [String]
+    var needsHypervisor = false
+    /// Whether its guests have to be held while it grows.
+    var needsHold: Bool?
+    var requestID: String?
+}
+
+/// Grows a volume, under its guests' hands where servers have it.
+struct ExtendVolumeWorkflow: Sendable {
+    static let name = "volume.extend"
+    let storage: BlockStorage.Parts
+
+    var workflow: Workflow<ExtendVolumeState> {
+        Workflow(
+            Self.name, deadline: .seconds(3600),
+            steps: [
+                .action("extend", timeout: .seconds(1800), perform: extend),
+                // Who has to be let go must be known when the program is back after a crash.
+                .transaction("plan", perform: { _, _, _ in }),
+                .action("extend-held", timeout: .seconds(600), perform: extendHeld, undo: letGo),
+                .action("let-go", timeout: .seconds(120), perform: letGo),
+                .transaction("finish", perform: finish),
+                .action("tell", timeout: .seconds(300), perform: tell),
+                .transaction("settle", perform: settle),
+            ],
+            unwound: fail)
+    }
+
+    @Sendable private func extend(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
+        do {
+            state.needsHypervisor = try await ask(state, isHeld: false, within: 1700, context.key)
+        } catch let error as BusError where error.volumeFailure == .openInGuest && !state.servers.isEmpty {
+            state.needsHold = true
+        }
+    }
+
+    private func ask(_ state: ExtendVolumeState, isHeld: Bool, within seconds: Int, _ key: String) async throws -> Bool {
+        let id = state.volumeID
+        guard var volume = try await storage.database.read({ try VolumeRecords.find(id, in: $0) }), let place = volume.place else {
+            throw WorkflowStop("the volume is gone")
+        }
+        volume.size = state.newSize
+        let request = ExtendVolume(
+            backend: place.backend, volume: try await storage.specification(volume), isAttached: !state.servers.isEmpty, isHeld: isHeld)
+        do {
+            return try await storage.ask(place, request, within: seconds, key: key).needsHypervisor
+        } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
+            throw WorkflowStop(error.summary, cause: error)
+        }
+    }
+
+    /// Guests stand still for as long as their disk is opened anew.
+    @Sendable private func extendHeld(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
+        guard state.needsHold == true else { return }
+        let servers = storage.neighbours.servers
+        do {
+            for server in state.servers { try await servers.hold(server: server) }
+            state.needsHypervisor = try await ask(state, isHeld: true, within: 60, context.key)
+        } catch {
+            // Another try must not leave them standing in between.
+            try await letGo(&state, context)
+            throw error
+        }
+    }
+
+    @Sendable private func letGo(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
+        guard state.needsHold == true else { return }
+        for server in state.servers { try await storage.neighbours.servers.letGo(server: server) }
+    }
+
+    @Sendable private func finish(_ transaction: any Transaction, _ state: inout ExtendVolumeState, _ context: StepContext) throws {
+        try VolumeRecords.change(state.volumeID, in: transaction) { ($0.size, $0.growth) = (state.newSize, 0) }
+    }
+
+    /// A guest that can't be told now sees the size at its next start: the bytes are there.
+    @Sendable private func tell(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
+        for server in state.servers {
+            do {
+                try await storage.neighbours.servers.extended(
+                    server: server, volume: state.volumeID, newSizeGiB: state.newSize, needsResize: state.needsHypervisor,
+                    requestID: context.requestID, key: context.key + server)
+            } catch let error as VolumeNeighbourMissing {
+                storage.logger.warning(
+                    "a guest was not told that its volume has grown",
+                    metadata: ["volume": "\(state.volumeID)", "server": "\(server)", "reason": "\(error.message)"])
+            }
+        }
+    }
+
+    @Sendable private func settle(_ transaction: any Transaction, _ state: inout ExtendVolumeState, _ context: StepContext) throws {
+        try VolumeRecords.change(state.volumeID, in: transaction) { volume in
+            (volume.status, volume.previousStatus) = (volume.previousStatus ?? .available, nil)
+        }
+    }
+
+    @Sendable private func fail(_ transaction: any Transaction, _ state: ExtendVolumeState, _ failure: WorkflowFailure) throws {
+        try VolumeRecords.change(state.volumeID, in: transaction) { volume in
+            let hasGrown = volume.size == state.newSize
+            volume.status = hasGrown ? (volume.previousStatus ?? .available) : .errorExtending
+            (volume.previousStatus, volume.growth) = (nil, 0)
+            try storage.note(failure, of: "extend", volume: volume, requestID: state.requestID, in: transaction)
+        }
+    }
+}
