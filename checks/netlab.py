@@ -341,7 +341,7 @@ class Lab:
         return [daemon.pid for daemon in self.daemons if daemon.poll() is None]
 
 
-def eventually(what, probe, timeout=15.0):
+def eventually(what, probe, timeout=30.0):
     """The probe's first true answer."""
     limit = time.monotonic() + timeout
     while True:

@@ -132,10 +132,8 @@ class Worker(kills.Worker):
     def act_on_volume(self, volume, server, count):
         path, source = f"{VOLUMES}/volumes/{volume['id']}", volume["name"].rpartition("-")[2]
         attached = f"{SERVERS}/{server['id']}/os-volume_attachments"
-        if volume["status"] == "in-use":
-            action = self.random.choice(IN_USE)
-        else:
-            action = self.random.choice(FREE)
+        # One that is being attached may be a server's before the request arrives.
+        action = self.random.choice(FREE if volume["status"] == "available" else IN_USE)
         if action == "detach":
             return self.ask(action, "DELETE", f"{attached}/{volume['id']}")
         if action == "attach":

@@ -131,8 +131,10 @@ public protocol VolumeServers: Sendable {
 public struct VolumeNeighbourMissing: Error, Sendable, Hashable {
     /// What is missing, in words for the user.
     public let message: String
+    /// Whether another try may find it there: a host that did not answer, a program that is starting.
+    public let mayPass: Bool
     /// A refusal.
-    public init(_ message: String) { self.message = message }
+    public init(_ message: String, mayPass: Bool = false) { (self.message, self.mayPass) = (message, mayPass) }
 }
 
 /// The key manager of a cloud without one.

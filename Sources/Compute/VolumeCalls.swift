@@ -36,15 +36,14 @@ extension Compute {
 
     /// Has the host of a volume's guest write a copy of the volume, as it is at one moment, into a file that is there (QEMU's backup
     /// job). A repeat under the same token answers as the first, one under another begins anew.
-    /// - Returns: false when its guest is off, or on no host, so that nobody has the volume open.
-    /// - Throws: `VolumeRefusal`; `notFound` when no server has it, `unavailable` when its host does not answer.
+    /// - Returns: false when its guest is off, or on no host, or it was taken off meanwhile, so that nobody has the volume open.
+    /// - Throws: `VolumeRefusal` with `unavailable` when its host does not answer.
     public func copyAttachedVolume(_ volumeID: String, to target: GuestVolume.Connection, token: String) async throws -> Bool {
         let found = try await parts.database.read { reader -> (BlockDeviceMapping, String?)? in
             guard let disk = try BlockDeviceRecords.all(volume: volumeID, in: reader).first else { return nil }
             return (disk, try ServerRecords.find(disk.serverID, in: reader)?.host)
         }
-        guard let (disk, host) = found else { throw notAttached(volumeID) }
-        guard let host else { return false }
+        guard let (disk, host) = found, let host else { return false }
         return try await parts.refusing {
             do {
                 _ = try await parts.bus.call(

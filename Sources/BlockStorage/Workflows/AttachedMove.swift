@@ -81,7 +81,7 @@ struct AttachedMove: Sendable {
         if case .idle = try await standing(state) {
             do {
                 try await storage.neighbours.servers.swap(server: server, from: state.volumeID, to: new, key: context.key)
-            } catch let refusal as VolumeNeighbourMissing {
+            } catch let refusal as VolumeNeighbourMissing where !refusal.mayPass {
                 throw WorkflowStop(refusal.message, cause: refusal)
             }
         }

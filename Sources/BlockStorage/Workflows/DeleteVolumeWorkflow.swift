@@ -20,7 +20,7 @@ struct DeleteVolumeWorkflow: Sendable {
             Self.name, deadline: .seconds(6 * 3600),
             steps: [
                 .action("disconnect", perform: disconnect),
-                .action("remove-snapshots", timeout: .seconds(3600), perform: removeSnapshots),
+                .action("remove-snapshots", attempts: 5, timeout: .seconds(3600), perform: removeSnapshots),
                 .action("remove", attempts: 5, timeout: .seconds(2 * 3600), perform: remove),
                 .action("forget-key", attempts: 5, perform: forgetKey),
                 .transaction("forget", perform: forget),
@@ -51,7 +51,7 @@ struct DeleteVolumeWorkflow: Sendable {
             do {
                 _ = try await storage.ask(place, request, within: 600, key: context.key + snapshot.id)
             } catch let error as BusError where error.volumeFailure == .busy {
-                throw WorkflowStop(error.summary, cause: error)
+                throw WorkflowStop("busy: \(error.summary)", cause: error)
             }
             try await storage.database.write { try SnapshotRecords.delete(snapshot.id, in: $0) }
         }
@@ -81,12 +81,13 @@ struct DeleteVolumeWorkflow: Sendable {
 
     /// A volume that something depends on is what it was; another can't be removed.
     @Sendable private func fail(_ transaction: any Transaction, _ state: DeleteVolumeState, _ failure: WorkflowFailure) throws {
+        let isBusy = failure.message.hasPrefix("busy")
         try VolumeRecords.change(state.volumeID, in: transaction) { volume in
-            volume.status = failure.message.hasPrefix("busy") ? .available : .errorDeleting
+            volume.status = isBusy ? .available : .errorDeleting
             try storage.note(failure, of: "delete", volume: volume, in: transaction)
         }
         for snapshot in try SnapshotRecords.of(volume: state.volumeID, in: transaction) where snapshot.status == .deleting {
-            try SnapshotRecords.change(snapshot.id, in: transaction) { $0.status = .errorDeleting }
+            try SnapshotRecords.change(snapshot.id, in: transaction) { $0.status = isBusy ? .available : .errorDeleting }
         }
     }
 }

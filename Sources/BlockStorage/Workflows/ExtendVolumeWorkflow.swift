@@ -24,9 +24,9 @@ struct ExtendVolumeWorkflow: Sendable {
 
     var workflow: Workflow<ExtendVolumeState> {
         Workflow(
-            Self.name, deadline: .seconds(3600),
+            Self.name, deadline: .seconds(2 * 3600),
             steps: [
-                .action("extend", timeout: .seconds(1800), perform: extend),
+                .action("extend", timeout: .seconds(3000), perform: extend),
                 // Who has to be let go must be known when the program is back after a crash.
                 .transaction("plan", perform: { _, _, _ in }),
                 .action("extend-held", timeout: .seconds(600), perform: extendHeld, undo: letGo),
@@ -39,12 +39,25 @@ struct ExtendVolumeWorkflow: Sendable {
     }
 
     @Sendable private func extend(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
+        try await awaitSnapshots(of: state.volumeID)
         do {
             state.needsHypervisor = try await ask(state, isHeld: false, within: 1700, context.key)
         } catch let error as BusError where error.volumeFailure == .openInGuest && !state.servers.isEmpty {
             state.needsHold = true
         }
     }
+
+    /// A snapshot that was asked for before has the size of before: it is made first.
+    private func awaitSnapshots(of id: String) async throws {
+        let end = ContinuousClock.now + Self.patience
+        while try await storage.database.read({ try SnapshotRecords.of(volume: id, in: $0) }).contains(where: { $0.status == .creating }) {
+            guard ContinuousClock.now < end else { throw WorkflowStop("A snapshot of the volume is still being made.") }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// How long the volume's snapshots under way may take.
+    private static let patience = Duration.seconds(1200)
 
     private func ask(_ state: ExtendVolumeState, isHeld: Bool, within seconds: Int, _ key: String) async throws -> Bool {
         let id = state.volumeID

@@ -22,7 +22,7 @@ struct CreateSnapshotWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(2 * 3600),
             steps: [
-                .action("make", timeout: .seconds(3600), perform: make, undo: unmake),
+                .action("make", attempts: 5, timeout: .seconds(3600), perform: make, undo: unmake),
                 .transaction("finish", perform: finish),
             ],
             unwound: fail)
@@ -100,7 +100,7 @@ extension BlockStorage.Parts {
             _ = try await ask(place, request, within: 1700, key: key + (request.isCopied ? "-copied" : "-still"))
         } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
             throw WorkflowStop(error.summary, cause: error)
-        } catch let error as VolumeNeighbourMissing {
+        } catch let error as VolumeNeighbourMissing where !error.mayPass {
             throw WorkflowStop(error.message, cause: error)
         }
     }

@@ -75,11 +75,11 @@ final class VolumeServersAdapter: VolumeServers {
     }
 
     private func call<Answer: Sendable>(_ body: (Compute) async throws -> Answer) async throws -> Answer {
-        guard let compute = compute.withLock({ $0 }) else { throw VolumeNeighbourMissing("Compute is not running yet.") }
+        guard let compute = compute.withLock({ $0 }) else { throw VolumeNeighbourMissing("Compute is not running yet.", mayPass: true) }
         do {
             return try await body(compute)
         } catch let refusal as VolumeRefusal {
-            throw VolumeNeighbourMissing(refusal.message)
+            throw VolumeNeighbourMissing(refusal.message, mayPass: refusal.kind == .unavailable)
         }
     }
 }
