@@ -42,7 +42,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -51,6 +50,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CLibSSL"),
         .systemLibrary(name: "CCrypt"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CLibvirt"),
@@ -87,9 +87,9 @@ let package = Package(
         ]),
         module("ImageInspection"),
         module("ImageStores", [
-            "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", logging,
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            "CLibSSL", "CLinux", "CloudCore", "CloudCrypto", "CloudTelemetry", logging,
             .product(name: "NIOHTTP1", package: "swift-nio"),
+            .product(name: "NIOTLS", package: "swift-nio"),
         ] + nio),
 
         module("ConsoleProxy", [
@@ -144,8 +144,9 @@ let package = Package(
         tests("KeyManager", service + ["CloudCrypto"]),
         tests("ImageInspection"),
         tests("ImageStores", [
-            "CloudCore", "CloudCrypto", .product(name: "NIOHTTP1", package: "swift-nio"),
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            "CLibSSL", "CloudCore", "CloudCrypto",
+            .product(name: "NIOEmbedded", package: "swift-nio"),
+            .product(name: "NIOHTTP1", package: "swift-nio"),
         ] + nio),
         tests("Identity", service),
         tests("Images", service + [

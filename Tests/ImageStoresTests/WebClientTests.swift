@@ -1,8 +1,7 @@
-import ImageStores
+@testable import ImageStores
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 import Synchronization
 import Testing
 
@@ -16,6 +15,10 @@ final class TestWeb: Sendable {
         var body: [UInt8] = []
         /// Whether the connection breaks after the body.
         var breaks = false
+        /// Whether it is closed below TLS then, without a goodbye.
+        var isCut = false
+        /// HTTP 1.0 tells the end of a body by the connection's.
+        var version = HTTPVersion.http1_1
     }
 
     let port: Int
@@ -32,12 +35,12 @@ final class TestWeb: Sendable {
         var bytes: [UInt8] { received.withLock { $0 } }
     }
 
-    init(_ pages: [String: Page], tls: NIOSSLContext? = nil) async throws {
+    init(_ pages: [String: Page], tls: TLSContext? = nil) async throws {
         let heard = Heard()
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    if let tls { try channel.pipeline.syncOperations.addHandler(TLSHandler(tls, to: .client)) }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(Answerer(pages, heard))
                 }
@@ -75,12 +78,15 @@ final class TestWeb: Sendable {
             guard let request else { return }
             let page = pages[request.uri] ?? Page(status: .notFound)
             let headers = request.method == .HEAD ? page.headHeaders ?? page.headers : page.headers
-            let head = HTTPResponseHead(version: .http1_1, status: page.status, headers: HTTPHeaders(headers))
+            let head = HTTPResponseHead(version: page.version, status: page.status, headers: HTTPHeaders(headers))
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             if request.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: page.body)))), promise: nil) }
             let last = page.breaks ? context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))) : context.writeAndFlush(wrapOutboundOut(.end(nil)))
             let channel = context.channel
-            last.whenComplete { _ in channel.close(promise: nil) }
+            last.whenComplete { _ in
+                let below = page.isCut ? try? channel.pipeline.syncOperations.context(handlerType: TLSHandler.self) : nil
+                if let below { below.close(promise: nil) } else { channel.close(promise: nil) }
+            }
         }
     }
 }

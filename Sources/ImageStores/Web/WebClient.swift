@@ -2,7 +2,6 @@ import CloudCore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 import NIOTLS
 
 /// Fetches URLs over HTTP/1.1 for the cloud's users. It resolves names itself and connects to an address that the
@@ -31,15 +30,14 @@ public struct WebClient: Sendable {
     /// How far.
     public var limits: Limits
     private let resolver: any WebResolver
-    private let trust: NIOSSLTrustRoots
+    private let authorities: String?
 
     /// A client.
     /// - Parameter authorities: a PEM file with the certificate authorities to trust; nil for the system's.
     public init(
         filter: WebFilter, limits: Limits = Limits(), resolver: any WebResolver = SystemResolver(), authorities: String? = nil
     ) {
-        (self.filter, self.limits, self.resolver) = (filter, limits, resolver)
-        trust = authorities.map { .file($0) } ?? .default
+        (self.filter, self.limits, self.resolver, self.authorities) = (filter, limits, resolver, authorities)
     }
 
     /// Sends a request and hands the answer to a closure, which may read the answer's body as far as it likes.
@@ -100,12 +98,8 @@ public struct WebClient: Sendable {
                 if let length = answer.length, length > limits.size { throw WebError.tooLarge(limit: limits.size) }
                 return .answered(try await receive(answer, WebBody(parts, limit: limits.size)))
             }
-        } catch NIOSSLError.uncleanShutdown {
-            throw WebError.ended
         } catch is ChannelError {
             throw WebError.ended
-        } catch let error as any NIOSSLFailure {
-            throw WebError.untrusted("\(error)")
         } catch let error as HTTPParserError {
             throw WebError.malformed("\(error)")
         } catch let error as IOError {
@@ -168,7 +162,8 @@ public struct WebClient: Sendable {
     }
 
     private func open(_ target: WebTarget, _ address: InternetAddress, _ secured: EventLoopPromise<Void>) async throws -> Connection {
-        let tls = target.scheme == "https" ? try context() : nil
+        // The authorities are read for each connection, as they may have changed.
+        let tls = target.scheme == "https" ? try TLSContext(authorities: authorities) : nil
         let (idle, limit) = (limits.idle.timeAmount, limits.connect.timeAmount)
         let peer = try SocketAddress(packedIPAddress: ByteBuffer(bytes: address.bytes), port: target.port)
         return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -176,7 +171,7 @@ public struct WebClient: Sendable {
             .connect(to: peer) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(try Self.handler(tls, target)) }
+                    if let tls { try pipeline.addHandler(TLSHandler(tls, to: Self.peer(target))) }
                     try pipeline.addHandler(HandshakeWatch(secured, isSecured: tls == nil, within: limit))
                     try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHTTPClientHandlers()
@@ -186,18 +181,10 @@ public struct WebClient: Sendable {
             }
     }
 
-    /// What TLS connections are made with; the authorities are read for each fetch, as they may have changed.
-    private func context() throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.trustRoots = trust
-        return try NIOSSLContext(configuration: configuration)
-    }
-
-    /// A name is told to the other side, and the certificate must be for it; of an address the certificate alone must be.
-    private static func handler(_ context: NIOSSLContext, _ target: WebTarget) throws -> NIOSSLClientHandler {
-        let name = target.host.hasSuffix(".") ? String(target.host.dropLast()) : target.host
-        return try NIOSSLClientHandler(context: context, serverHostname: target.address == nil ? name : nil)
+    /// Whom a certificate must be for.
+    private static func peer(_ target: WebTarget) -> TLSPeer {
+        if let address = target.address { return .address(address.bytes) }
+        return .name(target.host.hasSuffix(".") ? String(target.host.dropLast()) : target.host)
     }
 
     private static func words(_ error: any Error) -> String {
@@ -346,7 +333,7 @@ private final class HandshakeWatch: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end { $0.fail(WebError.untrusted("\(error)")) }
+        end { $0.fail(error) }
         context.fireErrorCaught(error)
     }
 
@@ -380,9 +367,3 @@ extension Duration {
         .nanoseconds(components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000)
     }
 }
-
-/// What NIOSSL throws when the other side can't prove who it is, or breaks off.
-private protocol NIOSSLFailure: Error {}
-extension NIOSSLError: NIOSSLFailure {}
-extension NIOSSLExtraError: NIOSSLFailure {}
-extension BoringSSLError: NIOSSLFailure {}
