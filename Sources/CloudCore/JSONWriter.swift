@@ -19,6 +19,9 @@ public struct JSONWriter {
     /// An empty writer with room for the expected size in bytes.
     public init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
 
+    /// Makes room for so many more bytes.
+    mutating func reserve(_ count: Int) { bytes.reserveCapacity(bytes.count + count) }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true

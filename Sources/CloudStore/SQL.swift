@@ -79,7 +79,13 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
 
         /// Binds a parenthesised list for IN. An empty list matches nothing.
         public mutating func appendInterpolation(in list: some Sequence<some SQLBindable>) {
-            let list = list.map(\.sqlValue)
+            bind(list.map { $0.sqlValue })
+        }
+
+        /// Binds a list of texts, as most lists are: without the detour over what else could be bound.
+        public mutating func appendInterpolation(in list: [String]) { bind(list.map { .text($0) }) }
+
+        private mutating func bind(_ list: [SQLValue]) {
             text += list.isEmpty ? "(NULL)" : "(" + String(repeating: "?, ", count: list.count - 1) + "?)"
             values += list
         }

@@ -10,7 +10,12 @@ struct ServerView: JSONWritable {
     let server: Server
     let ports: [ServerPort]
     let context: ServerViewContext
-    private var around: ServerSurroundings { context.surroundings[server.id] ?? ServerSurroundings() }
+    private let around: ServerSurroundings
+
+    init(server: Server, ports: [ServerPort], context: ServerViewContext) {
+        (self.server, self.ports, self.context) = (server, ports, context)
+        around = context.surroundings[server.id] ?? ServerSurroundings()
+    }
 
     private var at: Microversion { context.microversion }
     private func from(_ minor: Int) -> Bool { at >= Microversion(2, minor) }
@@ -321,5 +326,7 @@ struct ServiceAddress: Sendable {
     /// Without the version: `http://host:9000/compute`.
     let root: String
     /// With the version.
-    var versioned: String { root + "/v2.1" }
+    let versioned: String
+
+    init(root: String) { (self.root, versioned) = (root, root + "/v2.1") }
 }

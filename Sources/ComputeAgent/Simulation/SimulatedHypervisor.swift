@@ -269,7 +269,8 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         if let path = path(of: id) {
             var kept = after
             kept.specification = after.specification.withoutSecrets
-            try JSONEncoder().encode(kept).write(to: URL(fileURLWithPath: path), options: .atomic)
+            // It outlives the program, as a guest does; a host that loses power loses its simulated guests, and no disk is waited for.
+            try FileSystem.write([UInt8](JSONEncoder().encode(kept)), to: path)
         }
         if before?.power != after.power, before != nil || after.power.isOn { bell.ring(id) }
     }

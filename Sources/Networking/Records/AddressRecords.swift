@@ -81,7 +81,8 @@ enum AddressRecords {
     /// The ports' addresses by port, in the order they were given.
     static func all(ports: RowSelection, in reader: any Reader) throws -> [String: [FixedIP]] {
         try reader.grouped(
-            ports, { "SELECT port_id, subnet_id, address FROM ip_allocations WHERE port_id IN \($0) ORDER BY given_at, address_key" }
+            ports, of: "ip_allocations", by: "port_id",
+            { "SELECT port_id, subnet_id, address FROM \($0) ORDER BY given_at, address_key" }
         ) { (try $0[0], FixedIP(subnetID: try $0[1], address: try $0[2])) }
     }
 

@@ -128,27 +128,28 @@ func batches(_ ids: [String]) -> [[String]] {
 enum RowSelection {
     /// Those with these ids.
     case ids([String])
-    /// Those whose ids a query finds: where they are many, that is cheaper than to bind each id.
+    /// Those whose ids a query finds, as `selected_id`: where they are many, that is cheaper than to bind each id.
     case query(SQL)
 
-    /// What stands behind `IN`, once for each batch.
-    fileprivate var lists: [SQL] {
+    /// What stands behind `FROM` for a table's rows whose column has a selected id, once for each batch. What a query finds is
+    /// joined in this order, where `IN` would have SQLite sort all ids first.
+    fileprivate func rows(of table: SQL, by column: SQL) -> [SQL] {
         switch self {
-        case .ids(let ids): batches(ids).map { "\(in: $0)" }
-        case .query(let sql): ["(\(sql))"]
+        case .ids(let ids): batches(ids).map { "\(table) WHERE \(column) IN \(in: $0)" }
+        case .query(let sql): ["(\(sql)) selected CROSS JOIN \(table) WHERE \(column) = selected_id"]
         }
     }
 }
 
 extension Reader {
-    /// Runs a query for what belongs to rows, with what stands behind `IN`, and groups its rows by what the mapping answers
-    /// first. It is inlined, so that the dictionary's types are known.
+    /// Runs a query for a table's rows that belong to others by a column, with what stands behind `FROM`, and groups its rows by
+    /// what the mapping answers first. It is inlined, so that the dictionary's types are known.
     @inline(__always) func grouped<Key: Hashable, Value>(
-        _ rows: RowSelection, _ sql: (SQL) -> SQL, _ map: (borrowing Row) throws -> (Key, Value)
+        _ rows: RowSelection, of table: SQL, by column: SQL, _ sql: (SQL) -> SQL, _ map: (borrowing Row) throws -> (Key, Value)
     ) throws -> [Key: [Value]] {
         var groups: [Key: [Value]] = [:]
-        for list in rows.lists {
-            try forEach(sql(list)) { row in
+        for source in rows.rows(of: table, by: column) {
+            try forEach(sql(source)) { row in
                 let (key, value) = try map(row)
                 groups[key, default: []].append(value)
             }

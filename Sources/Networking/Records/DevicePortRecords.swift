@@ -6,34 +6,32 @@ import CloudStore
 enum DevicePortRecords {
     /// The ports by device, in the order they were made.
     static func all(devices: [String], in reader: any Reader) throws -> [String: [DevicePort]] {
-        var ports = try reader.grouped(
-            devices,
-            {
+        var found: [(device: String, port: DevicePort)] = []
+        for batch in batches(devices) {
+            found += try reader.all(
                 """
                 SELECT p.device_id, p.id, p.network_id, n.name, p.mac_address, n.mtu, p.status, p.host,
                     p.port_security_enabled
-                FROM ports p JOIN networks n ON n.id = p.network_id WHERE p.device_id IN \(in: $0) ORDER BY p.created_at, p.id
-                """
-            }
-        ) { row in
-            let status: String = try row[6]
-            let port = DevicePort(
-                id: try row[1], networkID: try row[2], networkName: try row[3], mac: try row[4], mtu: try row[5],
-                isActive: status == PortStatus.active.rawValue, host: try row[7], addresses: [], securityGroups: [],
-                hasPortSecurity: try row[8])
-            return (try row[0] as String, port)
+                FROM ports p JOIN networks n ON n.id = p.network_id WHERE p.device_id IN \(in: batch) ORDER BY p.created_at, p.id
+                """, port)
         }
-        let ids = ports.values.flatMap { $0.map(\.id) }
-        guard !ids.isEmpty else { return ports }
+        let ids = found.map { $0.port.id }
         let (addresses, groups) = (try addresses(ids, in: reader), try groups(ids, in: reader))
-        for device in ports.keys {
-            for position in ports[device, default: []].indices {
-                let id = ports[device, default: []][position].id
-                ports[device]?[position].addresses = addresses[id] ?? []
-                ports[device]?[position].securityGroups = groups[id] ?? []
-            }
+        var ports: [String: [DevicePort]] = [:]
+        for (device, var port) in found {
+            (port.addresses, port.securityGroups) = (addresses[port.id] ?? [], groups[port.id] ?? [])
+            ports[device, default: []].append(port)
         }
         return ports
+    }
+
+    private static func port(_ row: borrowing Row) throws -> (device: String, port: DevicePort) {
+        let status: String = try row[6]
+        let port = DevicePort(
+            id: try row[1], networkID: try row[2], networkName: try row[3], mac: try row[4], mtu: try row[5],
+            isActive: status == PortStatus.active.rawValue, host: try row[7], addresses: [], securityGroups: [],
+            hasPortSecurity: try row[8])
+        return (try row[0], port)
     }
 
     /// The devices of compute's ports with an address that contains one of these texts.
@@ -66,7 +64,7 @@ enum DevicePortRecords {
             ) { row in
                 let (port, address, subnet): (String, String, String) = (try row[0], try row[1], try row[2])
                 let floating: String? = try row[6]
-                if let last = addresses[port]?.indices.last, addresses[port]?[last].address == address, let floating {
+                if let floating, let last = addresses[port]?.indices.last, addresses[port]?[last].address == address {
                     addresses[port]?[last].floatingIPs.append(floating)
                     return
                 }

@@ -12,7 +12,7 @@ enum TagRecords {
     /// The selected resources' tags by resource, sorted.
     static func all(_ resources: RowSelection, in reader: any Reader) throws -> [String: [String]] {
         try reader.grouped(
-            resources, { "SELECT resource_id, tag FROM network_tags WHERE resource_id IN \($0) ORDER BY tag" }
+            resources, of: "network_tags", by: "resource_id", { "SELECT resource_id, tag FROM \($0) ORDER BY tag" }
         ) { (try $0[0], try $0[1]) }
     }
 

@@ -150,7 +150,7 @@ enum PortRecords {
         let selection: RowSelection =
             ports.count <= 128
             ? .ids(ports.map(\.id))
-            : .query("SELECT id FROM ports\(try listing.page(request, visibility: visible(visibility)))")
+            : .query("SELECT id AS selected_id FROM ports\(try listing.page(request, visibility: visible(visibility)))")
         return (try complete(consume ports, selection, in: reader), selection)
     }
 

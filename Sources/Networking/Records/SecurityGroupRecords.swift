@@ -105,14 +105,9 @@ enum SecurityGroupRecords {
     /// The ports' groups by port, in a stable order.
     static func memberships(ports: RowSelection, in reader: any Reader) throws -> [String: [String]] {
         try reader.grouped(
-            ports,
-            {
-                // In the index's own order, so that nothing is sorted.
-                """
-                SELECT port_id, security_group_id FROM port_security_groups WHERE port_id IN \($0)
-                ORDER BY port_id, security_group_id
-                """
-            }
+            ports, of: "port_security_groups", by: "port_id",
+            // In the index's own order, so that the groups of ports named by their ids are not sorted.
+            { "SELECT port_id, security_group_id FROM \($0) ORDER BY port_id, security_group_id" }
         ) { (try $0[0], try $0[1]) }
     }
 

@@ -62,7 +62,7 @@ enum TrunkRecords {
     static func all(parents ports: RowSelection, in reader: any Reader) throws -> [String: Trunk] {
         // Most clouds have none, and to look for each of a thousand ports takes its time.
         guard try reader.exists("SELECT 1 FROM trunks LIMIT 1") else { return [:] }
-        let trunks = try reader.grouped(ports, { "SELECT \(columns) FROM trunks WHERE port_id IN \($0)" }) { row in
+        let trunks = try reader.grouped(ports, of: "trunks", by: "port_id", { "SELECT \(columns) FROM \($0)" }) { row in
             let trunk = try trunk(row)
             return (trunk.portID, trunk)
         }.compactMap(\.value.first)

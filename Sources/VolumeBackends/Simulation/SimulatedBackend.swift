@@ -212,7 +212,7 @@ public final class SimulatedBackend: VolumeBackend {
 
     private func save(_ volume: SimulatedVolume?) throws {
         guard let volume, volume.pool != Self.scratchPool, let path = path(of: volume.name) else { return }
-        try JSONEncoder().encode(volume).write(to: URL(fileURLWithPath: path), options: .atomic)
+        try Files.replace(path, with: [UInt8](JSONEncoder().encode(volume)))
     }
 
     /// Moves a volume to another name, on disk too: the new file first, and the name in it decides.

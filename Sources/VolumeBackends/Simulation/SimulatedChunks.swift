@@ -30,7 +30,7 @@ final class SimulatedChunks: Sendable {
             return name
         }
         let path = folder + "/" + name
-        if !Files.exists(path) { try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic) }
+        if !Files.exists(path) { try Files.replace(path, with: bytes) }
         return name
     }
 

@@ -126,6 +126,22 @@ enum Files {
         }
     }
 
+    /// Writes a small file in one step, for readers and for a program that goes on after a crash, but not lastingly: the disk is not
+    /// waited for.
+    static func replace(_ path: String, with bytes: [UInt8]) throws {
+        let part = path + ".\(UUID().uuidString).part"
+        let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FileError(operation: "create \(part)", code: errno) }
+        defer { close(descriptor) }
+        do {
+            try write(bytes[...], at: 0, to: descriptor, part)
+            guard Glibc.rename(part, path) == 0 else { throw FileError(operation: "rename \(part)", code: errno) }
+        } catch {
+            unlink(part)
+            throw error
+        }
+    }
+
     /// Writes bytes at a place of an open file.
     static func write(_ bytes: ArraySlice<UInt8>, at offset: Int64, to descriptor: Int32, _ path: String) throws {
         try bytes.withUnsafeBytes { buffer in
