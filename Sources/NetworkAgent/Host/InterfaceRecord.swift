@@ -99,3 +99,21 @@ struct InterfaceRecord: Sendable, Hashable {
         }
     }
 }
+
+extension OVSDBClient {
+    /// Takes a device out of its bridge, and returns when the switch has let go of it. A userspace switch that finds the same name
+    /// again before it has seen it gone listens on at the device that is no more, and hears nothing from the new one.
+    func removeInterface(_ device: String, deadline: ContinuousClock.Instant) async throws {
+        let operations = try await read(deadline: deadline) { replica -> [OVSDBOperation] in
+            let removal = InterfaceRecord.removal(of: device, in: replica)
+            return removal.isEmpty ? [] : removal + LocalConfiguration.signal(in: replica)
+        }
+        guard !operations.isEmpty else { return }
+        try await transact(operations, deadline: deadline)
+        do {
+            try await wait(until: min(deadline, .now + .seconds(10)), for: LocalConfiguration.isSettled)
+        } catch OVSDBError.deadlineExceeded {
+            // One that doesn't run has no device open.
+        }
+    }
+}

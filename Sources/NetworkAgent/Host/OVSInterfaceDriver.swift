@@ -39,8 +39,7 @@ actor OVSInterfaceDriver: InterfaceDriver {
     func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {
         try await alone(with: portID, deadline: deadline) { [links, local] in
             let device = InterfaceName.tap(portID)
-            let operations = try await local.read(deadline: deadline) { InterfaceRecord.removal(of: device, in: $0) }
-            if !operations.isEmpty { try await local.transact(operations, deadline: deadline) }
+            try await local.removeInterface(device, deadline: deadline)
             try await links.remove(device)
         }
     }

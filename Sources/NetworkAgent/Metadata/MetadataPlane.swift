@@ -128,8 +128,7 @@ actor MetadataPlane {
             let device = InterfaceName.metadata(networkID)
             try await links.remove(device)
             try await links.removeNamespace(InterfaceName.namespace(networkID))
-            let operations = try await local.read(deadline: .now + Self.deadline) { InterfaceRecord.removal(of: device, in: $0) }
-            if !operations.isEmpty { try await local.transact(operations, deadline: .now + Self.deadline) }
+            try await local.removeInterface(device, deadline: .now + Self.deadline)
             return true
         } catch {
             logger.warning("A metadata namespace remains", metadata: ["network": "\(networkID)", "error": "\(error)"])

@@ -95,6 +95,12 @@ struct LocalConfiguration: Sendable {
         return operations
     }
 
+    /// Has the switch tell when it has done what the same transaction asks of it.
+    static func signal(in replica: OVSDBReplica) -> [OVSDBOperation] {
+        guard let uuid = replica["Open_vSwitch"].keys.first else { return [] }
+        return [.mutate(table: "Open_vSwitch", where: [.uuid(uuid)], mutations: [.increment("next_cfg")])]
+    }
+
     /// Whether the switch has done everything that was asked of it.
     static func isSettled(_ replica: OVSDBReplica) -> Bool {
         guard let root = replica["Open_vSwitch"].values.first, let next = root["next_cfg"]?.integer else { return false }

@@ -115,6 +115,15 @@ import Testing
         #expect(InterfaceRecord.removal(of: "tap0002", in: replica) == [])
     }
 
+    @Test func theSwitchIsAskedToTellWhenItIsDone() throws {
+        let busy = try replica(#"{"Open_vSwitch":{"r":{"insert":{"next_cfg":3,"cur_cfg":2}}}}"#)
+        #expect(!LocalConfiguration.isSettled(busy))
+        #expect(LocalConfiguration.signal(in: busy)
+            == [.mutate(table: "Open_vSwitch", where: [.uuid("r")], mutations: [.increment("next_cfg")])])
+        #expect(LocalConfiguration.isSettled(try replica(#"{"Open_vSwitch":{"r":{"insert":{"next_cfg":3,"cur_cfg":3}}}}"#)))
+        #expect(LocalConfiguration.signal(in: try replica("{}")) == [])
+    }
+
     @Test func theHostsDatabaseIsFilledAndThenRight() throws {
         var options = NetworkAgentOptions(
             stateDirectory: "/state", hostName: "host1", physicalNetworks: ["public": "br-ex", "office": "br-office"])
