@@ -262,8 +262,18 @@ extension BlockStorage {
         try operations.complete(id, device: device, in: transaction)
     }
 
-    /// Takes a host's way to the volume away.
-    public func disconnect(attachment id: String) async throws { try await operations.disconnect(id) }
+    /// Takes a host's way to the volume away. It waits reserved for its server, as that of one which is shelved; what is on its way out
+    /// of a guest is so until its attachment ends.
+    public func disconnect(attachment id: String) async throws {
+        let operations = operations
+        try await operations.disconnect(id)
+        try await parts.database.write { transaction in
+            guard let attachment = try AttachmentRecords.find(id, in: transaction), attachment.status == .reserved,
+                let volume = try VolumeRecords.find(attachment.volumeID, in: transaction), volume.status != .detaching
+            else { return }
+            try operations.settle(volume: volume.id, in: transaction)
+        }
+    }
 
     /// Ends an attachment.
     public func release(attachment id: String, in transaction: any Transaction) throws { try operations.release(id, in: transaction) }

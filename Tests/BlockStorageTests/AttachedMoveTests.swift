@@ -108,6 +108,28 @@ struct AttachedMoveTests {
         }
     }
 
+    @Test func aVolumeIsReservedWhileItsServerIsOnNoHost() async throws {
+        try await with(GoingOver()) { site, id in
+            try await site.storage.disconnect(attachment: "first")
+            let waiting = try #require(try await site.volume(id))
+            #expect(waiting.status == .reserved && waiting.attachStatus == .detached)
+            _ = try await site.storage.connect(attachment: "first", host: "compute-2", address: "10.0.0.10", device: "/dev/vdb")
+            try await site.database.write { try site.storage.complete(attachment: "first", device: "/dev/vdb", in: $0) }
+            let back = try #require(try await site.volume(id))
+            #expect(back.status == .inUse && back.attachStatus == .attached)
+        }
+    }
+
+    @Test func aVolumeOnItsWayOutOfAGuestIsSoUntilItsAttachmentEnds() async throws {
+        try await with(GoingOver()) { site, id in
+            try await site.database.write { try site.storage.setDetaching(volume: id, true, in: $0) }
+            try await site.storage.disconnect(attachment: "first")
+            #expect(try await site.volume(id)?.status == .detaching)
+            try await site.database.write { try site.storage.release(attachment: "first", in: $0) }
+            #expect(try await site.volume(id)?.status == .available)
+        }
+    }
+
     @Test func guestsAreHeldOnlyWhereTheBackEndAsksForIt() async throws {
         let servers = GoingOver()
         try await with(servers) { site, id in
