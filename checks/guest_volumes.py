@@ -26,6 +26,9 @@ MARK = "nobody-but-the-guest-reads-this"
 class VolumeLife:
     """One back end's volumes, seen from inside a guest and through the client."""
 
+    # What the volume is made of; nothing for an empty one.
+    source = ()
+
     def __init__(self, flow, server, guest, backend):
         self.boots_others = flow.boots_others
         self.flow, self.client, self.server, self.guest, self.backend = flow, flow.client, server["id"], guest, backend
@@ -99,8 +102,8 @@ class VolumeLife:
         wait_for(f"the first report of {self.backend}",
                  lambda: any(f"@{self.backend}#" in pool["Name"] for pool in self.client.json("volume", "backend", "pool", "list")),
                  120, interval=1)
-        self.client.run("volume", "create", self.name, "--size", "1", "--type", self.backend)
-        self.becomes(self.name, "available")
+        self.client.run("volume", "create", self.name, "--size", "1", "--type", self.backend, *self.source)
+        self.becomes(self.name, "available", 300)
         expect(self.volume(self.name)["type"] == self.backend, "the volume's type")
 
     def fill(self):
@@ -332,15 +335,19 @@ class VolumeFlow(MainFlow):
         self.clean(server)
 
 
-def add_options(parser):
+def add_places(parser):
     parser.add_argument("--image", type=pathlib.Path, required=True, help="the test guest's image")
     parser.add_argument("--backends", default="file", type=lambda text: text.split(","),
                         help="the back ends' drivers, with commas between")
     parser.add_argument("--ceph", help="ceph.conf of a running cluster with a pool 'volumes'; else rbd gets a cluster of its own")
-    parser.add_argument("--brief", action="store_true", help="boot no guests from volumes beside the one that has volumes attached")
-    parser.add_argument("--moves", action="store_true", help="move a volume between the back ends, of which there must be several")
     parser.set_defaults(simulate=False)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def add_options(parser):
+    add_places(parser)
+    parser.add_argument("--brief", action="store_true", help="boot no guests from volumes beside the one that has volumes attached")
+    parser.add_argument("--moves", action="store_true", help="move a volume between the back ends, of which there must be several")
 
 
 def settings(options):

@@ -70,11 +70,11 @@ class MainFlow:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "check", "-f", str(self.key)], check=True)
         client.run("keypair", "create", "check", "--public-key", f"{self.key}.pub")
 
-    def boot(self, name="guest-1", flavor="tiny", script="echo said by $(hostname)", options=()):
+    def boot(self, name="guest-1", flavor="tiny", script="echo said by $(hostname)", options=(), source=("--image", "guest")):
         data = self.program.directory / "user-data"
         data.write_text(f"#!/bin/sh\n{script}\n")
-        server = self.client.json("server", "create", name, "--user-data", str(data), "--image", "guest", "--flavor", flavor, "--network",
-                                  "inside", "--security-group", "door", "--key-name", "check", "--wait", *options)
+        server = self.client.json("server", "create", name, "--user-data", str(data), *source, "--flavor", flavor, "--network", "inside",
+                                  "--security-group", "door", "--key-name", "check", "--wait", *options)
         expect(server["status"] == "ACTIVE", f"server is {server['status']}: {server.get('fault')}")
         shown = self.client.json("server", "show", name)
         ports = self.client.http("GET", f"/network/v2.0/ports?device_id={server['id']}")[2]["ports"]
@@ -120,8 +120,12 @@ class MainFlow:
         expect(name == "guest-1", f"ssh answered {name!r}")
 
     def clean(self, server):
+        self.client.run("server", "delete", server["id"], "--wait")
+        self.clean_around(server)
+
+    def clean_around(self, server):
+        """Deletes what was made for a server that is gone, and looks for what is left of it."""
         client = self.client
-        client.run("server", "delete", server["id"], "--wait")
         for floating in client.json("floating", "ip", "list"):
             client.run("floating", "ip", "delete", floating["ID"])
         ports = client.json("port", "list", "--device-owner", "compute:nova")
