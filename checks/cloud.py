@@ -26,8 +26,13 @@ def expect(condition, message):
         raise CheckFailed(message)
 
 
+# How much longer than on a quiet machine a wait may take, so that it ends only what hangs: CI runs two suites side by side.
+PATIENCE = 3
+
+
 def wait_for(what, probe, deadline, interval=0.2):
-    """Waits until the probe answers something true, and returns it."""
+    """Waits until the probe answers something true, and returns it; the deadline is that of a quiet machine, in seconds."""
+    deadline *= PATIENCE
     limit = time.monotonic() + deadline
     while True:
         found = probe()

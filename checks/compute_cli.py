@@ -3,6 +3,7 @@
 at what each answers. A command of the client that is not driven here fails the check."""
 
 import json
+import re
 import subprocess
 
 from client_shell import Shell
@@ -167,7 +168,7 @@ class ComputeCommands:
     def consoles(self):
         self.run("console", "log", "show", "web", "--lines", "10")
         shown = self.json("console", "url", "show", "web", "--novnc", *NEW)
-        token = shown["url"].rsplit("token", 1)[1].lstrip("=%3D")
+        token = re.search(r"token(?:=|%3D)([0-9a-f-]{36})", shown["url"])[1]
         connection = self.json("console", "connection", "show", token, *NEW)
         expect(connection["instance_uuid"] == self.server()["id"], f"a console's connection: {connection}")
 
