@@ -5,7 +5,7 @@ import time
 
 import packets
 from netcloud import OUTSIDE, table
-from netlab import eventually, expect, inside
+from netlab import CheckFailed, eventually, expect, inside
 
 CHECKS, check = table()
 METADATA = "169.254.169.254"
@@ -252,6 +252,15 @@ def qos_dscp(cloud):
             frame = sniffer.wait(lambda frame: b"marked" in frame)
             return frame and frame[15] >> 2
 
-    eventually("the mark", lambda: mark() == 26)
+    marks = []
+
+    def is_marked():
+        marks.append(mark())
+        return marks[-1] == 26
+
+    try:
+        eventually("the mark", is_marked)
+    except CheckFailed as failure:
+        raise CheckFailed(f"{failure}; the last packets arrived with {marks[-3:]}") from failure
     cloud.update("port", cloud.red1.port, qos_policy_id=None)
     eventually("no mark", lambda: mark() == 0)

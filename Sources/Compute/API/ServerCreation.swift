@@ -58,8 +58,11 @@ struct ServerCreation: Sendable {
         guard let projectID = token.projectID else {
             throw ComputeError.forbidden("A project-scoped token is needed to create servers.")
         }
-        let flavor = try await flavor()
-        let image = try await image()
+        // One does not wait for the other: where many ask at once, each wait is for a thread that others have.
+        async let foundFlavor = flavor()
+        async let foundImage = image()
+        let flavor = try await foundFlavor
+        let image = try await foundImage
         var disks = demand.disks
         try disks.add(definedBy: image?.properties ?? [:])
         try disks.check(flavor, count: demand.count.upperBound)

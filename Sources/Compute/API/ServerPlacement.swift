@@ -24,9 +24,12 @@ struct ServerPlacement: Sendable {
             (placement.hints, placement.hintsText) = (SchedulerHints(hints), hints.text)
         }
         let checked = placement
-        try await compute.database.read { try checked.check(request, compute, in: $0) }
+        if checked.namesSomething { try await compute.database.read { try checked.check(request, compute, in: $0) } }
         return placement
     }
+
+    /// Whether there is anything to look up.
+    private var namesSomething: Bool { zone != nil || destination != nil || hints.group != nil }
 
     private mutating func readZone(_ text: String?, _ request: APIRequest) throws {
         guard let text, !text.isEmpty else { return }
