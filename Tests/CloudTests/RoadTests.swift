@@ -136,6 +136,18 @@ import VolumeMessages
         #expect(bad.json["findings"]?.array?.count == Doctor.programs.count)
     }
 
+    @Test func doctorNamesTheSwitchOfAnotherCloud() {
+        func found(_ words: [String]...) -> DoctorReport {
+            let running = words.map { Doctor.RunningSwitch(process: 7, command: ["ovs-vswitchd"] + $0) }
+            return DoctorReport([Doctor.switches(running, own: "/var/lib/altostack")])
+        }
+        let own = ["unix:/var/lib/altostack/network/run/db.sock", "--unixctl=/x"]
+        #expect(found().text.contains("✓ switch") && found(own).text.contains("this cloud's own"))
+        let other = found(own, ["unix:/srv/second/network/run/db.sock"])
+        #expect(other.exitCode == 0 && other.text.contains("→ it is another cloud's: altostack down --networks --data-dir /srv/second"))
+        #expect(found(["unix:/var/run/openvswitch/db.sock"]).text.contains("systemctl disable --now openvswitch-switch"))
+    }
+
     @Test func doctorLooksAtVolumesBackEnds() {
         let backends = [
             VolumeBackendSetting(name: "local", driver: .file), VolumeBackendSetting(name: "blocks", driver: .iscsi),

@@ -32,6 +32,7 @@ public struct Doctor: Sendable {
         findings.append(disk())
         let host = ServiceOptions(settings: settings, directory: directory, simulate: false).hostName
         findings.append(Self.name(of: host) { Self.resolves($0) })
+        findings.append(Self.switches(Self.runningSwitches(), own: directory.path))
         let own = RunState.read(directory)
         for (number, use) in [(port, "the API"), (settings[ConsoleSettingKeys.port], "guests' consoles")] where number > 0 {
             findings.append(Self.port(number, use, isFree: own != nil || Self.isFree(number), isOurs: own != nil))
