@@ -84,6 +84,15 @@ import Testing
         try await serving(.expired) { port, authority in await expectDistrust("images.test", port, authority) }
     }
 
+    /// Connections that fail while their handshakes do are let go of in whatever order their threads come to it.
+    @Test func manyFailuresAtOnceAreSurvived() async throws {
+        try await serving { port, _ in
+            await withTaskGroup { group in
+                for _ in 0..<200 { group.addTask { await expectDistrust("images.test", port, nil) } }
+            }
+        }
+    }
+
     @Test func largeBodiesArriveWhole() async throws {
         try await serving { port, authority in
             for path in ["/large", "/untold"] {

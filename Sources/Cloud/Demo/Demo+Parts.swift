@@ -36,7 +36,7 @@ extension Demo {
         guard let script = sources.map({ $0 + "/scripts/build-test-guest" }), FileManager.default.isExecutableFile(atPath: script) else {
             throw ProgramError("the test image's script is not here: name a disk image that takes cloud-init's metadata with --image")
         }
-        say("  building the test image from Debian's packages, some 30 s …")
+        say("  building the test image from Debian's packages, about a minute …")
         try makeFolder()
         // Programs are started with next to no environment; apt wants to know of proxies, the script where it may keep packages.
         let environment = ProcessInfo.processInfo.environment

@@ -46,7 +46,8 @@ public struct Demo {
         let server = try await self.server(image: imageID, flavor: flavor, network: network, group: group)
         let address = try await timed("floating IP") { try self.floatingIP(server, outside: outside) }
         try await enter(server, address)
-        say("\nAll of it after \(Elapsed.text(.now - began)). Take it away again with: altostack demo --remove\(directoryFlag)")
+        let program = CommandLine.arguments.first ?? "altostack"
+        say("\nAll of it after \(Elapsed.text(.now - began)). Take it away again with: \(program) demo --remove\(directoryFlag)")
     }
 
     private var directoryFlag: String {

@@ -68,7 +68,7 @@ public struct DoctorReport: Sendable, Hashable {
         let problems = findings.count { $0.standing == .problem }, warnings = findings.count { $0.standing == .warning }
         guard problems == 0 else {
             let count = problems == 1 ? "1 problem stands" : "\(problems) problems stand"
-            return "\(count) in the way of a real cloud; `altostack up --simulate` needs none of this"
+            return "\(count) in the way of a real cloud; `altostack up --simulate` needs only a port and some disk"
         }
         return warnings == 0 ? "everything is as it should be" : "a real cloud runs here; \(warnings) could be better"
     }

@@ -54,7 +54,9 @@ public struct DataDirectory: Sendable {
 
     /// Takes the folder for this process until it ends.
     /// - Throws: `ProgramError` when another process has it.
-    func lock() throws -> DirectoryLock { try DirectoryLock(path: file("lock"), directory: path) }
+    func lock() throws -> DirectoryLock { try DirectoryLock(path: lockFile, directory: path) }
+
+    fileprivate var lockFile: String { file("lock") }
 }
 
 /// The hold of one process on a data folder. The system lets go of it when the process ends, however it ends.
@@ -71,6 +73,15 @@ final class DirectoryLock: Sendable {
     }
 
     deinit { close(descriptor) }
+
+    /// Whether a process has the lock.
+    static func isHeld(path: String) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Whoever may not look takes the other signs for it.
+        guard descriptor >= 0 else { return errno != ENOENT }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0
+    }
 }
 
 /// Why the program can't do what it was started for, in words for the person who started it.
@@ -95,10 +106,12 @@ public struct RunState: Codable, Sendable {
     /// The name under which its services and hosts are known; nil in what earlier programs wrote.
     public var hostName: String?
 
-    /// Reads the state of the program on a folder; nil when none has run there, or it has ended.
+    /// Reads the state of the program on a folder; nil when none has run there, or it has ended. After a power cut its number may be
+    /// another process's, which has not the folder's lock.
     public static func read(_ directory: DataDirectory) -> RunState? {
         guard let data = FileManager.default.contents(atPath: directory.state),
-            let state = try? JSONDecoder().decode(RunState.self, from: data), kill(state.pid, 0) == 0 || errno == EPERM
+            let state = try? JSONDecoder().decode(RunState.self, from: data), kill(state.pid, 0) == 0 || errno == EPERM,
+            DirectoryLock.isHeld(path: directory.lockFile)
         else { return nil }
         return state
     }

@@ -151,7 +151,8 @@ public struct WebClient: Sendable {
             do {
                 try await secured.futureResult.get()
             } catch {
-                connection.channel.close(promise: nil)
+                // Its writer must have heard that nothing follows when it is let go of: otherwise NIO ends the program.
+                try await connection.executeThenClose { _, _ in }
                 throw error
             }
             return connection
