@@ -3,6 +3,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOTLS
+import Synchronization
 
 /// Fetches URLs over HTTP/1.1 for the cloud's users. It resolves names itself and connects to an address that the
 /// filter has judged, so that a name which resolves to something else a moment later changes nothing; each redirect is
@@ -85,21 +86,22 @@ public struct WebClient: Sendable {
         _ method: String, _ target: WebTarget, _ fields: [String: String], _ body: [UInt8]?,
         _ receive: @Sendable (WebAnswer, WebBody) async throws -> Result
     ) async throws -> Step<Result> {
-        let channel = try await connect(target)
+        let silence = Silence()
+        let channel = try await connect(target, silence)
         let request = Self.parts(head(method, target, fields), body)
         do {
             return try await channel.executeThenClose { inbound, outbound in
                 // At once: a quick server answers the head, and the connection may be gone before a second write.
                 try await outbound.write(contentsOf: request)
                 var parts = inbound.makeAsyncIterator()
-                guard case .head(let head)? = try await parts.next() else { throw WebError.ended }
+                guard case .head(let head)? = try await parts.next() else { throw silence.verdict }
                 let answer = WebAnswer(head, url: target.url)
                 if body == nil, let location = answer.redirect { return .redirected(location) }
                 if let length = answer.length, length > limits.size { throw WebError.tooLarge(limit: limits.size) }
                 return .answered(try await receive(answer, WebBody(parts, limit: limits.size)))
             }
         } catch is ChannelError {
-            throw WebError.ended
+            throw silence.verdict
         } catch let error as HTTPParserError {
             throw WebError.malformed("\(error)")
         } catch let error as IOError {
@@ -127,14 +129,14 @@ public struct WebClient: Sendable {
 
     private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
-    private func connect(_ target: WebTarget) async throws -> Connection {
+    private func connect(_ target: WebTarget, _ silence: Silence) async throws -> Connection {
         let known = target.address.map { [$0] }
         let found: [InternetAddress] = if let known { known } else { try await resolver.addresses(of: target.host) }
         var failure: any Error = WebError.unreachable("the name \(target.host) has no address")
         for address in try filter.admitted(found, for: target) {
             try Task.checkCancellation()
             do {
-                return try await connect(target, address)
+                return try await connect(target, address, silence)
             } catch let error as WebError {
                 failure = error
             } catch {
@@ -144,10 +146,10 @@ public struct WebClient: Sendable {
         throw failure
     }
 
-    private func connect(_ target: WebTarget, _ address: InternetAddress) async throws -> Connection {
+    private func connect(_ target: WebTarget, _ address: InternetAddress, _ silence: Silence) async throws -> Connection {
         let secured = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: Void.self)
         do {
-            let connection = try await open(target, address, secured)
+            let connection = try await open(target, address, secured, silence)
             do {
                 try await secured.futureResult.get()
             } catch {
@@ -162,7 +164,9 @@ public struct WebClient: Sendable {
         }
     }
 
-    private func open(_ target: WebTarget, _ address: InternetAddress, _ secured: EventLoopPromise<Void>) async throws -> Connection {
+    private func open(
+        _ target: WebTarget, _ address: InternetAddress, _ secured: EventLoopPromise<Void>, _ silence: Silence
+    ) async throws -> Connection {
         // The authorities are read for each connection, as they may have changed.
         let tls = target.scheme == "https" ? try TLSContext(authorities: authorities) : nil
         let (idle, limit) = (limits.idle.timeAmount, limits.connect.timeAmount)
@@ -176,7 +180,7 @@ public struct WebClient: Sendable {
                     try pipeline.addHandler(HandshakeWatch(secured, isSecured: tls == nil, within: limit))
                     try pipeline.addHandler(IdleStateHandler(readTimeout: idle))
                     try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(SilenceEnder())
+                    try pipeline.addHandler(SilenceEnder(silence))
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
@@ -356,11 +360,26 @@ private final class SilenceEnder: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
 
+    private let silence: Silence
+
+    init(_ silence: Silence) { self.silence = silence }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event is IdleStateHandler.IdleStateEvent else { return context.fireUserInboundEventTriggered(event) }
+        silence.strike()
         context.fireErrorCaught(WebError.timedOut)
         context.close(promise: nil)
     }
+}
+
+/// Whether a connection was given up because the other side was silent: whoever writes to it meets a closed channel then.
+private final class Silence: Sendable {
+    private let hasStruck = Atomic(false)
+
+    func strike() { hasStruck.store(true, ordering: .releasing) }
+
+    /// Why the connection is over.
+    var verdict: WebError { hasStruck.load(ordering: .acquiring) ? .timedOut : .ended }
 }
 
 extension Duration {
