@@ -167,9 +167,10 @@ public final class ConsoleProxy: Sendable {
         defer { if isAdmitted { count.withLock { $0 -= 1 } } }
         do {
             switch try await connection.get() {
-            case .console(let channel, _) where !isAdmitted: try await channel.channel.close()
-            case .page(let channel) where !isAdmitted: try await channel.channel.close()
-            case .console(let channel, nil): try await channel.channel.close()
+            // Writers have to hear of an end before they are let go of, or NIO ends the program: so it isn't the channel that is closed.
+            case .console(let channel, _) where !isAdmitted: try await channel.executeThenClose { _, _ in }
+            case .page(let channel) where !isAdmitted: try await channel.executeThenClose { _, _ in }
+            case .console(let channel, nil): try await channel.executeThenClose { _, _ in }
             case .console(let channel, let target?): try await carry(channel, to: target)
             case .page(let channel): try await limited(to: Self.pageSession) { try await self.answer(channel) }
             }
