@@ -17,7 +17,7 @@ build:
 	swift build -c release -Xswiftc -enable-testing --product altostack
 
 bench: build
-	Benchmarks/run
+	Benchmarks/run --venv "$$(scripts/python-tools)"
 
 down:
 	$(program) down

@@ -118,7 +118,11 @@ class Kills:
 
 
 def compare(what, expected, actual):
-    return [] if expected == actual else [f"{what}: {expected} expected, {actual} found"]
+    if expected == actual:
+        return []
+    if isinstance(expected, set) and isinstance(actual, set):
+        return [f"{what}: missing {sorted(expected - actual)}, too many {sorted(actual - expected)}"]
+    return [f"{what}: {expected} expected, {actual} found"]
 
 
 def add_options(parser):

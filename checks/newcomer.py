@@ -70,8 +70,10 @@ class Newcomer:
             expect(word in first, f"demo does not say {word!r}:\n{first}")
         server = self.call("GET", "/compute/v2.1/servers/detail?name=altostack-demo")[1]["servers"]
         expect([one["status"] for one in server] == ["ACTIVE"], f"servers: {server}")
+        self.demo_shows_what_happens()
         again = self.altostack("demo")
         expect("is there already" in again, f"a second demo does not use the first one's guest:\n{again}")
+        self.demo_goes_on_where_it_was_interrupted()
         self.altostack("demo", "--remove")
         for path, name in (("/compute/v2.1/servers", "servers"), ("/network/v2.0/networks", "networks"),
                            ("/network/v2.0/routers", "routers"), ("/network/v2.0/ports", "ports"),
@@ -80,6 +82,38 @@ class Newcomer:
             left = self.call("GET", path)[1][name]
             expect(not left, f"demo --remove leaves {name}: {left}")
         self.altostack("demo", "--remove")
+
+    def demo_shows_what_happens(self):
+        """A step's end is shown when it happens, not when the next one has ended."""
+        server = self.call("GET", "/compute/v2.1/servers?name=altostack-demo")[1]["servers"][0]["id"]
+        self.call("DELETE", f"/compute/v2.1/servers/{server}", wanted=204)
+        wait_for("the server's end", lambda: not self.call("GET", "/compute/v2.1/servers")[1]["servers"], 60)
+        self.call("POST", "/altostack/faults", {"fault": {"operation": "spawn", "effect": "delay", "seconds": 2, "count": 1}}, 201)
+        command = [self.program.binary, "demo", "--data-dir", str(self.program.directory), *self.store()]
+        seen = {}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+            for line in demo.stdout:
+                seen[" ".join(line.split()[:2])] = time.monotonic()
+        expect(demo.returncode == 0, f"demo ended with {demo.returncode}")
+        expect("✓ spawn" in seen and "✓ network" in seen, f"demo shows {sorted(seen)}")
+        early = seen["✓ spawn"] - seen["✓ network"]
+        expect(early > 1.5, f"a spawn of 2 s begins to show {early:.1f} s before its end")
+
+    def demo_goes_on_where_it_was_interrupted(self):
+        """Of what a demonstration before left half-made, the rest is made; a server in error makes room for one that works."""
+        self.altostack("demo", "--remove")
+        self.call("POST", "/network/v2.0/networks", {"network": {"name": "altostack-demo"}}, 201)
+        self.call("POST", "/network/v2.0/security-groups", {"security_group": {"name": "altostack-demo"}}, 201)
+        fault = {"operation": "spawn", "effect": "fail", "count": 12, "message": "ordered by the check"}
+        self.call("POST", "/altostack/faults", {"fault": fault}, 201)
+        self.altostack("demo", status=1)
+        self.call("DELETE", "/altostack/faults", wanted=204)
+        text = self.altostack("demo")
+        expect("in error is taken away" in text and "login:" in text, f"a demo after one that failed:\n{text}")
+        for path, name, count in (("routers", "routers", 1), ("subnets?name=altostack-demo", "subnets", 1),
+                                  ("security-group-rules?direction=ingress&protocol=tcp", "security_group_rules", 1)):
+            found = self.call("GET", f"/network/v2.0/{path}")[1][name]
+            expect(len(found) == count, f"{len(found)} {name} instead of {count}")
 
     def prepare(self):
         """An image, a flavor and a network to boot servers with."""

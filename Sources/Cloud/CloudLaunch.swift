@@ -65,7 +65,7 @@ public struct CloudLaunch: Sendable {
         let consolePort = try await consoles.listen()
         let services = try await CloudServices(
             database: database, bus: bus, directory: directory, settings: settings, simulate: simulate,
-            consoleURL: settings[ConsoleSettingKeys.publicURL] ?? "http://\(bracketedHost):\(consolePort)")
+            consoleURL: settings[ConsoleSettingKeys.publicURL] ?? "http://\(publicHost):\(consolePort)")
         let options = serverOptions(metrics: metrics, database: database, output: output)
         async let isBootstrapped: Void = bootstrap(services.identity)
         let server = try CloudServer(
@@ -96,14 +96,18 @@ public struct CloudLaunch: Sendable {
 
     // MARK: The first start
 
-    private var url: String { settings[CloudSettingKeys.publicURL] ?? "http://\(bracketedHost):\(port)" }
-    private var bracketedHost: String { host.contains(":") ? "[\(host)]" : host }
+    /// Where clients find the cloud.
+    private var url: String { settings[CloudSettingKeys.publicURL] ?? "http://\(publicHost):\(port)" }
+    private var publicHost: String { PublicAddress.ofListener(host) }
 
     private func bootstrap(_ identity: Identity) async throws {
         let password = adminPassword ?? Secret(Base64URL.encode(RandomBytes.make(18)))
         let region = settings[CloudSettingKeys.region]
         let isFirst = try await identity.bootstrap(adminPassword: password, region: region, services: catalog)
-        if isFirst { try ClientFiles(url: url, password: password, region: region).write(directory) }
+        if isFirst { return try ClientFiles(url: url, password: password, region: region).write(directory) }
+        // It may listen elsewhere than before.
+        guard port != 0, let former = try ClientFiles.move(directory, to: url) else { return }
+        try await identity.moveEndpoints(from: former, to: url)
     }
 
     private var catalog: [Identity.BootstrapService] {

@@ -2,7 +2,7 @@ import CloudBus
 
 /// Writes a copy of a guest's volume, as it is at this moment, into a file or an image that is there, under the guest's hands (QEMU's
 /// backup job). The call lasts as long as the copying; a repeat begins anew. Fails with `guest_not_found`, `wrong_state` for a guest that
-/// is off, whose volume nobody has open, and `volume_unavailable`.
+/// is off or does not have the volume, which nobody has open then, and `volume_unavailable`.
 public struct CopyGuestVolume: BusRequest {
     public typealias Reply = BusNothing
     public static let method = "guest.copy-volume"

@@ -53,6 +53,23 @@ extension Identity {
         }
     }
 
+    /// Gives the catalog's endpoints that lie below one address of the cloud their place below another, since it has moved there.
+    /// - Parameters: both as a scheme, a host and a port, such as "http://127.0.0.1:9000".
+    /// - Returns: how many there were.
+    /// - Throws: `StoreError`.
+    @discardableResult
+    public func moveEndpoints(from former: String, to address: String) async throws -> Int {
+        try await database.write { [generations = tokens.generations] transaction in
+            let moved = try EndpointRecords.all(below: former + "/", transaction)
+            for var endpoint in moved {
+                endpoint.url = address + endpoint.url.dropFirst(former.count)
+                try EndpointRecords.update(endpoint, transaction)
+            }
+            if !moved.isEmpty { transaction.onCommit { generations.advanceEveryone() } }
+            return moved.count
+        }
+    }
+
     /// Whether a first start has happened.
     /// - Throws: `StoreError`.
     public func isBootstrapped() async throws -> Bool {

@@ -21,8 +21,9 @@ struct Status: AsyncParsableCommand {
     var watch = false
 
     func run() async throws {
+        let session = StatusSession()
         repeat {
-            let report = try await StatusReport.gather(directory.directory, settings: try settings.load())
+            let report = try await StatusReport.gather(directory.directory, settings: try settings.load(), session: session)
             // Clears the terminal only once there is something to show, so that nothing flickers.
             let clear = watch && isatty(STDOUT_FILENO) == 1 ? "\u{1b}[H\u{1b}[2J" : ""
             print(clear + (json ? report.json.text : report.text))

@@ -76,6 +76,43 @@ struct RetypeTests {
         }
     }
 
+    @Test func anEncryptedVolumeGoesWithoutItsKey() async throws {
+        try await StorageSite.with { site in
+            try await makeTypes(site)
+            let id = try await site.makeVolume(["volume_type": "locked"])
+            // As after a crash between the end of the key and that of the row.
+            let key = try #require(try await site.volume(id)?.encryptionKeyID)
+            try await site.keys.deleteKey(key)
+            #expect(await site.send(.delete, "/volumes/\(id)").status == .accepted)
+            try await site.settle()
+            #expect(try await site.volume(id) == nil)
+            #expect(site.hosts["one"]?.volumes.isEmpty == true)
+        }
+    }
+
+    @Test(arguments: [
+        ["os-extend": ["new_size": 2]], ["os-reserve": [:]], ["os-attach": ["host_name": "somewhere", "mountpoint": "/dev/vdb"]],
+        ["os-volume_upload_image": ["image_name": "copy"]],
+    ] as [JSON])
+    func nothingIsDoneToAVolumeThatMigrates(action: JSON) async throws {
+        try await StorageSite.with { site in
+            let id = try await site.makeVolume()
+            let source: JSON = ["volume": ["size": 1, "source_volid": .string(id)]]
+            try await site.database.write { try VolumeRecords.change(id, in: $0) { $0.migrationStatus = "migrating" } }
+            let before = try await site.volume(id)
+            let answer = await site.send(.post, "/volumes/\(id)/action", token: "admin@blue", action)
+            #expect(answer.status == .badRequest && answer.text.contains("migrating"), "\(answer.text)")
+            for (path, body) in [
+                ("/volumes", source), ("/attachments", ["attachment": ["volume_uuid": .string(id)]]),
+                ("/backups", ["backup": ["volume_id": .string(id)]]), ("/volume-transfers", ["transfer": ["volume_id": .string(id)]]),
+            ] as [(String, JSON)] {
+                let refusal = await site.send(.post, path, token: "admin@blue", body)
+                #expect(refusal.status == .badRequest && refusal.text.contains("migrating"), "\(path): \(refusal.text)")
+            }
+            #expect(try await site.volume(id) == before)
+        }
+    }
+
     @Test func aGrowthThatComputeGivesUpIsInError() async throws {
         try await StorageSite.with { site in
             let id = try await site.makeVolume()

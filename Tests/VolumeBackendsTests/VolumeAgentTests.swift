@@ -63,7 +63,12 @@ import VolumeMessages
             #expect(await code { _ = try await host.call(copy) } == .backendError)
             #expect(try await host.first.volumes(in: "").map(\.name) == [source.name])
         }
-        for _ in 1...2 { _ = try await host.call(copy) }
+        _ = try await host.call(copy)
+        // A crash may leave what lay between.
+        if backend == "second" {
+            _ = try await host.call(CreateVolume(backend: "first", volume: volume(CopyVolume.betweenName(of: target.name)), content: .blank))
+        }
+        _ = try await host.call(copy)
         let other = backend == "first" ? host.first : host.second
         #expect(try await other.pattern(in: target) == 5)
         #expect(try other.existing(target.name).keyID == key.keyID)

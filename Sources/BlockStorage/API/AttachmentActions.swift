@@ -42,6 +42,7 @@ enum AttachmentActions {
                     "Volume status must be \(free.map(\.rawValue).joined(separator: " or ")) to reserve, but the status is "
                         + "\(volume.status.rawValue).")
             }
+            try volume.requireAtRest()
             volume.status = .attaching
         }
         return .empty()
@@ -90,6 +91,7 @@ enum AttachmentActions {
                 throw BlockStorageError.badRequest(
                     "Error attaching volume - InvalidVolume: the volume's status is \(volume.status.rawValue)")
             }
+            if known == nil, volume.status == .available { try volume.requireAtRest() }
             var attachment = known ?? Attachment(
                 id: Identifier.uuid(), volumeID: volume.id, projectID: volume.projectID, serverID: server, status: .attached, mode: mode,
                 createdAt: .now)
@@ -196,7 +198,7 @@ extension Volume {
     /// Says that it is on its way out of a guest.
     /// - Throws: 400 when it is not in use; a volume that migrates does so without showing it.
     mutating func beginDetaching() throws {
-        guard VolumeRemoval.settledMigrations.contains(migrationStatus) else { return }
+        guard !isMigrating else { return }
         guard status == .inUse, attachStatus == .attached else {
             throw BlockStorageError.invalidVolume(
                 "Unable to detach volume. Volume status must be 'in-use' and attach_status must be 'attached' to detach.")

@@ -73,6 +73,7 @@ struct BackupMaking: Sendable {
         guard volume.status == .available || isForced else {
             throw BlockStorageError.invalidVolume("Backing up an in-use volume must use the force flag.")
         }
+        try volume.requireAtRest()
     }
 
     /// The volume's own host reads the bytes, so it keeps them too.
@@ -158,6 +159,7 @@ struct BackupRestoration: Sendable {
             guard volume.status == .available else {
                 throw BlockStorageError.invalidVolume("Volume to be restored to must be available")
             }
+            try volume.requireAtRest()
             guard backup.size <= volume.size else {
                 throw BlockStorageError.invalidVolume(
                     "volume size \(volume.size) is too small to restore backup of size \(backup.size).")

@@ -289,7 +289,7 @@ enum UnmanageActions {
             guard !volume.isEncrypted else { throw BlockStorageError.invalidVolume("Unmanaging encrypted volumes is not supported.") }
             let isFree = [.available, .error, .errorManaging, .errorRestoring, .errorExtending].contains(volume.status)
                 && volume.attachStatus != .attached && volume.groupID == nil
-                && VolumeRemoval.settledMigrations.contains(volume.migrationStatus)
+                && !volume.isMigrating
             guard isFree, try SnapshotRecords.of(volume: id, in: transaction).isEmpty else {
                 throw BlockStorageError.invalidVolume(
                     "Volume status must be available or error or error_restoring or error_extending or error_managing and must not be "

@@ -140,6 +140,7 @@ struct TransferEndpoints: Sendable {
         _ volume: Volume, _ transfer: VolumeTransfer, allowsEncrypted: Bool, in reader: any Reader
     ) throws {
         guard volume.status == .available else { throw BlockStorageError.invalidVolume("status must be available") }
+        try volume.requireAtRest()
         if volume.isEncrypted {
             guard allowsEncrypted else { throw BlockStorageError.invalidVolume("transferring encrypted volume is not supported") }
             guard !transfer.leavesSnapshots else {

@@ -78,6 +78,7 @@ enum VolumeChangeActions {
                 throw BlockStorageError.invalidVolume(
                     "Volume \(volume.id) status must be '\(expected.rawValue)' to extend, currently \(volume.status.rawValue).")
             }
+            try volume.requireAtRest()
             if volume.usesQuota {
                 try storage.checkQuota(
                     project: volume.projectID, type: volume.typeID, gigabytes: size - volume.size, whole: size, in: transaction)
@@ -127,6 +128,7 @@ enum VolumeChangeActions {
                 throw BlockStorageError.conflict(
                     "Can't revert volume \(volume.id) to its latest snapshot \(latest.id). Both must be 'available'.")
             }
+            try volume.requireAtRest()
             (volume.previousStatus, volume.status) = (volume.status, .reverting)
             try SnapshotRecords.change(latest.id, in: transaction) { $0.status = .restoring }
             try storage.begin(
@@ -297,6 +299,7 @@ extension BlockStorage.Parts {
                 "Volume \(id) status must be \(expected.map(\.rawValue).joined(separator: " or ")), but current status is "
                     + "\(volume.status.rawValue).")
         }
+        try volume.requireAtRest()
         try image.check(volumeSize: volume.size)
         (volume.previousStatus, volume.status) = (volume.status, .downloading)
         try VolumeRecords.update(volume, in: transaction)

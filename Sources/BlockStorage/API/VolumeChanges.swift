@@ -37,8 +37,6 @@ struct VolumeRemoval: Sendable {
     var requestID: String?
 
     private static let statuses: Set<Volume.Status> = [.available, .error, .errorRestoring, .errorExtending, .errorManaging]
-    /// The migration states in which nothing is under way.
-    static let settledMigrations: Set<String?> = [nil, "deleting", "error", "success"]
 
     /// Begins, or removes the row at once where there is nothing but the row.
     /// - Throws: 400 for a state that does not allow it.
@@ -70,7 +68,7 @@ struct VolumeRemoval: Sendable {
                 || (!isAdmin && snapshot.projectID != volume.projectID)
         }
         let isAllowed =
-            volume.attachStatus != .attached && Self.settledMigrations.contains(volume.migrationStatus) && volume.groupID == nil
+            volume.attachStatus != .attached && !volume.isMigrating && volume.groupID == nil
             && (isForced || Self.statuses.contains(volume.status)) && (isCascading ? !undeletable : snapshots.isEmpty)
         guard isAllowed else {
             let statuses = isForced ? "" : " status must be available or error or error_restoring or error_extending or error_managing and"

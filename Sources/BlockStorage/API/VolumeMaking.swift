@@ -186,9 +186,10 @@ struct VolumeMaking: Sendable {
                 throw BlockStorageError.invalidSnapshot("Originating snapshot status must be one of 'available' values")
             }
         case .volume(let source):
-            guard let status = try VolumeRecords.find(source.id, in: reader)?.status, [.available, .inUse].contains(status) else {
+            guard let volume = try VolumeRecords.find(source.id, in: reader), [.available, .inUse].contains(volume.status) else {
                 throw BlockStorageError.invalidVolume("Originating source volume status must be one of 'available, in-use' values")
             }
+            try volume.requireAtRest()
         }
     }
 }

@@ -75,7 +75,7 @@ enum VolumeMoveActions {
         if type.isMultiattach, type.encryption != nil {
             throw BlockStorageError.invalidInput("Retype requested both encryption and multi-attach, which is not supported.")
         }
-        let isSettled = VolumeRemoval.settledMigrations.contains(volume.migrationStatus)
+        let isSettled = !volume.isMigrating
         guard [.available, .inUse].contains(volume.status), isSettled, volume.groupID == nil, type.id != volume.typeID else {
             throw BlockStorageError.invalidVolume(
                 "Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency group, "
@@ -101,7 +101,7 @@ enum VolumeMoveActions {
         let storage = call.storage
         try await call.change { volume, transaction in
             let isFree = [.available, .inUse].contains(volume.status) && volume.groupID == nil
-                && VolumeRemoval.settledMigrations.contains(volume.migrationStatus)
+                && !volume.isMigrating
             let hasSnapshots = try !SnapshotRecords.of(volume: volume.id, in: transaction).isEmpty
             guard isFree, !hasSnapshots, volume.host != place.text else {
                 throw BlockStorageError.invalidVolume(

@@ -80,6 +80,7 @@ enum VolumeUploads {
             guard volume.status == .available else {
                 throw BlockStorageError.invalidVolume("Volume \(volume.id) status must be available")
             }
+            try volume.requireAtRest()
             try make(image, transaction)
             (volume.previousStatus, volume.status) = (volume.status, .uploading)
             try storage.begin(

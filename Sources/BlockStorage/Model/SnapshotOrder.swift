@@ -51,7 +51,7 @@ extension BlockStorage.Parts {
         guard volume.status != .maintenance else {
             throw BlockStorageError.invalidVolume("The snapshot cannot be created when the volume is in maintenance mode.")
         }
-        guard VolumeRemoval.settledMigrations.contains(volume.migrationStatus) else {
+        guard !volume.isMigrating else {
             throw BlockStorageError.invalidVolume("Snapshot cannot be created while volume is migrating.")
         }
         let allowed: [Volume.Status] = order.allowsInUse ? [.available, .inUse] : [.available]

@@ -118,6 +118,17 @@ extension Volume {
         return metadata.merging(visible) { $1 }
     }
 
+    /// Whether it, or the volume that it shall become, is on its way to another back end.
+    var isMigrating: Bool {
+        migrationStatus.map { !["deleting", "error", "success"].contains($0) } ?? false
+    }
+
+    /// For what can't be done while the volume's bytes are copied to where it goes: it would be done to what is left behind.
+    /// - Throws: 400 for a volume that is migrating.
+    func requireAtRest() throws {
+        guard !isMigrating else { throw BlockStorageError.invalidVolume("Volume \(id) must not be migrating.") }
+    }
+
     /// The status that it has with nobody, or with somebody.
     static func settled(isAttached: Bool) -> Status { isAttached ? .inUse : .available }
 }

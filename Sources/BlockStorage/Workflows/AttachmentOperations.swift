@@ -39,6 +39,9 @@ struct AttachmentOperations: Sendable {
                 "Volume \(volume.id) status must be \(free.map(\.rawValue).joined(separator: " or ")) to reserve, but the current "
                     + "status is \(volume.status.rawValue).")
         }
+        // The volume that a server goes over to is taken while it migrates.
+        let isTarget = volume.migrationStatus?.hasPrefix("target:") ?? false
+        if volume.status != .inUse, !isSame, !isTarget { try volume.requireAtRest() }
         let mode = volume.isReadOnly ? "ro" : wanted.mode
         let attachment = Attachment(
             id: wanted.id, volumeID: volume.id, projectID: wanted.projectID, serverID: wanted.serverID, status: .reserved, mode: mode,
@@ -88,7 +91,7 @@ struct AttachmentOperations: Sendable {
         volume.attachStatus = attach == .reserved ? .detached : attach
         if all.isEmpty { volume.details.adminMetadata["attached_mode"] = nil }
         // While its server goes over to another volume it is nobody else's to have; the migration's end says what it is.
-        let isSwapped = volume.status == .inUse && !VolumeRemoval.settledMigrations.contains(volume.migrationStatus)
+        let isSwapped = volume.status == .inUse && volume.isMigrating
         if isSwapped {
             volume.previousStatus = status
         } else if Self.ownStates.contains(volume.status) || wasFailed {
@@ -176,7 +179,7 @@ struct AttachmentOperations: Sendable {
         }
         guard let (attachment, volume) = found, let place = volume.place, attachment.connector != nil else { return }
         let request = DisconnectVolume(
-            backend: place.backend, volume: try await storage.specification(volume), attachmentID: attachment.id)
+            backend: place.backend, volume: try await storage.keylessSpecification(volume), attachmentID: attachment.id)
         do {
             _ = try await storage.ask(place, request, within: 60)
         } catch let error as BusError {

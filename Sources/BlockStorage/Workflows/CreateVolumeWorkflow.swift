@@ -118,7 +118,7 @@ struct CreateVolumeWorkflow: Sendable {
         let id = state.volumeID
         guard let volume = try await storage.database.read({ try VolumeRecords.find(id, in: $0) }) else { return }
         do {
-            let request = DeleteVolume(backend: place.backend, volume: try await storage.specification(volume))
+            let request = DeleteVolume(backend: place.backend, volume: try await storage.keylessSpecification(volume))
             _ = try await storage.ask(place, request, key: context.key)
         } catch {
             // What a host that is away keeps of it is removed with the volume: its row goes on naming the place.

@@ -36,7 +36,7 @@ struct DeleteVolumeWorkflow: Sendable {
         guard let volume = try await volume(state), let place = volume.place else { return }
         let attachments = try await storage.database.read { try AttachmentRecords.of(volume: volume.id, in: $0) }
         guard attachments.contains(where: { $0.connection != nil }) else { return }
-        let specification = try await storage.specification(volume)
+        let specification = try await storage.keylessSpecification(volume)
         for attachment in attachments where attachment.connection != nil {
             let request = DisconnectVolume(backend: place.backend, volume: specification, attachmentID: attachment.id)
             _ = try await storage.ask(place, request, key: context.key + attachment.id)
@@ -47,7 +47,7 @@ struct DeleteVolumeWorkflow: Sendable {
         guard let volume = try await volume(state), let place = volume.place else { return }
         let snapshots = try await storage.database.read { try SnapshotRecords.of(volume: volume.id, in: $0) }
         for snapshot in snapshots.reversed() {
-            let request = DeleteSnapshot(backend: place.backend, snapshot: try await storage.specification(snapshot, of: volume))
+            let request = DeleteSnapshot(backend: place.backend, snapshot: try await storage.keylessSpecification(snapshot, of: volume))
             do {
                 _ = try await storage.ask(place, request, within: 600, key: context.key + snapshot.id)
             } catch let error as BusError where error.volumeFailure == .busy {
@@ -60,7 +60,7 @@ struct DeleteVolumeWorkflow: Sendable {
     @Sendable private func remove(_ state: inout DeleteVolumeState, _ context: StepContext) async throws {
         guard let volume = try await volume(state), let place = volume.place else { return }
         do {
-            let request = DeleteVolume(backend: place.backend, volume: try await storage.specification(volume))
+            let request = DeleteVolume(backend: place.backend, volume: try await storage.keylessSpecification(volume))
             _ = try await storage.ask(place, request, within: 7000, key: context.key)
         } catch let error as BusError where error.volumeFailure == .busy {
             throw WorkflowStop("busy: \(error.summary)", cause: error)

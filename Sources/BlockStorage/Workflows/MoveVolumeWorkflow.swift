@@ -127,7 +127,7 @@ struct MoveVolumeWorkflow: Sendable {
         let reencryption = VolumeReencryption(storage: storage)
         try await reencryption.removeBetween(volume, state, key: context.key)
         let copy = try await reencryption.target(of: volume, state)
-        let request = DeleteVolume(backend: target.backend, volume: try await storage.specification(copy))
+        let request = DeleteVolume(backend: target.backend, volume: try await storage.keylessSpecification(copy))
         _ = try await storage.ask(target, request, within: 1700, key: context.key + "-copy")
     }
 
@@ -161,9 +161,8 @@ struct MoveVolumeWorkflow: Sendable {
         let id = state.volumeID
         guard var source = try await storage.database.read({ try VolumeRecords.find(id, in: $0) }) else { return }
         (source.host, source.details.backendName) = (former.text, name)
-        if state.isReencrypted == true { source.encryptionKeyID = state.formerKeyID }
         do {
-            let request = DeleteVolume(backend: former.backend, volume: try await storage.specification(source))
+            let request = DeleteVolume(backend: former.backend, volume: try await storage.keylessSpecification(source))
             _ = try await storage.ask(former, request, within: 1700, key: context.key)
         } catch let error as BusError where context.attempt >= 5 {
             // The volume has moved and must not be undone: whoever looks for what nobody needs finds the rest.

@@ -58,7 +58,7 @@ struct VolumeReencryption: Sendable {
         guard state.isReencrypted == true, let place = volume.place, let name = state.targetName else { return }
         var between = volume
         between.details.backendName = CopyVolume.betweenName(of: name)
-        let request = DeleteVolume(backend: place.backend, volume: try await storage.specification(between))
+        let request = DeleteVolume(backend: place.backend, volume: try await storage.keylessSpecification(between))
         _ = try await storage.ask(place, request, within: 1700, key: key + "-between")
     }
 }

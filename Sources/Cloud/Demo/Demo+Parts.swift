@@ -69,7 +69,11 @@ extension Demo {
 
     /// A network that floating IPs come from: one that is there, or one on the physical network `public`.
     func outsideNetwork() throws -> String {
-        if let known = try find("network", "/v2.0/networks?router:external=true", "networks") { return known }
+        let known = try find("network", "/v2.0/networks?router:external=true", "networks")
+        // Its own may have been begun by a demonstration that was interrupted.
+        let own = try find("network", "/v2.0/networks?name=\(Self.outside)", "networks")
+        if let known, known != own { return known }
+        if let own, try find("network", "/v2.0/subnets?network_id=\(own)", "subnets") != nil { return own }
         guard let address = settings[CloudSettingKeys.externalAddress], let range = Self.range(of: address) else {
             throw ProgramError("there is no external network, and network.external_address names no range to make one of: make one first")
         }
@@ -77,9 +81,7 @@ extension Demo {
             "name": .string(Self.outside), "router:external": true, "provider:network_type": "flat",
             "provider:physical_network": .string(ServiceOptions.publicNetwork),
         ]]
-        guard let id = try client.demand("POST", "network", "/v2.0/networks", network)["network"]?["id"]?.string else {
-            throw ProgramError("the network has no id")
-        }
+        let id = try own ?? make("network", network["network"] ?? .null)
         let gateway = String(address.prefix { $0 != "/" })
         try client.demand("POST", "network", "/v2.0/subnets", ["subnet": [
             "name": .string(Self.outside), "network_id": .string(id), "ip_version": 4, "cidr": .string(range),
@@ -97,35 +99,41 @@ extension Demo {
         return [24, 16, 8, 0].map { String(value >> $0 & 255) }.joined(separator: ".") + "/\(length)"
     }
 
-    func insideNetwork(outside: String) throws -> String {
-        if let known = try find("network", "/v2.0/networks?name=\(Self.name)&project_id=\(client.projectID)", "networks") { return known }
-        func make(_ kind: String, _ body: JSON) throws -> String {
-            guard let id = try client.demand("POST", "network", "/v2.0/\(kind)s", [kind: body])[kind]?["id"]?.string else {
-                throw ProgramError("the \(kind) has no id")
-            }
-            return id
+    private func make(_ kind: String, _ body: JSON) throws -> String {
+        let path = "/v2.0/\(kind.replacing("_", with: "-"))s"
+        guard let id = try client.demand("POST", "network", path, [kind: body])[kind]?["id"]?.string else {
+            throw ProgramError("the \(kind) has no id")
         }
-        let network = try make("network", ["name": .string(Self.name)])
-        let subnet = try make("subnet", [
+        return id
+    }
+
+    /// Each part is looked for by itself: a demonstration that was interrupted may have left the first ones alone.
+    func insideNetwork(outside: String) throws -> String {
+        let mine = "name=\(Self.name)&project_id=\(client.projectID)"
+        let network = try find("network", "/v2.0/networks?\(mine)", "networks") ?? make("network", ["name": .string(Self.name)])
+        let subnet = try find("network", "/v2.0/subnets?network_id=\(network)", "subnets") ?? make("subnet", [
             "name": .string(Self.name), "network_id": .string(network), "ip_version": 4, "cidr": "10.177.0.0/24",
         ])
-        let router = try make("router", [
+        let router = try find("network", "/v2.0/routers?\(mine)", "routers") ?? make("router", [
             "name": .string(Self.name), "external_gateway_info": ["network_id": .string(outside)],
         ])
-        try client.demand("PUT", "network", "/v2.0/routers/\(router)/add_router_interface", ["subnet_id": .string(subnet)])
+        if try find("network", "/v2.0/ports?device_id=\(router)&network_id=\(network)", "ports") == nil {
+            try client.demand("PUT", "network", "/v2.0/routers/\(router)/add_router_interface", ["subnet_id": .string(subnet)])
+        }
         return network
     }
 
     func securityGroup() throws -> String {
         let path = "/v2.0/security-groups?name=\(Self.name)&project_id=\(client.projectID)"
-        if let known = try find("network", path, "security_groups") { return known }
-        let answer = try client.demand("POST", "network", "/v2.0/security-groups", ["security_group": ["name": .string(Self.name)]])
-        guard let id = answer["security_group"]?["id"]?.string else { throw ProgramError("the security group has no id") }
-        let rules: [JSON] = [
-            ["protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "direction": "ingress", "security_group_id": .string(id)],
-            ["protocol": "icmp", "direction": "ingress", "security_group_id": .string(id)],
-        ]
-        for rule in rules { try client.demand("POST", "network", "/v2.0/security-group-rules", ["security_group_rule": rule]) }
+        let id = try find("network", path, "security_groups") ?? make("security_group", ["name": .string(Self.name)])
+        let rules: [(String, JSONObject)] = [("tcp", ["port_range_min": 22, "port_range_max": 22]), ("icmp", [:])]
+        for (kind, ports) in rules {
+            let known = "/v2.0/security-group-rules?security_group_id=\(id)&direction=ingress&protocol=\(kind)"
+            guard try find("network", known, "security_group_rules") == nil else { continue }
+            var rule = ports
+            (rule["protocol"], rule["direction"], rule["security_group_id"]) = (.string(kind), "ingress", .string(id))
+            _ = try make("security_group_rule", .object(rule))
+        }
         return id
     }
 
@@ -212,7 +220,7 @@ extension Demo {
         for network in networks { try client.demand("DELETE", "network", "/v2.0/networks/\(network)") }
     }
 
-    private func gone(_ server: String) async throws {
+    func gone(_ server: String) async throws {
         let limit = ContinuousClock.now + .seconds(300)
         while ContinuousClock.now < limit {
             if try client.call("GET", "compute", "/servers/\(server)").status == 404 { return }

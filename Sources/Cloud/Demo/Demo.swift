@@ -66,7 +66,7 @@ public struct Demo {
     // MARK: The guest
 
     private func server(image: String, flavor: String, network: String, group: String) async throws -> String {
-        if let known = try find("compute", "/servers?name=%5E\(Self.name)%24", "servers") {
+        if let known = try await knownServer() {
             say("✓ server \(known) is there already")
             return known
         }
@@ -88,15 +88,35 @@ public struct Demo {
         return id
     }
 
+    /// The server of a demonstration before this one; one that could not be built, or stands in error, is taken away.
+    private func knownServer() async throws -> String? {
+        guard let id = try find("compute", "/servers?name=%5E\(Self.name)%24", "servers") else { return nil }
+        let limit = ContinuousClock.now + .seconds(900)
+        while ContinuousClock.now < limit {
+            switch try client.demand("GET", "compute", "/servers/\(id)")["server"]?["status"]?.string {
+            case "BUILD": try await Task.sleep(for: .milliseconds(200))
+            case "ERROR":
+                try await timed("a server in error is taken away") {
+                    try client.demand("DELETE", "compute", "/servers/\(id)")
+                    try await gone(id)
+                }
+                return nil
+            default: return id
+            }
+        }
+        throw ProgramError("the server \(id) is not built after 15 minutes; see `altostack workflows list`")
+    }
+
     /// Shows a request's workflow until it is over.
     private func follow(_ requestID: String, began: ContinuousClock.Instant) async throws {
         let console = WorkflowConsole(directory: directory, settings: settings)
-        var view = WorkflowView(began: began)
+        var (view, log) = (WorkflowView(began: began), StepLog(directory: directory, requestID: requestID))
         let limit = began + .seconds(900)
         while ContinuousClock.now < limit {
             let now = ContinuousClock.now
+            log.readOn()
             if let detail = try await console.details(request: requestID).first {
-                for step in view.see(detail, at: now) { say((isTerminal ? "\r\u{1b}[K" : "") + view.line(step)) }
+                for step in view.see(detail, logged: log.steps, at: now) { say((isTerminal ? "\r\u{1b}[K" : "") + view.line(step)) }
                 if [.done, .unwound].contains(detail.record.status) { return }
             }
             if isTerminal {

@@ -1,5 +1,41 @@
 import CloudCore
 import CloudWorkflow
+import Foundation
+
+/// The ends of a request's steps as the running program logs them, read as the log grows.
+struct StepLog {
+    private let path: String
+    private let requestID: String
+    private var offset: UInt64
+    private(set) var steps: Set<String> = []
+
+    /// Begins a little before the log's end.
+    init(directory: DataDirectory, requestID: String) {
+        (path, self.requestID) = (directory.logs + "/" + LogFiles.name, requestID)
+        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? 0
+        offset = size > 1 << 20 ? size - 1 << 20 : 0
+    }
+
+    /// Reads on. Of a log that is turned over or written nowhere the rows alone tell how far it is.
+    mutating func readOn() {
+        guard let file = FileHandle(forReadingAtPath: path) else { return }
+        defer { try? file.close() }
+        guard let end = try? file.seekToEnd(), end != offset else { return }
+        if end < offset { offset = 0 }
+        guard (try? file.seek(toOffset: offset)) != nil, let data = try? file.read(upToCount: 4 << 20),
+            let last = data.lastIndex(of: UInt8(ascii: "\n"))
+        else { return }
+        offset += UInt64(last - data.startIndex + 1)
+        for line in String(decoding: data[...last], as: UTF8.self).split(separator: "\n") { take(line) }
+    }
+
+    private mutating func take(_ line: Substring) {
+        guard line.contains(requestID), line.contains("altostack.workflow"), let found = line.firstMatch(of: /steps"?[=:]"?([a-z0-9,-]+)/),
+            !line.contains("undone")
+        else { return }
+        steps.formUnion(found.1.split(separator: ",").map(String.init))
+    }
+}
 
 /// The live view of a workflow: which steps are done, which one is under way, and how long each took.
 struct WorkflowView {
@@ -11,11 +47,13 @@ struct WorkflowView {
     init(began: ContinuousClock.Instant) { self.began = began }
 
     /// Takes in what was seen.
+    /// - Parameter logged: steps that the log has the end of: a row names them as done when the next change is written.
     /// - Returns: the steps that were done since, in order.
-    mutating func see(_ detail: WorkflowDetail, at now: ContinuousClock.Instant) -> [String] {
+    mutating func see(_ detail: WorkflowDetail, logged: Set<String> = [], at now: ContinuousClock.Instant) -> [String] {
         self.detail = detail
         let isOver = detail.record.status == .done
-        let fresh = detail.steps.filter { ($0.standing == .done || isOver) && done[$0.name] == nil }.map(\.name)
+        let fresh = detail.steps
+            .filter { ($0.standing == .done || isOver || logged.contains($0.name)) && done[$0.name] == nil }.map(\.name)
         for name in fresh { done[name] = now }
         return fresh
     }
@@ -34,7 +72,8 @@ struct WorkflowView {
     func progress(at now: ContinuousClock.Instant) -> String {
         guard let detail else { return "  …" }
         let count = detail.steps.count { done[$0.name] != nil }
-        let current = detail.steps.first { $0.standing == .current && done[$0.name] == nil }?.name ?? detail.record.status.rawValue
+        let left = detail.record.status == .running ? detail.steps.first { done[$0.name] == nil }?.name : nil
+        let current = left ?? detail.record.status.rawValue
         return "  \(Bar((count, detail.steps.count), width: 20).text)  \(current)  \(Elapsed.text(now - began))"
     }
 }

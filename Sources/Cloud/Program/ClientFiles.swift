@@ -1,4 +1,5 @@
 import CloudCore
+import Foundation
 
 /// The files that tell clients how to reach the cloud: `clouds.yaml` and `openrc`.
 struct ClientFiles {
@@ -12,12 +13,33 @@ struct ClientFiles {
         try PrivateFile.write(openrc, to: directory.openrc)
     }
 
+    private static let path = "/identity/v3"
+
+    /// Has the files name another address where they are as the program wrote them; what somebody has changed in one stays.
+    /// - Returns: the address that they named before; nil when that is the same, or there is no such file.
+    static func move(_ directory: DataDirectory, to url: String) throws -> String? {
+        guard let openrc = try? String(contentsOfFile: directory.openrc, encoding: .utf8) else { return nil }
+        let variables = CloudClient.variables(openrc)
+        guard let known = variables["OS_AUTH_URL"], known.hasSuffix(path), let password = variables["OS_PASSWORD"],
+            let region = variables["OS_REGION_NAME"]
+        else { return nil }
+        let former = String(known.dropLast(path.count))
+        guard former != url else { return nil }
+        let (old, new) = (Self(url: former, password: Secret(password), region: region), Self(url: url, password: Secret(password), region: region))
+        if (try? String(contentsOfFile: directory.cloudsYAML, encoding: .utf8)) == old.cloudsYAML {
+            try PrivateFile.write(new.cloudsYAML, to: directory.cloudsYAML)
+        }
+        // The last: what it says is what was moved.
+        if openrc == old.openrc { try PrivateFile.write(new.openrc, to: directory.openrc) }
+        return former
+    }
+
     private var cloudsYAML: String {
         """
         clouds:
           altostack:
             auth:
-              auth_url: \(quoted("\(url)/identity/v3"))
+              auth_url: \(quoted(url + Self.path))
               username: admin
               password: \(quoted(password.reveal()))
               project_name: admin
@@ -31,7 +53,7 @@ struct ClientFiles {
 
     private var openrc: String {
         """
-        export OS_AUTH_URL=\(shellQuoted("\(url)/identity/v3"))
+        export OS_AUTH_URL=\(shellQuoted(url + Self.path))
         export OS_USERNAME=admin
         export OS_PASSWORD=\(shellQuoted(password.reveal()))
         export OS_PROJECT_NAME=admin

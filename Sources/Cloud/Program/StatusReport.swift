@@ -20,14 +20,18 @@ public struct StatusReport: Sendable {
     var gaps: [String] = []
 
     /// Looks at a cloud's folder, at the process that serves it, and at what it says of itself.
-    public static func gather(_ directory: DataDirectory, settings: Settings? = nil) async throws -> StatusReport {
+    /// - Parameter session: the login of a look before this one, which a watcher goes on with.
+    public static func gather(
+        _ directory: DataDirectory, settings: Settings? = nil, session: StatusSession = StatusSession()
+    ) async throws -> StatusReport {
         let state = RunState.read(directory)
         var report = StatusReport(
             isRunning: state != nil, directory: directory, state: state, memoryKiB: state.flatMap { residentKiB($0.pid) })
         guard state != nil else { return report }
         do {
-            try report.ask(try CloudClient(directory: directory))
+            try report.ask(try session.client(directory))
         } catch {
+            session.end()
             report.gaps.append("services, hosts and resources: \(error)")
         }
         do {
@@ -63,10 +67,22 @@ public struct StatusReport: Sendable {
             ("volumes", "volumev3", "/volumes?all_tenants=1&limit=1000", "volumes"),
         ]
         for (name, type, path, member) in kinds where client.services[type] != nil {
-            resources.append((name, try client.demand("GET", type, path)[member]?.array?.count ?? 0))
+            resources.append((name, try Self.count(client, type, path, member)))
         }
         let broken = try client.demand("GET", "compute", "/servers/detail?all_tenants=1&status=ERROR&limit=10")["servers"]?.array ?? []
         faults += broken.map(StatusFault.init(server:))
+    }
+
+    /// How long a list is, page by page where it comes in pages.
+    private static func count(_ client: CloudClient, _ type: String, _ path: String, _ member: String) throws -> Int {
+        let pageSize = path.firstMatch(of: /limit=([0-9]+)/).flatMap { Int($0.1) }
+        var count = 0, place = ""
+        while true {
+            let page = try client.demand("GET", type, path + place)[member]?.array ?? []
+            count += page.count
+            guard let pageSize, page.count == pageSize, let last = page.last?["id"]?.string else { return count }
+            place = "&marker=\(last)"
+        }
     }
 
     private mutating func look(_ console: WorkflowConsole) async throws {
@@ -79,6 +95,24 @@ public struct StatusReport: Sendable {
         faults.sort { $0.at > $1.at }
         faults = Array(faults.prefix(12))
     }
+}
+
+/// The login with which somebody looks at a cloud again and again.
+public final class StatusSession {
+    private var known: CloudClient?
+
+    /// A session that logs in when it is first needed.
+    public init() {}
+
+    func client(_ directory: DataDirectory) throws -> CloudClient {
+        if let known { return known }
+        let client = try CloudClient(directory: directory)
+        known = client
+        return client
+    }
+
+    /// The next look logs in anew: the token has ended, or the cloud is another.
+    func end() { known = nil }
 }
 
 /// A service as the cloud reports it.

@@ -129,7 +129,9 @@ extension LibvirtHypervisor {
         try await call { connection in
             let domain = try Self.existing(id, on: connection)
             let disks = try domain.description.disks
-            let disk = try Self.disk(volumeID, of: domain)
+            guard let disk = disks.first(where: { $0.serial == volumeID }) else {
+                throw GuestFailure(.wrongState, "The guest does not have the volume \(volumeID).")
+            }
             guard !disks.contains(where: { $0.path == path }) else {
                 throw GuestFailure(.volumeUnavailable, "A copy can't be written into a disk of the guest itself.")
             }

@@ -104,7 +104,9 @@ extension SimulatedHypervisor {
     /// Prints that the volume was copied.
     public func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws {
         try await perform(.copyVolume, on: id) {
-            guard try existing(id).specification.volumes.contains(where: { $0.id == volumeID }) else { throw Self.isNotAttached(volumeID) }
+            guard try existing(id).specification.volumes.contains(where: { $0.id == volumeID }) else {
+                throw GuestFailure(.wrongState, "The guest does not have the volume \(volumeID).")
+            }
             try change(id) { $0.note("virtio_blk: volume \(volumeID) copied") }
         }
     }

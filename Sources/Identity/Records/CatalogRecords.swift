@@ -138,6 +138,12 @@ enum EndpointRecords {
             """)
     }
 
+    /// All whose address begins with a text.
+    static func all(below address: String, _ reader: any Reader) throws -> [CatalogEndpoint] {
+        let length = address.unicodeScalars.count
+        return try reader.all("SELECT \(columns) FROM identity_endpoints e WHERE substr(e.url, 1, \(length)) = \(address)", endpoint)
+    }
+
     static func update(_ endpoint: CatalogEndpoint, _ transaction: any Transaction) throws {
         try transaction.execute(
             """

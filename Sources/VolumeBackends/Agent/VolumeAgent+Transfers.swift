@@ -47,13 +47,15 @@ extension VolumeAgent {
         let (backend, target) = (try backend(request.backend), try backend(request.targetBackend))
         let both = [turn(request.backend, request.volume.name), turn(request.targetBackend, request.target.name)]
         try await alone(both) {
-            if try await target.holds(request.target) { return }
+            if try await target.holds(request.target) {
+                // A crash may have come between the copy and the end of what lay between.
+                if request.isAnew { try await backend.delete(request.between) }
+                return
+            }
             try await transferring {
                 if request.backend == request.targetBackend { return try await target.create(request.target, .volume(request.volume)) }
-                guard request.volume.encryption?.keyID != request.target.encryption?.keyID else {
-                    return try await copy(request.volume, of: backend, to: target, as: request.target)
-                }
-                try await copyAnew(request.volume, of: backend, to: target, as: request.target)
+                guard request.isAnew else { return try await copy(request.volume, of: backend, to: target, as: request.target) }
+                try await copyAnew(request, of: backend, to: target)
             }
         }
     }
@@ -66,15 +68,12 @@ extension VolumeAgent {
 
     /// A volume's bytes as a back end keeps them are those that are encrypted: under another key, or in clear, the back end that has
     /// them writes them first, as a volume between the two.
-    private func copyAnew(
-        _ volume: VolumeSpecification, of backend: any VolumeBackend, to target: any VolumeBackend, as copy: VolumeSpecification
-    ) async throws {
-        var between = copy
-        (between.name, between.pool) = (CopyVolume.betweenName(of: copy.name), volume.pool)
+    private func copyAnew(_ request: CopyVolume, of backend: any VolumeBackend, to target: any VolumeBackend) async throws {
+        let between = request.between
         try await backend.delete(between)
         do {
-            try await backend.create(between, .volume(volume))
-            try await self.copy(between, of: backend, to: target, as: copy)
+            try await backend.create(between, .volume(request.volume))
+            try await copy(between, of: backend, to: target, as: request.target)
         } catch {
             // What stays goes when the copy is begun again, or given up.
             try? await backend.delete(between)
@@ -220,5 +219,17 @@ extension VolumeAgent {
                 }
             }
         }
+    }
+}
+
+extension CopyVolume {
+    /// Whether the bytes go to another back end under another key.
+    fileprivate var isAnew: Bool { backend != targetBackend && volume.encryption?.keyID != target.encryption?.keyID }
+
+    /// What lies beside the source meanwhile.
+    fileprivate var between: VolumeSpecification {
+        var between = target
+        (between.name, between.pool) = (Self.betweenName(of: target.name), volume.pool)
+        return between
     }
 }
