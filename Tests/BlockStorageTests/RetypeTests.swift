@@ -92,7 +92,6 @@ struct RetypeTests {
 
     @Test(arguments: [
         ["os-extend": ["new_size": 2]], ["os-reserve": [:]], ["os-attach": ["host_name": "somewhere", "mountpoint": "/dev/vdb"]],
-        ["os-volume_upload_image": ["image_name": "copy"]],
     ] as [JSON])
     func nothingIsDoneToAVolumeThatMigrates(action: JSON) async throws {
         try await StorageSite.with { site in

@@ -115,6 +115,32 @@ extension TestCloud {
         #expect(openrc.contains(#"OS_PASSWORD='it'\''s "secret"'"#))
     }
 
+    @Test func theyFollowACloudThatMoves() throws {
+        let directory = DataDirectory(FileManager.default.temporaryDirectory.appending(path: "altostack-move-\(UUID().uuidString)").path)
+        try directory.create()
+        let (first, second) = ("http://127.0.0.1:9000", "http://[::1]:9001")
+        #expect(try ClientFiles.move(directory, to: second) == nil)
+        try ClientFiles(url: first, password: Secret("it's \"secret\""), region: "North").write(directory)
+        #expect(try ClientFiles.move(directory, to: first) == nil)
+        #expect(try ClientFiles.move(directory, to: second) == first)
+        let variables = CloudClient.variables(try String(contentsOfFile: directory.openrc, encoding: .utf8))
+        #expect(variables["OS_AUTH_URL"] == second + "/identity/v3" && variables["OS_PASSWORD"] == "it's \"secret\"")
+        #expect(variables["OS_REGION_NAME"] == "North")
+        #expect(try String(contentsOfFile: directory.cloudsYAML, encoding: .utf8).contains(second))
+
+        // What somebody has written into a file stays.
+        let own = try String(contentsOfFile: directory.cloudsYAML, encoding: .utf8) + "  other: {}\n"
+        try PrivateFile.write(own, to: directory.cloudsYAML)
+        #expect(try ClientFiles.move(directory, to: first) == second)
+        #expect(try String(contentsOfFile: directory.cloudsYAML, encoding: .utf8) == own)
+    }
+
+    @Test func addressesAreThoseThatClientsCanGoTo() {
+        #expect(PublicAddress.ofListener("192.0.2.7") == "192.0.2.7" && PublicAddress.ofListener("cloud.example") == "cloud.example")
+        #expect(PublicAddress.ofListener("::1") == "[::1]")
+        for everywhere in ["0.0.0.0", "::"] { #expect(!["0.0.0.0", "[::]"].contains(PublicAddress.ofListener(everywhere))) }
+    }
+
     @Test func oneProgramAFolder() throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "altostack-lock-\(UUID().uuidString)").path
         let directory = DataDirectory(path)

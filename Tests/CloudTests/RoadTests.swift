@@ -213,6 +213,32 @@ import VolumeMessages
         #expect(HTTPCall.isComplete(Array("HTTP/1.1 204 No Content\r\n\r\n".utf8)))
     }
 
+    @Test func stepsAreReadAsTheLogGrows() throws {
+        let directory = DataDirectory(FileManager.default.temporaryDirectory.appending(path: "altostack-steps-\(UUID().uuidString)").path)
+        try directory.create()
+        let log = try RotatingLog(folder: directory.logs, files: 2, fileSize: 4096)
+        func end(_ steps: String, _ request: String, _ word: String = "done") {
+            log.append("2026-01-01T00:00:00Z INFO altostack.workflow: \(word) request_id=\(request) steps=\(steps) workflow_name=compute.build")
+        }
+        end("early", "req-1")
+        var trail = StepLog(directory: directory, requestID: "req-1")
+        trail.readOn()
+        #expect(trail.steps == ["early"])
+        end("one,two", "req-1")
+        end("foreign", "req-2")
+        end("taken-back", "req-1", "undone")
+        log.append(#"{"label":"altostack.workflow","message":"done","request_id":"req-1","steps":"three"}"#)
+        trail.readOn()
+        #expect(trail.steps == ["early", "one", "two", "three"])
+        // A log that has been turned over is read from its beginning.
+        for _ in 0..<60 { end("filler", "req-2") }
+        trail.readOn()
+        for _ in 0..<20 { end("filler", "req-2") }
+        end("last", "req-1")
+        trail.readOn()
+        #expect(trail.steps.contains("last"))
+    }
+
     @Test func clientFilesAreReadAsTheyAreWritten() throws {
         let directory = DataDirectory(FileManager.default.temporaryDirectory.appending(path: "altostack-rc-\(UUID().uuidString)").path)
         try directory.create()

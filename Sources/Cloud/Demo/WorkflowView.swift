@@ -7,21 +7,30 @@ struct StepLog {
     private let path: String
     private let requestID: String
     private var offset: UInt64
+    /// Which file it was: a full one makes room for another.
+    private var number: UInt64
     private(set) var steps: Set<String> = []
 
     /// Begins a little before the log's end.
     init(directory: DataDirectory, requestID: String) {
         (path, self.requestID) = (directory.logs + "/" + LogFiles.name, requestID)
-        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? UInt64) ?? 0
-        offset = size > 1 << 20 ? size - 1 << 20 : 0
+        let size: UInt64
+        (size, number) = Self.look(path)
+        offset = size > 1 << 20 ? size - (1 << 20) : 0
+    }
+
+    /// A file's size and number.
+    private static func look(_ path: String) -> (UInt64, UInt64) {
+        guard let found = try? FileManager.default.attributesOfItem(atPath: path) else { return (0, 0) }
+        return (found[.size] as? UInt64 ?? 0, found[.systemFileNumber] as? UInt64 ?? 0)
     }
 
     /// Reads on. Of a log that is turned over or written nowhere the rows alone tell how far it is.
     mutating func readOn() {
-        guard let file = FileHandle(forReadingAtPath: path) else { return }
+        let (size, number) = Self.look(path)
+        if number != self.number { (self.number, offset) = (number, 0) }
+        guard size > offset, let file = FileHandle(forReadingAtPath: path) else { return }
         defer { try? file.close() }
-        guard let end = try? file.seekToEnd(), end != offset else { return }
-        if end < offset { offset = 0 }
         guard (try? file.seek(toOffset: offset)) != nil, let data = try? file.read(upToCount: 4 << 20),
             let last = data.lastIndex(of: UInt8(ascii: "\n"))
         else { return }
