@@ -1,5 +1,5 @@
 # Two commands do everything: `make up` and `make test`.
-.PHONY: up test build packages bench down docs install uninstall
+.PHONY: up test build bundle packages bench down docs install uninstall
 
 PREFIX ?= /usr/local
 program = .build/release/altostack
@@ -15,6 +15,10 @@ packages:
 
 build:
 	swift build -c release -Xswiftc -enable-testing --product altostack
+
+# The program with its libraries in one archive, for machines that have neither.
+bundle: build
+	scripts/make-bundle
 
 bench: build
 	Benchmarks/run --venv "$$(scripts/python-tools)"

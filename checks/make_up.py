@@ -92,6 +92,39 @@ class Road:
         finally:
             self.down(directory)
 
+    def a_machine_with_nothing(self):
+        """The bundle runs where there is nothing but the C library: no package, no root."""
+        archive, root = self.folder / "altostack.tar.gz", self.folder / "root"
+        print("   ", self.run(SOURCES / "scripts/make-bundle", "--program", self.program, archive).strip())
+        for name in ("proc", "dev", "lib", "lib64", "data"):
+            (root / name).mkdir(parents=True)
+        os.chown(root / "data", NOBODY, NOBODY)
+        self.run("tar", "-C", root, "-xzf", archive)
+        loader = pathlib.Path("/lib64/ld-linux-x86-64.so.2")
+        shutil.copy(loader, root / "lib64")
+        for name in ("libc.so.6", "libm.so.6", "libresolv.so.2"):
+            shutil.copy(loader.resolve().parent / name, root / "lib")
+        address = f"127.0.0.1:{free_port()}"
+        script = ('mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" && exec chroot --userspec=65534:65534 "$1" '
+                  '/altostack/altostack up --simulate --data-dir /data/cloud --listen "$2"')
+        with subprocess.Popen(["unshare", "--mount", "bash", "-c", script, "bash", root, address], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True) as cloud:
+            try:
+                expect("ready" in (line.strip() for line in iter(cloud.stdout.readline, "")), "the bundle's cloud does not become ready")
+                environment = dict(os.environ, OS_CLIENT_CONFIG_FILE=str(root / "data/cloud/clouds.yaml"), OS_CLOUD="altostack")
+                for command in (["keypair", "create", "k"], ["volume", "create", "--size", "1", "v"], ["server", "list"]):
+                    self.run(self.client, *command, environment=environment)
+            finally:
+                cloud.terminate()
+                cloud.wait(20)
+        expect(cloud.returncode == 0, f"the bundle's cloud ended with {cloud.returncode}")
+
+    @staticmethod
+    def run(*command, environment=None):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=180, env=environment, check=False)
+        expect(done.returncode == 0, f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+        return done.stdout
+
     def everybody(self):
         """A cloud that listens at all addresses names one that a client can go to."""
         directory = self.folder / "open"
@@ -113,7 +146,7 @@ def main():
         parts = [road.a_port_that_is_taken, road.twice_and_elsewhere, road.everybody]
         # Only root can become somebody else.
         if os.getuid() == 0:
-            parts.append(road.somebody_who_is_not_root)
+            parts += [road.somebody_who_is_not_root, road.a_machine_with_nothing]
         try:
             run_parts(parts)
         except CheckFailed as failure:
