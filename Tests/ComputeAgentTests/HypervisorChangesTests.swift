@@ -77,7 +77,7 @@ extension HypervisorConformanceTests {
         }
         #expect(await failureCode {
             try await arm.call(CopyGuestVolume(id: guest.id, volumeID: Identifier.uuid(), target: .file(path: copy, format: "raw")))
-        } == "volume_unavailable")
+        } == "wrong_state")
         for _ in 1...2 { _ = try await arm.call(DetachVolume(guest: guest, volumeID: volume.id)) }
         #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda"])
         #expect(try await arm.call(ListGuestVolumes()) == [guest.id: []])
