@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
 from cloud import Client, Program, expect, run_check, run_parts, wait_for
@@ -240,6 +241,8 @@ class Newcomer:
             text = run(self.program.binary, "restore", damaged, "--data-dir", folder / "refused", status=1)
             expect("damaged" in text, f"a damaged backup is refused with: {text}")
             expect(not (folder / "refused").exists(), "a refused restore leaves a folder")
+            amid = folder / "amid.backup"
+            kept = self.back_up_amid_changes(amid)
             self.program.stop()
             original = (self.program.directory, self.program.settings)
             self.program.settings = self.empty_database()
@@ -251,6 +254,10 @@ class Newcomer:
             self.program.directory = folder / "restored"
             try:
                 self.look_at_the_restored(before)
+                if not self.store():
+                    run(self.program.binary, "restore", amid, "--data-dir", folder / "amid")
+                    self.program.directory = folder / "amid"
+                    self.look_at_one_moment(*kept)
             finally:
                 if self.program.process.poll() is None:
                     self.program.kill()
@@ -259,6 +266,53 @@ class Newcomer:
             self.client.login()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def back_up_amid_changes(self, file):
+        """Backs up while somebody makes networks and subnets one after the other; returns the names that must be there, and those
+        that must not, and all in their order."""
+        made, moments = [], []
+        is_over = threading.Event()
+
+        def work():
+            while not is_over.is_set():
+                name = f"amid-{len(made)}"
+                begun = time.monotonic()
+                network = self.call("POST", "/network/v2.0/networks", {"network": {"name": name}}, 201)[1]["network"]["id"]
+                self.call("POST", "/network/v2.0/subnets",
+                          {"subnet": {"name": name, "network_id": network, "ip_version": 4, "cidr": "10.83.0.0/24"}}, 201)
+                made.append(name)
+                moments.append((begun, time.monotonic()))
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            wait_for("a few networks", lambda: len(made) > 20, 30, 0.01)
+            began = time.monotonic()
+            self.altostack("backup", file)
+            ended = time.monotonic()
+            count = len(made)
+            wait_for("a few networks more", lambda: len(made) > count + 20, 30, 0.01)
+        finally:
+            is_over.set()
+            worker.join(60)
+        early = {name for name, (_, end) in zip(made, moments) if end < began}
+        late = {name for name, (begun, _) in zip(made, moments) if begun > ended}
+        return early, late, made
+
+    def look_at_one_moment(self, early, late, made):
+        """What is in a backup was there at one moment: all from before it, nothing from after it, and no gap between."""
+        self.program.start()
+        self.client.login()
+        networks = {one["name"] for one in self.call("GET", "/network/v2.0/networks")[1]["networks"]}
+        subnets = {one["name"] for one in self.call("GET", "/network/v2.0/subnets")[1]["subnets"]}
+        expect(early <= subnets, f"a backup lacks {early - subnets}")
+        expect(not late & networks, f"a backup has what came later: {late & networks}")
+        for kind, there in (("networks", networks), ("subnets", subnets)):
+            found = [name in there for name in made]
+            expect(found == sorted(found, reverse=True), f"of the {kind} made one after the other the backup has {found}")
+        lacking = [name for name in made if name in networks and name not in subnets]
+        expect(len(lacking) <= 1, f"networks without their subnets: {lacking}")
+        self.program.stop()
 
     def look_at_the_restored(self, before):
         self.program.start()
@@ -329,4 +383,4 @@ def check(program, options):
 
 
 if __name__ == "__main__":
-    run_check(check, settings=["simulation.hosts=3", "host.name=newcomer"])
+    run_check(check, settings=["simulation.hosts=3", "host.name=newcomer", "network.quotas=network:-1,subnet:-1"])

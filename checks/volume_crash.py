@@ -25,9 +25,8 @@ VOLUMES, SERVERS = "/volume/v3", "/compute/v2.1/servers"
 # A volume's bytes, as the last part of its name says: those of the image, or none.
 SOURCES = ("image", "blank")
 IMAGE_BYTES = 3 << 20
-# What may be done to a volume that a server has, and to one that nobody has, as often as it stands there. A volume that a server
-# has is not moved: its bytes are copied by the guest's hypervisor, and a simulated one has none to copy.
-IN_USE = ["detach", "detach", "snapshot", "snapshot", "back up", "extend"]
+# What may be done to a volume that a server has, and to one that nobody has, as often as it stands there.
+IN_USE = ["detach", "detach", "snapshot", "snapshot", "back up", "extend", "migrate", "migrate", "retype"]
 FREE = ["attach", "attach", "snapshot", "snapshot", "back up", "back up", "extend", "clone", "retype", "retype", "revert", "migrate",
         "delete", "delete"]
 
@@ -94,7 +93,9 @@ class Worker(kills.Worker):
 
     def step(self):
         time.sleep(self.random.random() / 20)
-        volumes, servers = self.mine(self.cloud.volumes()), self.mine(self.cloud.servers())
+        # Those that others move to are nobody's.
+        volumes = [v for v in self.mine(self.cloud.volumes()) if not (v["migration_status"] or "").startswith("target:")]
+        servers = self.mine(self.cloud.servers())
         broken = [v for v in volumes if v["status"].startswith("error")]
         if broken:
             raise CheckFailed(f"{broken[0]['name']} ({broken[0]['id']}) is in {broken[0]['status']}")

@@ -2,6 +2,7 @@ import CloudBus
 import CloudCore
 import CloudSettings
 import ComputeAgent
+import ComputeMessages
 import HostCommands
 import Images
 import Logging
@@ -31,6 +32,8 @@ struct CloudHosts: Sendable {
             own.source = faults.network(of: host)
             return own
         }
+        let backends = VolumeHosts.simulated(directory: directory, settings: settings, hostName: hostName, faults: faults)
+        let disks = SimulatedDisks(backends: backends)
         let plane = SimulatedDataPlane(faults: networkFaults(names.first ?? hostName))
         var (network, compute): ([NetworkAgent], [ComputeAgent]) = ([], [])
         for (position, name) in names.enumerated() {
@@ -40,16 +43,20 @@ struct CloudHosts: Sendable {
                 logger: Logger(label: "network-agent")))
             guard count > 0 else { continue }
             compute.append(simulatedGuests(
-                bus: bus, directory: directory, settings: settings, host: name, seed: position + 1, images: images, faults: faults))
+                bus: bus, directory: directory, settings: settings, host: name, seed: position + 1, images: images, faults: faults,
+                copyVolume: { try await copy($0, to: $1, disks) }))
         }
         let volumes = VolumeHosts.simulated(
-            bus: bus, directory: directory, settings: settings, hostName: hostName, images: images, faults: faults)
+            backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
         return CloudHosts(network: network, compute: compute, volumes: [volumes])
     }
 
     private static func simulatedGuests(
         bus: any Bus, directory: DataDirectory, settings: Settings, host name: String, seed: Int, images: Images,
-        faults: FaultBoard? = nil
+        faults: FaultBoard? = nil,
+        copyVolume: @escaping @Sendable (GuestVolume.Connection, GuestVolume.Connection) async throws -> Void = { _, _ in
+            throw GuestFailure(.unsupported, "A simulated guest copies no volume that is real.")
+        }
     ) -> ComputeAgent {
         var options = SimulatedHypervisor.Options()
         options.seed = UInt64(seed)
@@ -59,10 +66,23 @@ struct CloudHosts: Sendable {
             options.latencies = Dictionary(uniqueKeysWithValues: SimulatedHostOperation.allCases.map { ($0, latency...latency) })
         }
         options.directory = directory.file("compute/simulated/\(name)")
+        options.copyVolume = copyVolume
         let hypervisor = SimulatedHypervisor(options: options)
         if let faults { hypervisor.faults.follow(faults.guests(of: name)) }
         return ComputeAgent(
             host: name, driver: hypervisor, disks: hypervisor, bus: bus, imageSink: LocalImageSink(images: images))
+    }
+
+    /// What a simulated host does when a guest goes over to another volume.
+    private static func copy(_ source: GuestVolume.Connection, to target: GuestVolume.Connection, _ disks: SimulatedDisks) async throws {
+        guard case .file(let source, _) = source, case .file(let target, _) = target else {
+            throw GuestFailure(.unsupported, "A simulated guest copies simulated volumes alone.")
+        }
+        do {
+            try await disks.copy(source, to: target)
+        } catch let failure as VolumeFailure {
+            throw GuestFailure(.volumeUnavailable, failure.message, cause: failure)
+        }
     }
 
     /// This machine: OVN and Open vSwitch for packets, libvirt and QEMU for guests.

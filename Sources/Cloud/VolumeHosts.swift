@@ -9,17 +9,21 @@ extension LocalImageSink: VolumeImageSink {}
 
 /// This host's hand on volumes.
 enum VolumeHosts {
-    /// An agent whose back ends are in memory, under the names that the settings give.
-    static func simulated(
-        bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images, faults: FaultBoard
-    ) -> VolumeAgent {
+    /// Back ends in memory, under the names that the settings give.
+    static func simulated(directory: DataDirectory, settings: Settings, hostName: String, faults: FaultBoard) -> [SimulatedBackend] {
         let latency = settings[CloudSettingKeys.simulatedLatency]
-        let backends = settings[VolumeBackendSettingKeys.backends].backends.map { setting in
+        return settings[VolumeBackendSettingKeys.backends].backends.map { setting in
             let backend = simulated(setting, directory: directory, latency: latency)
             backend.faults.follow(faults.volumes(of: setting.name, on: hostName))
             return backend
         }
-        return agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
+    }
+
+    /// An agent with simulated back ends.
+    static func simulated(
+        _ backends: [SimulatedBackend], bus: any Bus, directory: DataDirectory, settings: Settings, hostName: String, images: Images
+    ) -> VolumeAgent {
+        agent(backends, bus: bus, directory: directory, settings: settings, hostName: hostName, images: images)
     }
 
     /// An agent with the settings' back ends.

@@ -39,9 +39,7 @@ struct AttachmentOperations: Sendable {
                 "Volume \(volume.id) status must be \(free.map(\.rawValue).joined(separator: " or ")) to reserve, but the current "
                     + "status is \(volume.status.rawValue).")
         }
-        // The volume that a server goes over to is taken while it migrates.
-        let isTarget = volume.migrationStatus?.hasPrefix("target:") ?? false
-        if volume.status != .inUse, !isSame, !isTarget { try volume.requireAtRest() }
+        if volume.status != .inUse, !isSame, try !isSuccessor(volume, of: wanted.serverID, in: transaction) { try volume.requireAtRest() }
         let mode = volume.isReadOnly ? "ro" : wanted.mode
         let attachment = Attachment(
             id: wanted.id, volumeID: volume.id, projectID: wanted.projectID, serverID: wanted.serverID, status: .reserved, mode: mode,
@@ -51,6 +49,12 @@ struct AttachmentOperations: Sendable {
         if volume.isMultiattach, volume.status == .inUse { volume.status = .reserved }
         try VolumeRecords.update(volume, in: transaction)
         return attachment
+    }
+
+    /// Whether a server goes over to this volume from one that it has, which takes it while it migrates.
+    private func isSuccessor(_ volume: Volume, of serverID: String?, in reader: any Reader) throws -> Bool {
+        guard let mark = volume.migrationStatus, mark.hasPrefix("target:"), let serverID else { return false }
+        return try AttachmentRecords.of(volume: String(mark.dropFirst("target:".count)), in: reader).contains { $0.serverID == serverID }
     }
 
     /// Says that a guest or a host has the volume.

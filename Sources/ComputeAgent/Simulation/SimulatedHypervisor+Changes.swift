@@ -90,8 +90,10 @@ extension SimulatedHypervisor {
         }
     }
 
-    /// Remembers the other volume.
+    /// Copies the volume and remembers the other one.
     public func swapVolume(_ oldID: String, for volume: GuestVolume, in guest: GuestSpecification) async throws {
+        let old = try existing(guest.id).specification.volumes.first { $0.id == oldID }
+        if let old, try existing(guest.id).power.isOn { try await options.copyVolume?(old.connection, volume.connection) }
         try await perform(.swapVolume, on: guest.id) {
             guard try existing(guest.id).power.isOn else { throw Self.wrongState }
             try change(guest.id) { $0.specification = guest }

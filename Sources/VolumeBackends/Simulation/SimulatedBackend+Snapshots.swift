@@ -35,7 +35,7 @@ extension SimulatedBackend {
         }
     }
 
-    private func place(_ name: String) -> String { (options.directory ?? "/simulated/\(self.name)") + "/disks/\(name)" }
+    func place(_ name: String) -> String { (options.directory ?? "/simulated/\(self.name)") + "/disks/\(name)" }
 
     // MARK: Connections
 
