@@ -89,7 +89,7 @@ class Newcomer:
         server = self.call("GET", "/compute/v2.1/servers?name=altostack-demo")[1]["servers"][0]["id"]
         self.call("DELETE", f"/compute/v2.1/servers/{server}", wanted=204)
         wait_for("the server's end", lambda: not self.call("GET", "/compute/v2.1/servers")[1]["servers"], 60)
-        self.call("POST", "/altostack/faults", {"fault": {"operation": "spawn", "effect": "delay", "seconds": 2, "count": 1}}, 201)
+        self.call("POST", "/altostack/faults", {"fault": {"operation": "spawn", "effect": "delay", "seconds": 4, "count": 1}}, 201)
         command = [self.program.binary, "demo", "--data-dir", str(self.program.directory), *self.store()]
         seen = {}
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
@@ -98,7 +98,7 @@ class Newcomer:
         expect(demo.returncode == 0, f"demo ended with {demo.returncode}")
         expect("✓ spawn" in seen and "✓ network" in seen, f"demo shows {sorted(seen)}")
         early = seen["✓ spawn"] - seen["✓ network"]
-        expect(early > 1.5, f"a spawn of 2 s begins to show {early:.1f} s before its end")
+        expect(early > 1.5, f"a spawn of 4 s begins to show {early:.1f} s before its end")
 
     def demo_goes_on_where_it_was_interrupted(self):
         """Of what a demonstration before left half-made, the rest is made; a server in error makes room for one that works."""
