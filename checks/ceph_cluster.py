@@ -3,6 +3,7 @@
 
     checks/ceph_cluster.py start FOLDER     starts it and says what an RBD back end's settings are
     checks/ceph_cluster.py stop FOLDER      stops it by its processes' ids and deletes the folder
+    checks/ceph_cluster.py run COMMAND…     runs a command as long as one is there, whose configuration ALTOSTACK_TEST_CEPH names
 
 As a module: `with CephCluster() as cluster` runs one as long as the statement does.
 Needs the packages ceph-mon, ceph-mgr, ceph-osd and ceph-common.
@@ -240,11 +241,17 @@ def is_running(process):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["start", "stop"])
-    parser.add_argument("folder")
     parser.add_argument("--gib", type=int, default=16, help="the size of the storage daemon's file, of which only what is written is taken")
+    parser.add_argument("action", choices=["start", "stop", "run"])
+    parser.add_argument("operands", nargs=argparse.REMAINDER, metavar="FOLDER or COMMAND…")
     arguments = parser.parse_args()
-    cluster = CephCluster(arguments.folder, arguments.gib)
+    if not arguments.operands or arguments.action != "run" and len(arguments.operands) > 1:
+        parser.error("it takes a folder, or a command to run")
+    if arguments.action == "run":
+        with CephCluster(gib=arguments.gib) as cluster:
+            environment = os.environ | {"ALTOSTACK_TEST_CEPH": str(cluster.configuration)}
+            return subprocess.run(arguments.operands, env=environment, check=False).returncode
+    cluster = CephCluster(arguments.operands[0], arguments.gib)
     if arguments.action == "stop":
         return cluster.stop()
     began = time.monotonic()

@@ -193,7 +193,8 @@ class Comparison:
         found = []
         for folder in (self.cloud.program.directory / "compute" / "simulated").iterdir():
             host = folder.name
-            guests = [(path.stem, json.loads(path.read_text())) for path in folder.glob("*.json")]
+            lines = [json.loads(line) for line in (folder / "guests.jsonl").read_text().splitlines()]
+            guests = [(name, guest) for name, guest in {line["id"]: line.get("guest") for line in lines}.items() if guest]
             defined = {name for name, guest in guests if guest["isDefined"]}
             on = {i for i, s in servers.items() if self.host(s) == host}
             found += compare(f"guests of {host}", on, defined)

@@ -78,10 +78,11 @@ final class BusListener: Sendable {
     }
 
     /// Detached, because a message carries its context in its envelope: nothing of the sender's task may leak
-    /// through the in-process transport that would be missing across hosts.
+    /// through the in-process transport that would be missing across hosts. Only what is done for background work stays there.
     private func start(_ run: BusWorkQueue.RunID, _ envelope: BusEnvelope) {
+        let isBackground = Background.isCurrent
         let work = Task.detached { [self] in
-            let answer = await outcome(of: envelope)
+            let answer = await Background.$isCurrent.withValue(isBackground) { await outcome(of: envelope) }
             perform(state.withLock { $0.queue.finish(run, answer, now: .now) })
         }
         let watch = Task.detached { [self] in

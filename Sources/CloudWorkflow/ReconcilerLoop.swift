@@ -105,7 +105,7 @@ private final class ReconcilerRun: Sendable {
     private let isEnded = Mutex(false)
 
     init(_ reconciler: any Reconciler) {
-        task = Task { try await reconciler.reconcile() }
+        task = Background.start { try await reconciler.reconcile() }
         Task {
             _ = await self.task.result
             self.isEnded.withLock { $0 = true }

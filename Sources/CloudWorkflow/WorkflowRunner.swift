@@ -150,7 +150,7 @@ public final class WorkflowRunner: WorkflowEngine {
     }
 
     private func begin(_ work: Work) {
-        Task {
+        Background.start {
             let begin = self.means.clock.now
             let ending = await RequestContext.$requestID.withValue(work.row.requestID) { await self.carryOut(work) }
             let dimensions = [("workflow", work.row.name), ("ending", ending.rawValue)]

@@ -1,6 +1,7 @@
 import CloudBus
 import CloudCore
 import ComputeMessages
+import Foundation
 import HostCommands
 import Testing
 
@@ -154,7 +155,32 @@ import Testing
         #expect(try await reborn.guests() == [GuestStatus(id: guest.id, power: .running)])
         try await reborn.destroy(guest.id)
         try await reborn.remove(guest.id)
-        #expect(try FileSystem.names(in: folder.path).isEmpty)
+        let third = SimulatedHypervisor(options: options)
+        try await third.start()
+        #expect(third.diskIDs.isEmpty)
+    }
+
+    @Test func aSimulatedHostsFileHoldsWhatWasWrittenWhole() async throws {
+        let folder = try TemporaryFolder()
+        let journal = SimulatedGuestJournal(directory: folder.path)
+        var guests = try journal.load()
+        let guest = specification()
+        for boots in 0..<5_000 {
+            guests[guest.id] = SimulatedGuest(specification: guest, boots: boots)
+            try journal.note(guest.id, of: guests)
+        }
+        let path = folder.path + "/guests.jsonl"
+        #expect(try FileSystem.size(of: path) < 2_001 * 2_000, "what is of the past is let go of")
+        // The program ended in the middle of a line.
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(#"{"id":"\#(guest.id)","guest":{"speci"#.utf8))
+        try file.close()
+        let found = try SimulatedGuestJournal(directory: folder.path).load()
+        #expect(found.mapValues(\.boots) == [guest.id: 4_999])
+        guests[guest.id] = nil
+        try journal.note(guest.id, of: guests)
+        #expect(try SimulatedGuestJournal(directory: folder.path).load().isEmpty)
     }
 
     @Test func aRepeatedMessageDoesTheWorkOnce() async throws {

@@ -1,28 +1,50 @@
+import CloudCore
 import Dispatch
 import Synchronization
 
-/// A bounded first-in, first-out queue between tasks, which never wait to put a job in, and dedicated threads,
-/// which sleep until there is one. The thread that fell asleep last is woken first: its caches are the warmest.
+/// A bounded queue between tasks, which never wait to put a job in, and dedicated threads, which sleep until there is one.
+/// What background work wants stands behind what requests want, but is never left standing: of so many jobs that leave, one
+/// is the background's. The thread that fell asleep last is woken first: its caches are the warmest.
 final class WorkQueue<Job: Sendable>: Sendable {
     private struct State {
-        var jobs = FIFO<Job>()
+        var urgent = FIFO<Job>()
+        var background = FIFO<Job>()
+        /// How many urgent jobs went out since one of the background did.
+        var passed = 0
         var sleeping: [DispatchSemaphore] = []
         var isClosed = false
+
+        var count: Int { urgent.count + background.count }
+
+        mutating func append(_ job: Job, isBackground: Bool) {
+            if isBackground { background.append(job) } else { urgent.append(job) }
+        }
+
+        mutating func popFirst() -> Job? {
+            if passed >= WorkQueue.urgentShare || urgent.count == 0, let job = background.popFirst() {
+                passed = 0
+                return job
+            }
+            passed = background.count == 0 ? 0 : passed + 1
+            return urgent.popFirst()
+        }
     }
 
     private let state = Mutex(State())
     private let limit: Int
+    /// How many urgent jobs may go before one of the background that waits.
+    private static var urgentShare: Int { 8 }
 
     init(limit: Int) { self.limit = limit }
 
-    /// Puts a job in.
+    /// Puts a job in, behind the others of the current task's kind.
     /// - Throws: `overloaded` when the queue is full, `unavailable` when it is closed.
     func push(_ job: Job) throws(StoreError) {
-        let limit = limit
+        let (limit, isBackground) = (limit, Background.isCurrent)
         let outcome: Result<DispatchSemaphore?, StoreError> = state.withLock { state in
             guard !state.isClosed else { return .failure(.unavailable("the database is closed")) }
-            guard state.jobs.count < limit else { return .failure(.overloaded) }
-            state.jobs.append(job)
+            guard state.count < limit else { return .failure(.overloaded) }
+            state.append(job, isBackground: isBackground)
             return .success(state.sleeping.popLast())
         }
         try outcome.get()?.signal()
@@ -32,7 +54,7 @@ final class WorkQueue<Job: Sendable>: Sendable {
     func pop(sleepingOn bell: DispatchSemaphore) -> Job? {
         while true {
             let (job, isOver): (Job?, Bool) = state.withLock { state in
-                if let job = state.jobs.popFirst() { return (job, false) }
+                if let job = state.popFirst() { return (job, false) }
                 if state.isClosed { return (nil, true) }
                 state.sleeping.append(bell)
                 return (nil, false)
@@ -43,10 +65,10 @@ final class WorkQueue<Job: Sendable>: Sendable {
     }
 
     /// The next job, if there is one now.
-    func popWaiting() -> Job? { state.withLock { $0.jobs.popFirst() } }
+    func popWaiting() -> Job? { state.withLock { $0.popFirst() } }
 
     /// How many jobs wait.
-    var count: Int { state.withLock { $0.jobs.count } }
+    var count: Int { state.withLock { $0.count } }
 
     /// Takes no more jobs; those inside are still handed out.
     func close() {

@@ -30,8 +30,8 @@ extension SimulatedHypervisor {
 
     /// Forgets a guest with its disks.
     public func remove(_ id: String) async throws {
-        try forgetFiles(id)
-        try forgetFiles(aside(id))
+        try forget(id)
+        try forget(aside(id))
     }
 
     /// What the options say.
@@ -93,7 +93,7 @@ extension SimulatedHypervisor {
             if guests.withLock({ $0[aside(id)] }) == nil {
                 guard let guest = guests.withLock({ $0[id] }) else { return nil }
                 try change(aside(id), creating: guest.specification) { $0.runs = false }
-                try forgetFiles(id)
+                try forget(id)
             }
             return files(of: aside(id))
         }
@@ -130,15 +130,15 @@ extension SimulatedHypervisor {
     }
 
     /// Forgets what was put aside.
-    public func discardReleased(_ id: String) async throws { try forgetFiles(aside(id)) }
+    public func discardReleased(_ id: String) async throws { try forget(aside(id)) }
 
     /// Names the guest as it was named.
     public func restoreReleased(_ id: String) async throws {
         try await perform(.restore, on: id) {
             guard let guest = guests.withLock({ $0[aside(id)] }) else { return }
-            try forgetFiles(id)
+            try forget(id)
             try change(id, creating: guest.specification) { _ in }
-            try forgetFiles(aside(id))
+            try forget(aside(id))
         }
     }
 
@@ -195,12 +195,6 @@ extension SimulatedHypervisor {
             ]
             return names.compactMap { $0 }.map { ReleasedGuest.File(name: $0, sizeBytes: 196_616) }
         }
-    }
-
-    private func forgetFiles(_ key: String) throws {
-        guests.withLock { _ = $0.removeValue(forKey: key) }
-        guard let path = path(of: key), FileManager.default.fileExists(atPath: path) else { return }
-        try FileManager.default.removeItem(atPath: path)
     }
 
     private func disks(of guest: GuestSpecification) -> GuestDisks {

@@ -45,6 +45,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// How often the host was booted, and what the agent noted of it.
     let boot = Mutex<(number: Int, noted: String?)>((1, nil))
     private let bell = GuestBell()
+    private let journal: SimulatedGuestJournal?
     /// Where other simulated hosts send guests. Hosts with a folder are found again after a restart.
     let address: String
     /// How long the host has been up.
@@ -53,6 +54,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// A host.
     public init(options: Options = Options()) {
         self.options = options
+        journal = options.directory.map(SimulatedGuestJournal.init)
         address = "simulated:" + (options.directory ?? Identifier.uuid())
         SimulatedHosts.register(self)
     }
@@ -62,17 +64,11 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
 
     /// Finds the guests that outlived the last program, if there is a folder for that.
     public func start() async throws {
-        guard let directory = options.directory else { return }
+        guard let journal else { return }
         do {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-            let names = try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasSuffix(".json") }
-            let found = try names.map { name in
-                let data = try Data(contentsOf: URL(fileURLWithPath: directory + "/" + name))
-                return (String(name.dropLast(5)), try JSONDecoder().decode(SimulatedGuest.self, from: data))
-            }
-            guests.withLock { $0 = Dictionary(found) { _, last in last } }
+            try guests.withLock { $0 = try journal.load() }
         } catch {
-            throw GuestFailure(.hypervisorError, "The simulated host's folder \(directory) cannot be read.", cause: error)
+            throw GuestFailure(.hypervisorError, "The simulated host's guests cannot be read from \(options.directory ?? "").", cause: error)
         }
     }
 
@@ -257,27 +253,27 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     func change(
         _ id: String, creating specification: GuestSpecification? = nil, _ body: (inout SimulatedGuest) -> Void
     ) throws {
-        let (before, after) = guests.withLock { guests -> (SimulatedGuest?, SimulatedGuest?) in
+        let (before, after) = try guests.withLock { guests -> (SimulatedGuest?, SimulatedGuest?) in
             let before = guests[id]
             guard var guest = before ?? specification.map({ SimulatedGuest(specification: $0) }) else { return (nil, nil) }
             body(&guest)
             guests[id] = guest
+            try journal?.note(id, of: guests)
             return (before, guest)
         }
         guard let after else { return }
         if !after.power.isOn {
             for screen in screens.withLock({ $0.removeValue(forKey: id) ?? [:] }).values { screen.close() }
         }
-        if let path = path(of: id) {
-            var kept = after
-            kept.specification = after.specification.withoutSecrets
-            // It outlives the program, as a guest does; a host that loses power loses its simulated guests, and no disk is waited for.
-            try FileSystem.write([UInt8](JSONEncoder().encode(kept)), to: path)
-        }
         if before?.power != after.power, before != nil || after.power.isOn { bell.ring(id) }
     }
 
-    func path(of id: String) -> String? { options.directory.map { "\($0)/\(id).json" } }
+    /// Forgets what is known under a name, on disk too.
+    func forget(_ id: String) throws {
+        try guests.withLock { guests in
+            if guests.removeValue(forKey: id) != nil { try journal?.note(id, of: guests) }
+        }
+    }
 
     func perform<Value>(
         _ operation: SimulatedHostOperation, on id: String, _ body: () throws -> Value
