@@ -33,6 +33,10 @@ final class RecordingPlane: Sendable {
     /// Makes the next so many messages fail.
     func failNext(_ count: Int) { state.withLock { $0.failures = count } }
 
+    /// Refuses messages with entities that this picks, as the real one does what cannot be true.
+    func refuse(_ pick: @escaping @Sendable (TopologyEntity) -> Bool) { unwanted.withLock { $0 = pick } }
+    private let unwanted = Mutex<@Sendable (TopologyEntity) -> Bool>({ _ in false })
+
     /// Forgets everything, as a data plane that was wiped.
     func wipe() { state.withLock { $0.entities = [:] } }
 
@@ -43,7 +47,9 @@ final class RecordingPlane: Sendable {
     }
 
     private func apply(_ request: ApplyTopology) throws -> TopologyReport {
-        try state.withLock { state in
+        let unwanted = unwanted.withLock { $0 }
+        return try state.withLock { state in
+            guard !request.entities.contains(where: unwanted) else { throw BusFailure(code: "topology_invalid", message: "no") }
             guard state.failures == 0 else {
                 state.failures -= 1
                 throw BusFailure(code: "test", message: "told to fail")

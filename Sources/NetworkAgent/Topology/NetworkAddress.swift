@@ -23,6 +23,8 @@ struct NetworkAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether this is an IPv6 address.
     var isIPv6: Bool { bytes.count == 16 }
+    /// Whether this is the address that means none: 0.0.0.0 or ::.
+    var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 
     var description: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
@@ -44,9 +46,17 @@ struct NetworkPrefix: Sendable, Hashable, CustomStringConvertible {
         guard let first = parts.first, parts.count <= 2 else { throw .invalid(what: what, value: text) }
         address = try NetworkAddress(String(first), what: what)
         let most = address.bytes.count * 8
-        let length = parts.count == 2 ? Int(parts[1]) : most
+        let length = parts.count == 2 ? Int(parts[1]) ?? Self.length(ofMask: String(parts[1])) : most
         guard let length, (0...most).contains(length) else { throw .invalid(what: what, value: text) }
         self.length = length
+    }
+
+    /// The length that an IPv4 network mask such as 255.255.255.0 stands for; nil for other text.
+    private static func length(ofMask text: String) -> Int? {
+        guard let mask = try? NetworkAddress(text), !mask.isIPv6 else { return nil }
+        let bits = mask.bytes.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let length = (~bits).leadingZeroBitCount
+        return length == 32 || bits << UInt32(length) == 0 ? length : nil
     }
 
     /// Whether this is an IPv6 prefix.

@@ -83,7 +83,7 @@ extension OVNProjection {
         var nameservers: [String] = []
         for text in subnet.nameservers {
             let address = try NetworkAddress(text, what: "A name server")
-            if address.isIPv6 { nameservers.append(address.description) }
+            if address.isIPv6, !address.isUnspecified { nameservers.append(address.description) }
         }
         if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
         return OVNRow(
@@ -109,7 +109,7 @@ extension OVNProjection {
         var nameservers: [String] = []
         for text in subnet.nameservers {
             let address = try NetworkAddress(text, what: "A name server")
-            if !address.isIPv6 { nameservers.append(address.description) }
+            if !address.isIPv6, !address.isUnspecified { nameservers.append(address.description) }
         }
         if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
         let routes = try classlessRoutes(of: subnet, metadata: metadata, gateway: gateway)

@@ -18,7 +18,12 @@ extension OVNProjection {
             rows += try self.rows(of: interface, in: key, isGateway: false)
             if let firewall = interface.firewall { rows += try self.rows(of: firewall, try scope(of: interface, owner: owner)) }
         }
-        for route in router.routes { rows.append(try row(of: route, of: router.id, in: key)) }
+        var destinations: Set<OVNRowKey> = []
+        for route in router.routes {
+            // Two ways of writing the same route are one.
+            let row = try row(of: route, of: router.id, in: key)
+            if destinations.insert(row.key).inserted { rows.append(row) }
+        }
         for gateway in [router.gateway].compactMap(\.self) + router.furtherGateways {
             rows += try self.rows(of: gateway, in: key, router: router)
         }
@@ -31,7 +36,8 @@ extension OVNProjection {
     private func rows(
         of interface: RouterInterface, in router: OVNRowKey, isGateway: Bool
     ) throws(TopologyError) -> [OVNRow] {
-        guard !interface.addresses.isEmpty else { throw .invalid(what: "A router interface's addresses", value: "") }
+        // On a network without subnets there is nothing to route.
+        guard !interface.addresses.isEmpty else { return [] }
         var networks: [String] = []
         for address in interface.addresses { networks.append(try NetworkPrefix(address, what: "A router's address").description) }
         let name = Self.routerPortName(interface.portID)
@@ -69,7 +75,7 @@ extension OVNProjection {
         of gateway: RouterGateway, in key: OVNRowKey, router: LogicalRouter
     ) throws(TopologyError) -> [OVNRow] {
         var rows = try self.rows(of: gateway.interface, in: key, isGateway: true)
-        let port = rows[0].key
+        guard let port = rows.first?.key else { return [] }
         let name = Self.routerPortName(gateway.interface.portID)
         for (position, chassis) in chassis(for: router.id).enumerated() {
             rows.append(OVNRow(

@@ -57,7 +57,8 @@ extension OVNProjection {
     }
 
     private func protocolTerms(of rule: LogicalRule) throws(TopologyError) -> [String] {
-        guard let name = rule.ipProtocol else { return [] }
+        // "ip" is every protocol.
+        guard let name = rule.ipProtocol, name.lowercased() != "ip" else { return [] }
         guard let number = IPProtocol.number(name, etherType: rule.etherType) else {
             throw .invalid(what: "A rule's protocol", value: name)
         }
@@ -85,7 +86,7 @@ extension OVNProjection {
 /// The IP protocols that Neutron knows by name, with IANA's numbers.
 enum IPProtocol {
     private static let numbers = [
-        "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2, "ipip": 4,
+        "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "hopopt": 0, "icmp": 1, "icmpv6": 58, "ipv6-icmp": 58, "igmp": 2, "ipip": 4,
         "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-nonxt": 59, "ipv6-opts": 60, "ipv6-route": 43, "ospf": 89, "pgm": 113,
         "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
     ]

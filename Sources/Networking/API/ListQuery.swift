@@ -17,6 +17,10 @@ extension ListRequest {
         tags = TagFilter(
             all: Self.tags(query, "tags"), any: Self.tags(query, "tags-any"),
             notAll: Self.tags(query, "not-tags"), notAny: Self.tags(query, "not-tags-any"))
+        if let text = query["changed_since"], listing.attributes["updated_at"] != nil {
+            guard let moment = Timestamp(iso8601: text) else { throw .invalidInput("changed_since cannot be \(text)") }
+            changedSince = moment
+        }
         try readSorts(query, listing)
         try readPage(query, pageLimit)
     }

@@ -1,3 +1,5 @@
+import CloudCore
+
 /// What a list asks for.
 struct ListRequest: Sendable {
     /// An attribute and the values of which it must have one.
@@ -16,6 +18,8 @@ struct ListRequest: Sendable {
     var filters: [Filter] = []
     /// The tag conditions.
     var tags = TagFilter()
+    /// Only what was changed then or later, where that is known of the resource.
+    var changedSince: Timestamp?
     /// The order; the id decides between equals.
     var sorts: [Sort] = []
     /// How many items at most; nil for all.

@@ -111,8 +111,8 @@ enum DeviceOwner {
     static let distributed = "network:distributed"
     static let compute = "compute:"
 
-    /// Ports that Networking makes for itself on a network and takes away with it.
-    static let automatic: Set = [distributed]
+    /// What the device of a network's own metadata port begins with; the network's id follows. The network takes the port with it.
+    static let metadataDevice = "ovnmeta-"
     /// Ports that stand in a router's or a network's entity of the topology rather than in their own.
     static let infrastructure: Set = [routerInterface, routerGateway, floatingIP, distributed]
 }

@@ -128,7 +128,7 @@ extension Operations {
             throw Self.refused("Port \(port.id) is unable to be assigned a floating IP")
         }
         let fixed = try fixedIP(target, of: port)
-        let router = try target.routerID.map { try requested(router: $0, to: floatingIP.networkID, in: reader) }
+        let router = try target.routerID.map { try requested(router: $0, to: floatingIP.networkID, by: caller, in: reader) }
             ?? router(to: floatingIP.networkID, from: fixed, port: port, in: reader)
         let isUnchanged = old?.portID == port.id && old?.fixedAddress == fixed.address
         guard try isUnchanged || !FloatingIPRecords.isAssociated(
@@ -163,8 +163,9 @@ extension Operations {
         return first
     }
 
-    private func requested(router id: String, to network: String, in reader: any Reader) throws -> String {
-        _ = try RouterRecords.find(id, in: reader).orThrow(.routerNotFound(id))
+    private func requested(router id: String, to network: String, by caller: Caller, in reader: any Reader) throws -> String {
+        let router = try RouterRecords.find(id, in: reader).orThrow(.routerNotFound(id))
+        guard caller.isAdmin || router.projectID == caller.projectID else { throw NetworkingError.routerNotFound(id) }
         let gateways = try PortRecords.all(device: id, owner: DeviceOwner.routerGateway, in: reader)
         guard gateways.contains(where: { $0.networkID == network }) else {
             throw NetworkingError(.conflict, "Conflict", "Router \(id) has no external gateway on network \(network).")

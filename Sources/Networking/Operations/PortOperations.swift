@@ -100,13 +100,15 @@ extension Operations {
     private static let pairsNeedSecurity = NetworkingError(
         .conflict, "AddressPairAndPortSecurityRequired", "Port security must be on for a port with allowed address pairs.")
 
-    /// Keeps a project from passing a port off as another project's router's.
+    /// Keeps a project from passing a port off as another project's router's or server's, or as the cloud's own.
     private func checkDevice(_ port: Port, by caller: Caller, in reader: any Reader) throws {
-        guard port.deviceOwner == DeviceOwner.routerInterface, !caller.isAdmin, !port.deviceID.isEmpty,
-            let router = try RouterRecords.find(port.deviceID, in: reader), router.projectID != port.projectID
-        else { return }
+        guard !caller.isAdmin, !port.deviceID.isEmpty else { return }
+        let router = try RouterRecords.find(port.deviceID, in: reader)
+        let others = try PortRecords.all(device: port.deviceID, in: reader).filter { $0.projectID != port.projectID }
+        let isForeign = router.map { $0.projectID != port.projectID } ?? others.contains { $0.deviceOwner.hasPrefix(DeviceOwner.compute) }
+        guard isForeign || port.deviceID.hasPrefix(DeviceOwner.metadataDevice) else { return }
         throw NetworkingError(
-            .conflict, "DeviceIDNotOwnedByTenant", "The device_id \(port.deviceID) is another project's router.")
+            .conflict, "DeviceIDNotOwnedByTenant", "The device_id \(port.deviceID) is another project's.")
     }
 
     /// The groups of a new port: those it names, else the project's default group.
@@ -284,7 +286,7 @@ extension Operations {
             if try FloatingIPRecords.find(port.deviceID, in: transaction) != nil {
                 throw NetworkingError.servicePortInUse(port.id, "it belongs to floating IP \(port.deviceID)")
             }
-        case DeviceOwner.distributed:
+        case DeviceOwner.distributed where port.deviceID == DeviceOwner.metadataDevice + port.networkID:
             throw NetworkingError.servicePortInUse(port.id, "it serves the metadata of network \(port.networkID)")
         default: break
         }

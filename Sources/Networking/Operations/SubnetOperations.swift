@@ -169,7 +169,7 @@ extension Operations {
     private func insertMetadataPort(on network: Network, in transaction: any Transaction) throws -> Port {
         var port = Port(
             id: Identifier.uuid(), networkID: network.id, projectID: network.projectID, name: "", isAdminUp: true,
-            mac: try freeMAC(on: network.id, in: transaction), status: .active, deviceID: "ovnmeta-\(network.id)",
+            mac: try freeMAC(on: network.id, in: transaction), status: .active, deviceID: DeviceOwner.metadataDevice + network.id,
             deviceOwner: DeviceOwner.distributed, hasPortSecurity: false, allowedPairs: [], binding: PortBinding(),
             dnsName: "", standard: StandardAttributes(createdAt: .now))
         if network.isPrivate { port.extras.privateRole = .promiscuous }

@@ -44,9 +44,7 @@ final class TopologyReconciler: Reconciler {
         let (snapshot, pending) = try await database.read { reader in
             (try TopologySnapshot(completeIn: reader), try TopologyChangeRecords.all(in: reader))
         }
-        let report = try await bus.call(
-            ApplyTopology(entities: snapshot.entities, complete: true), to: BusAddress(topic: NetworkTopic.plane),
-            deadline: Self.deadlines.complete)
+        let report = try await sendComplete(snapshot.entities)
         if report.inserted + report.updated + report.deleted > 0 {
             logger.info(
                 "data plane compared",
@@ -56,6 +54,48 @@ final class TopologyReconciler: Reconciler {
         lastComplete.withLock { $0 = started }
     }
 
+    /// Sends everything; what the data plane refuses is left out, and with it what it holds of that.
+    private func sendComplete(_ entities: [TopologyEntity]) async throws -> TopologyReport {
+        func send(_ entities: [TopologyEntity]) async throws -> TopologyReport {
+            try await bus.call(
+                ApplyTopology(entities: entities, complete: true), to: BusAddress(topic: NetworkTopic.plane),
+                deadline: Self.deadlines.complete)
+        }
+        do {
+            return try await send(entities)
+        } catch BusError.remote(let code, _) where Self.refusals.contains(code) {
+            let refused = Set(try await apply(entities))
+            return try await send(entities.filter { !refused.contains($0.key) })
+        }
+    }
+
+    /// What the data plane answers when an entity cannot be true. It takes nothing of such a message.
+    private static let refusals: Set = ["topology_invalid", "topology_missing"]
+
+    /// Sends entities; those that the data plane refuses are found by halves and set aside, since one project's must not keep the
+    /// others' from it.
+    /// - Returns: which were refused.
+    private func apply(_ entities: [TopologyEntity], removed: [TopologyKey] = []) async throws -> [TopologyKey] {
+        do {
+            _ = try await bus.call(
+                ApplyTopology(entities: entities, removed: removed), to: BusAddress(topic: NetworkTopic.plane),
+                deadline: Self.deadlines.batch)
+            return []
+        } catch BusError.remote(let code, let message) where Self.refusals.contains(code) && !entities.isEmpty {
+            guard entities.count > 1 || !removed.isEmpty else {
+                let key = entities[0].key
+                logger.error("the data plane cannot have an entity as it is; it keeps it as it was", metadata: [
+                    "kind": "\(key.kind.rawValue)", "id": "\(key.id)", "cause": "\(message)",
+                ])
+                return [key]
+            }
+            // In order, because the later need the earlier.
+            let half = entities.count / 2
+            let first = try await apply(Array(entities[..<half]), removed: removed)
+            return first + (try await apply(Array(entities[half...])))
+        }
+    }
+
     /// Sends the changes that have waited longest; answers whether there may be more.
     private func sendPending() async throws -> Bool {
         let (snapshot, pending) = try await database.read { reader in
@@ -63,9 +103,7 @@ final class TopologyReconciler: Reconciler {
             return (try TopologySnapshot(pending.map(\.key), in: reader), pending)
         }
         guard !pending.isEmpty else { return false }
-        _ = try await bus.call(
-            ApplyTopology(entities: snapshot.entities, removed: snapshot.removed), to: BusAddress(topic: NetworkTopic.plane),
-            deadline: Self.deadlines.batch)
+        _ = try await apply(snapshot.entities, removed: snapshot.removed)
         try await settle(pending)
         return pending.count == Self.batchLimit
     }

@@ -63,7 +63,8 @@ enum AddressRecords {
         try reader.all(
             """
             SELECT p.id, a.address, p.device_owner FROM ip_allocations a JOIN ports p ON p.id = a.port_id
-            WHERE a.subnet_id = \(subnet) AND p.device_owner NOT IN \(in: DeviceOwner.automatic.sorted())
+            WHERE a.subnet_id = \(subnet)
+                AND NOT (p.device_owner = \(DeviceOwner.distributed) AND p.device_id = \(DeviceOwner.metadataDevice) || p.network_id)
             ORDER BY a.address_key LIMIT \(limit)
             """
         ) { Holder(portID: try $0[0], address: try $0[1], deviceOwner: try $0[2]) }

@@ -76,6 +76,7 @@ struct Listing: Sendable {
     func page(_ request: ListRequest, visibility: SQL?) throws -> SQL {
         var conditions = try request.filters.map { try condition($0, request.project) }
         conditions += tagConditions(request.tags)
+        if let moment = request.changedSince { conditions.append("updated_at >= \(moment)") }
         if let visibility { conditions.append("(\(visibility))") }
         if let marker = request.marker { conditions.append("(\(after(marker, request)))") }
         var sql: SQL = conditions.isEmpty ? "" : " WHERE \(conditions.joined(separator: " AND "))"

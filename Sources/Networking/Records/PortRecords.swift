@@ -14,7 +14,9 @@ enum PortRecords {
 
     static let listing = Listing("ports", [
         "network_id": .column("network_id"), "admin_state_up": .column("admin_state_up", .boolean),
-        "mac_address": .custom { "mac_address IN \(in: $0.map { MACAddress($0)?.description ?? $0 })" },
+        "mac_address": .init(order: "mac_address") { values, _ in
+            "mac_address IN \(in: values.map { MACAddress($0)?.description ?? $0 })"
+        },
         "status": .column("status"), "device_id": .column("device_id"), "device_owner": .column("device_owner"),
         "port_security_enabled": .column("port_security_enabled", .boolean, isSorted: false),
         "binding:host_id": .column("host"), "binding:vnic_type": .column("vnic_type", isSorted: false),
@@ -200,7 +202,8 @@ enum PortRecords {
             ports += try reader.all(
                 """
                 SELECT \(columns) FROM ports
-                WHERE network_id IN \(in: batch) AND device_owner IN \(in: DeviceOwner.automatic.sorted())
+                WHERE network_id IN \(in: batch) AND device_owner = \(DeviceOwner.distributed)
+                    AND device_id = \(DeviceOwner.metadataDevice) || network_id
                 """, port)
         }
         return Dictionary(try complete(ports, in: reader).map { ($0.networkID, $0) }) { first, _ in first }
@@ -210,7 +213,8 @@ enum PortRecords {
     static func inUse(network: String, limit: Int, in reader: any Reader) throws -> [String] {
         try reader.all(
             """
-            SELECT id FROM ports WHERE network_id = \(network) AND device_owner NOT IN \(in: DeviceOwner.automatic.sorted())
+            SELECT id FROM ports WHERE network_id = \(network)
+                AND NOT (device_owner = \(DeviceOwner.distributed) AND device_id = \(DeviceOwner.metadataDevice) || network_id)
             ORDER BY id LIMIT \(limit)
             """
         ) { try $0[0] }

@@ -214,22 +214,41 @@ import Testing
         #expect(throws: TopologyError.self) { try projection.rows(of: .securityGroup(group)) }
         group.rules = [SampleTopology.rule("r", .ingress, ipProtocol: "tcp || ip4")]
         #expect(throws: TopologyError.self) { try projection.rows(of: .securityGroup(group)) }
+    }
+
+    @Test func whatRoutersNeedNotHaveIsLeftOut() throws {
         var router = sample.router
         router.interfaces[0].addresses = []
-        #expect(throws: TopologyError.self) { try projection.rows(of: .router(router)) }
+        router.gateway?.interface.addresses = []
+        router.routes = [
+            Route(destination: "10.9.9.0/24", nexthop: "10.0.0.9"), Route(destination: "10.9.9.9/255.255.255.0", nexthop: "10.0.0.9"),
+        ]
+        let rows = try projection.rows(of: .router(router))
+        #expect(!rows.contains { $0.key.name == "interface/\(router.interfaces[0].portID)" })
+        #expect(rows.filter { $0.table == .staticRoute }.map(\.columns["ip_prefix"]) == [.string("10.9.9.0/24")])
+    }
+
+    @Test func everyProtocolThatNeutronKnowsCanBeTold() throws {
+        var group = sample.group
+        group.rules = [SampleTopology.rule("r", .ingress, ipProtocol: "ip"), SampleTopology.rule("s", .ingress, ipProtocol: "hopopt")]
+        let rows = try projection.rows(of: .securityGroup(group))
+        let matches = ["acl/r", "acl/s"].map { name in rows.first { $0.key.name == name }?.columns["match"] }
+        #expect(matches.allSatisfy { $0 != nil })
+        #expect("\(matches[1]!)".contains("ip.proto == 0") && !"\(matches[0]!)".contains("ip.proto"))
     }
 }
 
 @Suite(.timeLimit(.minutes(1))) struct NetworkPrefixTests {
     @Test(arguments: [
         ("10.1.2.3/24", "10.1.2.0/24"), ("10.1.2.3", "10.1.2.3/32"), ("10.1.2.3/0", "0.0.0.0/0"), ("10.1.2.255/25", "10.1.2.128/25"),
-        ("2001:DB8::ffff/112", "2001:db8::/112"), ("2001:db8::1/65", "2001:db8::/65"),
+        ("2001:DB8::ffff/112", "2001:db8::/112"), ("2001:db8::1/65", "2001:db8::/65"), ("10.1.2.3/255.255.254.0", "10.1.2.0/23"),
+        ("10.1.2.3/0.0.0.0", "0.0.0.0/0"), ("10.1.2.3/255.255.255.255", "10.1.2.3/32"),
     ])
     func hostBitsAreCleared(text: String, cidr: String) throws {
         #expect(try NetworkPrefix(text).cidr == cidr)
     }
 
-    @Test(arguments: ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8", "::1/129", "10.0.0.0/ 8", "host"])
+    @Test(arguments: ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/8/8", "::1/129", "10.0.0.0/ 8", "host", "10.0.0.0/255.0.255.0", "::1/255.0.0.0"])
     func nonsenseIsRefused(text: String) {
         #expect(throws: TopologyError.self) { try NetworkPrefix(text) }
     }
