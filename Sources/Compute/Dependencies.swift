@@ -71,8 +71,8 @@ public protocol ComputeNetworking: Sendable {
     /// - Throws: when it hasn't by the deadline.
     func settle(ports: [String], deadline: Timestamp) async throws
 
-    /// The server whose port has this address on this network; nil when none has.
-    func server(network id: String, address: String, in reader: any Reader) throws -> String?
+    /// The server whose port has this address on this network, and the port's project; nil when none has.
+    func server(network id: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)?
 
     /// The ids of the project's security groups, each named by id or name.
     /// - Throws: `NetworkRefusal` for one that does not exist, or a name that several have.

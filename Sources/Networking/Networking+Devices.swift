@@ -32,9 +32,9 @@ extension Networking {
         try operations.ports(devices: devices, in: reader)
     }
 
-    /// The device whose port has this address on this network; nil when none has. A link-local address stands for the MAC
+    /// The device whose port has this address on this network, and the port's project; nil when none has. A link-local address stands for the MAC
     /// address that it is made from: no other may be sent from with port security.
-    public func device(network id: String, address: String, in reader: any Reader) throws -> String? {
+    public func device(network id: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
         guard let address = IPAddress(address) else { return nil }
         let device =
             if let mac = address.linkLocalMAC {
@@ -42,7 +42,7 @@ extension Networking {
             } else {
                 try PortRecords.device(network: id, address: address.description, in: reader)
             }
-        return device.flatMap { $0.isEmpty ? nil : $0 }
+        return device.flatMap { $0.id.isEmpty ? nil : $0 }
     }
 
     /// The ids of a project's security groups, each named by id or name.

@@ -121,7 +121,7 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         try await networking.settled(ports: ports, deadline: deadline)
     }
 
-    func server(network id: String, address: String, in reader: any Reader) throws -> String? {
+    func server(network id: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
         try networking.device(network: id, address: address, in: reader)
     }
 

@@ -26,8 +26,7 @@ public struct MetadataService: Sendable {
     /// - Parameter leaving: what it leaves; nil when it asks.
     public func answer(network id: String, address: String, path: String, leaving: [UInt8]?) async throws -> Answer {
         let compute = compute
-        guard let serverID = try await compute.database.read({ try compute.networking.server(network: id, address: address, in: $0) })
-        else { return .status(404) }
+        guard let serverID = try await server(network: id, address: address) else { return .status(404) }
         if Self.isPassword(path) { return try await password(of: serverID, leaving: leaving) }
         guard leaving == nil else { return .status(405) }
         let tree = try await compute.database.read { reader -> MetadataTree? in
@@ -40,6 +39,16 @@ public struct MetadataService: Sendable {
         }
         guard let document = tree?.document(at: path) else { return .status(404) }
         return .document(contentType: document.contentType, body: document.body)
+    }
+
+    /// The server that asks. A port tells of its own project's servers only, whatever device its owner calls it.
+    private func server(network id: String, address: String) async throws -> String? {
+        try await compute.database.read { [compute] reader in
+            guard let found = try compute.networking.server(network: id, address: address, in: reader),
+                try ServerRecords.find(found.id, in: reader)?.projectID == found.projectID
+            else { return nil }
+            return found.id
+        }
     }
 
     private static func isPassword(_ path: String) -> Bool {

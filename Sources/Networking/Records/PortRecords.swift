@@ -248,21 +248,25 @@ enum PortRecords {
     }
 
     /// The device of the port that holds an address on a network; nil when none does.
-    static func device(network: String, address: String, in reader: any Reader) throws -> String? {
-        try reader.scalar(
+    static func device(network: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
+        try reader.all(
             """
-            SELECT p.device_id FROM ip_allocations a JOIN ports p ON p.id = a.port_id
+            SELECT p.device_id, p.project_id FROM ip_allocations a JOIN ports p ON p.id = a.port_id
             WHERE a.address = \(address) AND a.network_id = \(network) AND p.device_owner NOT LIKE 'network:%'
-            """)
+            """, claim
+        ).first
     }
 
+    private static func claim(_ row: borrowing Row) throws -> (id: String, projectID: String) { (try row[0], try row[1]) }
+
     /// The device of the port that has a MAC address on a network; nil when none has.
-    static func device(network: String, mac: String, in reader: any Reader) throws -> String? {
-        try reader.scalar(
+    static func device(network: String, mac: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
+        try reader.all(
             """
-            SELECT device_id FROM ports
+            SELECT device_id, project_id FROM ports
             WHERE network_id = \(network) AND mac_address = \(mac) AND device_owner NOT LIKE 'network:%'
-            """)
+            """, claim
+        ).first
     }
 
     /// Adds the addresses and groups, a constant number of queries for however many ports.

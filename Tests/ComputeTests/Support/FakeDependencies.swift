@@ -200,9 +200,16 @@ struct FakeNetworking: ComputeNetworking {
 
     func settle(ports: [String], deadline: Timestamp) async throws { try await orders.run("settle") }
 
-    func server(network id: String, address: String, in reader: any Reader) throws -> String? {
-        try reader.scalar("SELECT server_id FROM fake_ports WHERE network_id = \(id) AND address = \(address)")
+    func server(network id: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
+        try reader.all(
+            """
+            SELECT p.server_id, s.project_id FROM fake_ports p JOIN servers s ON s.id = p.server_id
+            WHERE p.network_id = \(id) AND p.address = \(address)
+            """, Self.claim
+        ).first
     }
+
+    private static func claim(_ row: borrowing Row) throws -> (id: String, projectID: String) { (try row[0], try row[1]) }
 
     func securityGroups(_ namesOrIDs: [String], projectID: String, in reader: any Reader) throws -> [String] {
         guard let missing = namesOrIDs.first(where: { $0 != "default" }) else { return namesOrIDs }
