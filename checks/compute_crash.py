@@ -5,12 +5,11 @@ to rest, and then everything is compared: servers, ports, allocations, images, q
 may be left over, nothing lost."""
 
 import collections
-import json
 import time
 
 import kills
 from cloud import CheckFailed, Client, expect, run_check, wait_for
-from kills import Kills, compare
+from kills import Kills, compare, simulated_guests
 
 FLAVORS = {"11": (1, 128, 1), "12": (2, 256, 2)}
 REST = {"ACTIVE", "SHUTOFF", "VERIFY_RESIZE", "SHELVED_OFFLOADED"}
@@ -193,8 +192,7 @@ class Comparison:
         found = []
         for folder in (self.cloud.program.directory / "compute" / "simulated").iterdir():
             host = folder.name
-            lines = [json.loads(line) for line in (folder / "guests.jsonl").read_text().splitlines()]
-            guests = [(name, guest) for name, guest in {line["id"]: line.get("guest") for line in lines}.items() if guest]
+            guests = list(simulated_guests(folder).items())
             defined = {name for name, guest in guests if guest["isDefined"]}
             on = {i for i, s in servers.items() if self.host(s) == host}
             found += compare(f"guests of {host}", on, defined)

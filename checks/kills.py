@@ -117,6 +117,12 @@ class Kills:
         self.settle("the end")
 
 
+def simulated_guests(folder):
+    """The guests of a simulated host, by the names under which it knows them: each one's last line in the host's journal."""
+    lines = [json.loads(line) for line in (folder / "guests.jsonl").read_text().splitlines()]
+    return {name: guest for name, guest in {line["id"]: line.get("guest") for line in lines}.items() if guest}
+
+
 def compare(what, expected, actual):
     if expected == actual:
         return []

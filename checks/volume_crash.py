@@ -11,7 +11,7 @@ import time
 
 import kills
 from cloud import CheckFailed, Client, expect, run_check, wait_for
-from kills import Kills, compare
+from kills import Kills, compare, simulated_guests
 
 BACKENDS = ("one", "two")
 # Volume types by their back ends, one of them encrypted.
@@ -257,9 +257,9 @@ class Comparison:
         for a in self.attachments:
             rows.setdefault(a["instance"], set()).add(a["volume_id"])
         guests = {}
-        for path in (self.cloud.program.directory / "compute" / "simulated").glob("*/*.json"):
-            guest = json.loads(path.read_text())
-            guests[path.stem] = {volume["id"] for volume in guest["specification"]["volumes"]}
+        for folder in (self.cloud.program.directory / "compute" / "simulated").iterdir():
+            for name, guest in simulated_guests(folder).items():
+                guests[name] = {volume["id"] for volume in guest["specification"]["volumes"]}
         found += compare("guests", {s["id"] for s in self.cloud.servers()}, set(guests))
         for server, disks in guests.items():
             found += compare(f"disks of {server}", rows.get(server, set()), disks)
