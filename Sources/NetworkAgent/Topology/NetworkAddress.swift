@@ -46,7 +46,7 @@ struct NetworkPrefix: Sendable, Hashable, CustomStringConvertible {
         guard let first = parts.first, parts.count <= 2 else { throw .invalid(what: what, value: text) }
         address = try NetworkAddress(String(first), what: what)
         let most = address.bytes.count * 8
-        let length = parts.count == 2 ? Int(parts[1]) ?? Self.length(ofMask: String(parts[1])) : most
+        let length = parts.count == 2 ? Int(parts[1]) ?? (address.isIPv6 ? nil : Self.length(ofMask: String(parts[1]))) : most
         guard let length, (0...most).contains(length) else { throw .invalid(what: what, value: text) }
         self.length = length
     }

@@ -203,7 +203,7 @@ struct FakeNetworking: ComputeNetworking {
     func server(network id: String, address: String, in reader: any Reader) throws -> (id: String, projectID: String)? {
         try reader.all(
             """
-            SELECT p.server_id, s.project_id FROM fake_ports p JOIN servers s ON s.id = p.server_id
+            SELECT p.server_id, s.project_id FROM fake_ports p JOIN compute_servers s ON s.id = p.server_id
             WHERE p.network_id = \(id) AND p.address = \(address)
             """, Self.claim
         ).first
