@@ -179,6 +179,7 @@ struct MoveVolumeWorkflow: Sendable {
             if hasMoved { volume.migrationStatus = "success" }
             Self.settle(&volume)
         }
+        try AttachmentOperations(storage: storage).settle(volume: state.volumeID, in: transaction)
     }
 
     private static func settle(_ volume: inout Volume) {
@@ -194,8 +195,8 @@ struct MoveVolumeWorkflow: Sendable {
             Self.settle(&volume)
             try storage.note(failure, of: state.isRetype ? "retype" : "migrate", volume: volume, in: transaction)
         }
-        // Its server may have gone meanwhile.
-        if state.serverID != nil { try AttachmentOperations(storage: storage).settle(volume: state.volumeID, in: transaction) }
+        // Its server may have gone meanwhile, also before it was looked for.
+        try AttachmentOperations(storage: storage).settle(volume: state.volumeID, in: transaction)
     }
 }
 
