@@ -144,5 +144,9 @@ def names(cloud):
     eventually("the other's address", lambda: one.run(packets.dns_query, two.ip, query) == [two.ip])
     expect(two.run(packets.dns_query, one.ip, "one.openstacklocal") == [one.ip], "one is not found")
     expect(not cloud.blue1.run(packets.dns_query, cloud.blue2.ip, query), "a name is known in another network")
+    backwards = ".".join(reversed(two.ip.split("."))) + ".in-addr.arpa"
+    eventually("the name of an address", lambda: one.run(packets.dns_query, two.ip, backwards, 12) == [query])
+    cloud.update("network", network, dns_domain="lab.example.")
+    eventually("the name in the network's domain", lambda: one.run(packets.dns_query, two.ip, "two.lab.example") == [two.ip])
     cloud.lab.unplug(one)
     cloud.lab.unplug(two)

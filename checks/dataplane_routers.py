@@ -84,6 +84,16 @@ def several_gateways(cloud):
     cloud.lab.unplug(guest)
 
 
+@check("a gateway tells who sends too much at once what its networks carry")
+def gateway_size(cloud):
+    address = floating(cloud, cloud.red2)
+    ip, size = address["floating_ip_address"], cloud.red["mtu"]
+    eventually("a ping of the whole MTU", lambda: from_outside(cloud, packets.ping, ip, size=size - 28, dont_fragment=True))
+    told = inside(cloud.lab.outside, packets.told_size, ip, 1500)
+    expect(told == size, f"told that {told} fit, not {size}")
+    cloud.delete(f"/floatingips/{address['id']}")
+
+
 @check("SNAT off: the outside sees the guests' own addresses")
 def no_snat(cloud):
     network = cloud.network("plain", "10.33.0.0/24")
@@ -141,6 +151,34 @@ def floating_moves(cloud):
         cloud.update("floatingip", address, port_id=None)
         never("a floating IP without a port answered", lambda: answered_by() != "nobody")
     cloud.delete(f"/floatingips/{address['id']}")
+
+
+@check("floating IP: of an address that two guests carry in turns")
+def floating_shared(cloud):
+    network = cloud.network("pair", "10.47.0.0/24")
+    cloud.router("pair", network, gateway=cloud.outside)
+    port = cloud.create("port", network_id=network["id"], security_groups=[cloud.open_group["id"]])
+    ip = port["fixed_ips"][0]["ip_address"]
+    address = cloud.create("floatingip", floating_network_id=cloud.outside["id"], port_id=port["id"])["floating_ip_address"]
+    pairs = [dict(ip_address=ip)]
+    guests = [cloud.guest(network, host, allowed_address_pairs=pairs) for host in ("host1", "host2")]
+    other = cloud.guest(network, "host1")
+    with guests[0].service(7208), guests[1].service(7208):
+        for guest in (*guests, guests[0]):
+            for each in guests:
+                line = f"address replace {ip}/32 dev eth0" if each is guest else f"address flush dev eth0 to {ip}/32"
+                links(line, namespace=each.namespace)
+
+            def answers(probe):
+                guest.run(packets.announce, "eth0", guest.mac, ip)
+                return (probe() or b"nobody").split()[0].decode() == guest.name
+
+            eventually("the guest that has the address, from outside", lambda: answers(
+                lambda: from_outside(cloud, packets.tcp_echo, address, 7208)), 20)
+            eventually("the guest that has the address, from its network", lambda: answers(
+                lambda: other.run(packets.tcp_echo, ip, 7208)), 20)
+    for guest in (*guests, other):
+        cloud.lab.unplug(guest)
 
 
 @check("floating IP: one guest reaches another through it")

@@ -123,6 +123,12 @@ def receive_frame(handle, timeout):
     return data
 
 
+def announce(device, mac, address):
+    """Tells everybody on the network who has an address, as who takes it over does (gratuitous ARP, RFC 5227)."""
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + mac_bytes(mac) + socket.inet_aton(address)
+    send_frames(device, ethernet(mac, "ff:ff:ff:ff:ff:ff", 0x0806, body + b"\xff" * 6 + socket.inet_aton(address)))
+
+
 def send_frames(device, *frames):
     with packet_socket(device) as handle:
         for frame in frames:
@@ -157,6 +163,21 @@ def ping(destination, timeout=1.0, size=16, source=None, dont_fragment=False):
             if answer[0] == kinds[1] and struct.unpack("!H", answer[4:6])[0] == ident:
                 return True
     return False
+
+
+def told_size(destination, size, timeout=10.0):
+    """The largest packet that fits on the way, as routers tell who sends larger ones (RFC 1191); `size` until they do."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        handle.setsockopt(socket.IPPROTO_IP, 10, 2)
+        handle.connect((destination, 9))
+        limit = time.monotonic() + timeout
+        while time.monotonic() < limit:
+            with contextlib.suppress(OSError):
+                handle.send(bytes(size - 28))
+            time.sleep(0.2)
+            if (told := handle.getsockopt(socket.IPPROTO_IP, 14)) < size:
+                return told
+    return size
 
 
 def connect(destination, port, timeout=1.0, source=None):
@@ -447,8 +468,20 @@ def dhcp6_options(kind, data):
     return found
 
 
+def dns_name(data, position):
+    """The name at a position of a DNS message, compressed or not."""
+    parts = []
+    while length := data[position]:
+        if length >= 0xC0:
+            position = struct.unpack("!H", data[position:position + 2])[0] & 0x3FFF
+            continue
+        parts.append(data[position + 1:position + 1 + length].decode())
+        position += 1 + length
+    return ".".join(parts)
+
+
 def dns_query(server, name, kind=1, timeout=1.5):
-    """The addresses that a resolver gives for a name; None if it does not answer."""
+    """The addresses, or names by kind 12, that a resolver gives for a name; None if it does not answer."""
     ident = os.urandom(2)
     question = b"".join(bytes([len(part)]) + part.encode() for part in name.rstrip(".").split(".")) + b"\0"
     message = ident + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + question + struct.pack("!HH", kind, 1)
@@ -466,6 +499,6 @@ def dns_query(server, name, kind=1, timeout=1.5):
         record, _, _, length = struct.unpack("!HHIH", answer[position:position + 10])
         value = answer[position + 10:position + 10 + length]
         if record == kind:
-            found.append(str(ipaddress.ip_address(value)))
+            found.append(dns_name(answer, position + 10) if kind == 12 else str(ipaddress.ip_address(value)))
         position += 10 + length
     return found

@@ -28,7 +28,7 @@ public actor OVNHost {
         self.logger = logger
         supervisor = try OVNSupervisor(options: options, logger: logger)
         var planeOptions = OVNDataPlaneOptions(gatewayChassis: [options.hostName])
-        planeOptions.dnsDomain = options.dnsDomain
+        (planeOptions.dnsDomain, planeOptions.resolvers) = (options.dnsDomain, options.resolvers)
         dataPlane = OVNDataPlane(northbound: paths.northboundSocket, options: planeOptions, logger: logger)
         interfaces = try OVSInterfaceDriver(
             options: options, userspace: supervisor.userspace, local: supervisor.local, logger: logger)

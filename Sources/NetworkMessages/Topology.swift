@@ -159,6 +159,10 @@ public struct LogicalPort: Codable, Sendable, Hashable {
     public var firewall: LogicalFirewall?
     /// What keeps it apart from other ports of its network; nil for nothing.
     public var isolation: PortIsolation?
+    /// The address that other ports carry in its place, in turns; nil for a port that carries its own.
+    public var virtualAddress: VirtualAddress?
+    /// The network's domain, in which the port's host name is known too; nil for none.
+    public var domain: String?
 
     /// A port.
     public init(
@@ -170,6 +174,17 @@ public struct LogicalPort: Codable, Sendable, Hashable {
         (self.portSecurity, self.allowedPairs, self.securityGroupIDs) = (portSecurity, allowedPairs, securityGroupIDs)
         (self.hostName, self.host, self.qos, self.carrier, self.dhcp) = (hostName, host, qos, carrier, dhcp)
     }
+}
+
+/// An address that moves between ports, such as that of VRRP (RFC 5798).
+public struct VirtualAddress: Codable, Sendable, Hashable {
+    /// The address.
+    public var address: String
+    /// The ports that may send from it, sorted.
+    public var parents: [String]
+
+    /// An address.
+    public init(address: String, parents: [String]) { (self.address, self.parents) = (address, parents) }
 }
 
 /// An address on a subnet.
@@ -216,6 +231,8 @@ public struct LogicalRouter: Codable, Sendable, Hashable {
     public var furtherGateways: [RouterGateway] = []
     /// Whether it asks the next hops of its default routes for signs of life (BFD), and passes over those that give none.
     public var watchesNexthops = false
+    /// The hosts that may carry its gateways, the first choice first; empty for all that carry any.
+    public var gatewayHosts: [String] = []
 
     /// A router.
     public init(
@@ -262,6 +279,9 @@ public struct RouterGateway: Codable, Sendable, Hashable {
     public var snat: SourceNAT?
     /// The limits on what passes that has no floating IP: what leaves (egress) and what comes in. Nil for none.
     public var qos: PortQoS?
+    /// The largest packet, in bytes, that every network of the router carries: to senders of larger ones it says so. Nil where
+    /// all carry the same.
+    public var mtu: Int?
 
     /// A gateway.
     public init(interface: RouterInterface, nexthops: [String], snat: SourceNAT?) {

@@ -23,6 +23,13 @@ enum DataPlaneSettingKeys {
     static let pathMTU = SettingKey(
         "network.path_mtu", default: 0, in: 0...65535,
         "The largest packet below the tunnels, in bytes; 0 for that of the physical networks.")
+    static let resolvers = SettingKey<[String]>(
+        "network.dns_resolvers", default: [],
+        "The addresses of the resolvers that guests are told of where their subnet names none. Nothing for those that this host "
+            + "itself asks; 0.0.0.0 for none."
+    ) { texts in
+        texts.allSatisfy(HostResolvers.isAddress) ? nil : "must be a list of addresses"
+    }
     static let bandwidths = SettingKey<[String]>(
         "network.resource_provider_bandwidths", default: [],
         "What this host's ways into physical networks carry, each as PHYSICAL:EGRESS:INGRESS in kbit/s: placement then gives "
@@ -52,6 +59,7 @@ enum DataPlaneSettingKeys {
         tunnelBridge,
         southboundListen,
         pathMTU,
+        resolvers,
         bandwidths,
         quotas,
         tunnelIDs,
@@ -82,6 +90,7 @@ enum DataPlaneSettingKeys {
     static func apply(_ settings: Settings, to options: inout NetworkAgentOptions) {
         options.networkNamespace = settings[namespace]
         options.southboundListen = settings[southboundListen]
+        options.resolvers = settings[resolvers].isEmpty ? HostResolvers.current() : settings[resolvers]
         let address = settings[tunnelAddress]
         options.tunnelAddress = address.split(separator: "/").first.map(String.init) ?? address
         if let bridge = settings[tunnelBridge] { options.bridgeAddresses[bridge] = address }

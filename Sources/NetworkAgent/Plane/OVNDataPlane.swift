@@ -72,6 +72,12 @@ public struct OVNDataPlaneOptions: Sendable {
         set { projection.dnsDomain = newValue }
     }
 
+    /// The resolvers announced by subnets that name none, as addresses.
+    public var resolvers: [String] {
+        get { projection.resolvers }
+        set { projection.resolvers = newValue }
+    }
+
     /// Whether a floating IP is translated on the host of its port, with a MAC address of its own, rather than at the
     /// router's gateway. The latter, which is the default, also serves addresses that move between ports.
     public var distributedFloatingIPs: Bool {

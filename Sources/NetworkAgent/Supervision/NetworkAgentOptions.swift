@@ -31,6 +31,8 @@ public struct NetworkAgentOptions: Sendable, Hashable {
     public var overlayBridge: String? = "br-tun"
     /// The domain announced by DHCP; nil for none.
     public var dnsDomain: String? = "openstacklocal"
+    /// The addresses of the resolvers that guests are told of where their subnet names none.
+    public var resolvers: [String] = []
     /// The named network namespace in which everything happens, so that one machine can stand in for several hosts; nil
     /// for the one of the program.
     public var networkNamespace: String?

@@ -23,6 +23,18 @@ struct NetworkAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether this is an IPv6 address.
     var isIPv6: Bool { bytes.count == 16 }
+    /// The name under which DNS knows an address's owner (RFC 1035, 3.5; RFC 3596, 2.5), without the dot at the end.
+    var reverseName: String {
+        guard isIPv6 else { return bytes.reversed().map(String.init).joined(separator: ".") + ".in-addr.arpa" }
+        let digits = bytes.reversed().flatMap { [$0 & 0xF, $0 >> 4] }
+        return digits.map { String($0, radix: 16) }.joined(separator: ".") + ".ip6.arpa"
+    }
+    /// Whether the address means something on one host or link only: loopback, link-local or none.
+    var isLocal: Bool {
+        let loopback = isIPv6 ? bytes.dropLast().allSatisfy { $0 == 0 } : bytes[0] == 127
+        let link = isIPv6 ? bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 : bytes[0] == 169 && bytes[1] == 254
+        return loopback || link || isUnspecified
+    }
     /// Whether this is the address that means none: 0.0.0.0 or ::.
     var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 

@@ -80,11 +80,7 @@ extension OVNProjection {
         var options = ["server_id": try MACAddress(network.metadataPort?.mac ?? "fa:16:3e:00:00:00").description]
         if mode == .stateless { options["dhcpv6_stateless"] = "true" }
         if let domain = self.options.dnsDomain.flatMap(Self.quotedName) { options["domain_search"] = domain }
-        var nameservers: [String] = []
-        for text in subnet.nameservers {
-            let address = try NetworkAddress(text, what: "A name server")
-            if address.isIPv6, !address.isUnspecified { nameservers.append(address.description) }
-        }
+        let nameservers = try nameservers(of: subnet, prefix)
         if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
         return OVNRow(
             .dhcpOptions, Self.dhcpKey(network.id, subnet.id, "dhcp6"), id: subnet.id,
@@ -106,15 +102,22 @@ extension OVNProjection {
         ]
         options["router"] = gateway?.description
         if let domain = self.options.dnsDomain.flatMap(Self.quotedName) { options["domain_name"] = domain }
-        var nameservers: [String] = []
-        for text in subnet.nameservers {
-            let address = try NetworkAddress(text, what: "A name server")
-            if !address.isIPv6, !address.isUnspecified { nameservers.append(address.description) }
-        }
+        let nameservers = try nameservers(of: subnet, prefix)
         if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
         let routes = try classlessRoutes(of: subnet, metadata: metadata, gateway: gateway)
         if !routes.isEmpty { options["classless_static_route"] = "{\(routes.joined(separator: ", "))}" }
         return options
+    }
+
+    /// The resolvers of a subnet, of its own family: those it names, and where it names none the cloud's. The address that means
+    /// none (0.0.0.0, ::) keeps the subnet from having any.
+    private func nameservers(of subnet: LogicalSubnet, _ prefix: NetworkPrefix) throws(TopologyError) -> [String] {
+        var addresses: [NetworkAddress] = []
+        for text in subnet.nameservers.isEmpty ? options.resolvers : subnet.nameservers {
+            let address = try NetworkAddress(text, what: "A name server")
+            if address.isIPv6 == prefix.isIPv6, !address.isUnspecified { addresses.append(address) }
+        }
+        return addresses.map(\.description)
     }
 
     private func metadataAddress(of network: LogicalNetwork, in prefix: NetworkPrefix) throws(TopologyError) -> NetworkAddress? {

@@ -10,7 +10,7 @@ extension OVNProjection {
         var labels = [OVNRowKey.networkLabel: port.networkID]
         for (family, label) in [("dhcp4", "altostack:dhcp4"), ("dhcp6", "altostack:dhcp6")] {
             labels[label] = zip(port.fixedIPs, own).first { $0.1.isIPv6 == (family == "dhcp6") }
-                .map { dhcpKey(of: port, subnet: $0.0.subnetID, family).text }
+                .flatMap { dhcpKey(of: port, subnet: $0.0.subnetID, family)?.text }
         }
         if let limits = PacketLimits(port.qos) {
             (labels[OVNRowKey.limitLabel], labels[OVNRowKey.packetsLabel]) = (PacketMeters.limitWord, limits.text)
@@ -20,11 +20,16 @@ extension OVNProjection {
         var options: [String: String] = [:]
         options["requested-chassis"] = port.host
         options["hostname"] = port.hostName.flatMap(Self.quotedName)
+        if let virtual = port.virtualAddress {
+            // Who announces the address has it; until somebody does nobody is sent what is meant for it.
+            options["virtual-ip"] = try NetworkAddress(virtual.address, what: "A port's address").description
+            options["virtual-parents"] = virtual.parents.joined(separator: ",")
+        }
         var row = OVNRow(
             .logicalSwitchPort, OVNRowKey(TopologyEntity.port(port).key, "port"), id: port.id,
             parent: Self.switchKey(port.networkID), labels: labels,
             columns: [
-                "name": .string(port.id), "type": .string(""), "enabled": .boolean(port.adminUp),
+                "name": .string(port.id), "type": .string(port.virtualAddress == nil ? "" : "virtual"), "enabled": .boolean(port.adminUp),
                 "addresses": .strings(addresses(mac, own, pairs, isOpen: !port.portSecurity)),
                 "port_security": .strings(port.portSecurity ? security(mac, own, pairs) : []),
                 "options": .strings(options), "tag": tag, "tag_request": tag,

@@ -2,12 +2,13 @@ import NetworkMessages
 
 // DHCP options of one port: rows of its own, which hold the subnet's options too, because OVN takes one row a port.
 extension OVNProjection {
-    /// The DHCP options that a port uses on a subnet, for a family, `dhcp4` or `dhcp6`.
-    func dhcpKey(of port: LogicalPort, subnet: String, _ family: String) -> OVNRowKey {
+    /// The DHCP options that a port uses on a subnet, for a family, `dhcp4` or `dhcp6`; nil for a port that does without.
+    func dhcpKey(of port: LogicalPort, subnet: String, _ family: String) -> OVNRowKey? {
         let version = family == "dhcp6" ? 6 : 4
         guard let dhcp = port.dhcp, dhcp.options.contains(where: { $0.ipVersion == version }) else {
             return Self.dhcpKey(port.networkID, subnet, family)
         }
+        guard !dhcp.isDisabled(version) else { return nil }
         return OVNRowKey(TopologyEntity.port(port).key, "\(family)/\(subnet)")
     }
 
@@ -18,12 +19,13 @@ extension OVNProjection {
         for subnet in dhcp.network.subnets where subnet.dhcp && port.fixedIPs.contains(where: { $0.subnetID == subnet.id }) {
             let prefix = try NetworkPrefix(subnet.cidr, what: "A subnet's range")
             let added = dhcp.options.filter { $0.ipVersion == (prefix.isIPv6 ? 6 : 4) }
-            guard !added.isEmpty, var options = try base(of: subnet, prefix, in: dhcp.network) else { continue }
+            guard let key = dhcpKey(of: port, subnet: subnet.id, prefix.isIPv6 ? "dhcp6" : "dhcp4"), !added.isEmpty,
+                var options = try base(of: subnet, prefix, in: dhcp.network)
+            else { continue }
             for option in added {
                 guard let (name, value) = Self.engineOption(option) else { continue }
                 options[name] = value
             }
-            let key = dhcpKey(of: port, subnet: subnet.id, prefix.isIPv6 ? "dhcp6" : "dhcp4")
             rows.append(OVNRow(
                 .dhcpOptions, key, id: port.id, columns: ["cidr": .string(prefix.cidr), "options": .strings(options)]))
         }
@@ -37,19 +39,32 @@ extension OVNProjection {
         return try dhcp6Row(of: subnet, prefix, in: network)?.columns["options"]?.stringMap
     }
 
-    /// OVN's names of DHCPv4's options (ovn-nb(5)) by those of dnsmasq, which Neutron's users write, and by number.
-    private static let names4 = [
-        "netmask": "netmask", "1": "netmask", "router": "router", "3": "router", "dns-server": "dns_server", "6": "dns_server",
-        "log-server": "log_server", "7": "log_server", "hostname": "hostname", "12": "hostname", "domain-name": "domain_name",
-        "15": "domain_name", "mtu": "mtu", "26": "mtu", "broadcast": "broadcast_address", "28": "broadcast_address",
-        "ntp-server": "ntp_server", "42": "ntp_server", "lease-time": "lease_time", "51": "lease_time",
-        "tftp-server": "tftp_server", "66": "tftp_server", "bootfile-name": "bootfile_name", "67": "bootfile_name",
-        "classless-static-route": "classless_static_route", "121": "classless_static_route",
-        "tftp-server-address": "tftp_server_address", "server-ip-address": "tftp_server_address",
-        "150": "tftp_server_address", "path-prefix": "path_prefix", "210": "path_prefix", "wpad": "wpad", "252": "wpad",
-        "domain-search": "domain_search_list", "119": "domain_search_list",
+    /// DHCPv4's options by the names of dnsmasq, which Neutron's users write, by number, and as OVN calls them (ovn-nb(5)).
+    private static let options4: [(name: String, number: Int, engine: String)] = [
+        ("netmask", 1, "netmask"), ("router", 3, "router"), ("dns-server", 6, "dns_server"), ("log-server", 7, "log_server"),
+        ("lpr-server", 9, "lpr_server"), ("hostname", 12, "hostname"), ("domain-name", 15, "domain_name"),
+        ("swap-server", 16, "swap_server"), ("ip-forward-enable", 19, "ip_forward_enable"),
+        ("policy-filter", 21, "policy_filter"), ("default-ttl", 23, "default_ttl"), ("mtu", 26, "mtu"),
+        ("broadcast", 28, "broadcast_address"), ("router-discovery", 31, "router_discovery"),
+        ("router-solicitation", 32, "router_solicitation"), ("arp-timeout", 35, "arp_cache_timeout"),
+        ("ethernet-encap", 36, "ethernet_encap"), ("tcp-ttl", 37, "tcp_ttl"), ("tcp-keepalive", 38, "tcp_keepalive_interval"),
+        ("nis-server", 41, "nis_server"), ("ntp-server", 42, "ntp_server"), ("lease-time", 51, "lease_time"),
+        ("server-id", 54, "server_id"), ("T1", 58, "T1"), ("T2", 59, "T2"), ("tftp-server", 66, "tftp_server"),
+        ("bootfile-name", 67, "bootfile_name"), ("domain-search", 119, "domain_search_list"),
+        ("classless-static-route", 121, "classless_static_route"), ("tftp-server-address", 150, "tftp_server_address"),
+        ("path-prefix", 210, "path_prefix"), ("ms-classless-static-route", 249, "ms_classless_static_route"),
+        ("wpad", 252, "wpad"), ("server-ip-address", 255, "next_server"),
     ]
-    private static let names6 = ["dns-server": "dns_server", "23": "dns_server", "domain-search": "domain_search", "24": "domain_search"]
+    private static let options6 = [
+        (name: "dns-server", number: 23, engine: "dns_server"), (name: "domain-search", number: 24, engine: "domain_search"),
+    ]
+    private static let names4 = names(options4)
+    private static let names6 = names(options6)
+
+    private static func names(_ options: [(name: String, number: Int, engine: String)]) -> [String: String] {
+        Dictionary(uniqueKeysWithValues: options.flatMap { [($0.name, $0.engine), (String($0.number), $0.engine)] })
+    }
+
     /// The options whose values are texts.
     private static let texts: Set = [
         "hostname", "domain_name", "tftp_server", "bootfile_name", "path_prefix", "wpad", "domain_search", "domain_search_list",
@@ -65,5 +80,12 @@ extension OVNProjection {
         }
         guard option.value.wholeMatch(of: /[ !#-\[\]-~]{1,255}/) != nil else { return nil }
         return (name, "\"\(option.value)\"")
+    }
+}
+
+extension PortDHCP {
+    /// Whether the port asks, by the option `dhcp_disabled`, for no answers of a family, 4 or 6.
+    fileprivate func isDisabled(_ ipVersion: Int) -> Bool {
+        options.contains { $0.ipVersion == ipVersion && $0.name == "dhcp_disabled" && $0.value.lowercased() == "true" }
     }
 }

@@ -15,7 +15,7 @@ extension OVNProjection {
                 ])
         ]
         for interface in router.interfaces {
-            rows += try self.rows(of: interface, in: key, isGateway: false)
+            rows += try self.rows(of: interface, in: key)
             if let firewall = interface.firewall { rows += try self.rows(of: firewall, try scope(of: interface, owner: owner)) }
         }
         var destinations: Set<OVNRowKey> = []
@@ -33,8 +33,9 @@ extension OVNProjection {
         return rows
     }
 
+    /// A router's port and its attachment to the network; `gateway` is nil for one that does not lead out.
     private func rows(
-        of interface: RouterInterface, in router: OVNRowKey, isGateway: Bool
+        of interface: RouterInterface, in router: OVNRowKey, gateway: RouterGateway? = nil
     ) throws(TopologyError) -> [OVNRow] {
         // On a network without subnets there is nothing to route.
         guard !interface.addresses.isEmpty else { return [] }
@@ -42,7 +43,7 @@ extension OVNProjection {
         for address in interface.addresses { networks.append(try NetworkPrefix(address, what: "A router's address").description) }
         let name = Self.routerPortName(interface.portID)
         var options = ["router-port": name]
-        if isGateway {
+        if gateway != nil {
             // The external network must learn where the gateway's and the floating addresses are.
             options["nat-addresses"] = "router"
             options["exclude-lb-vips-from-garp"] = "true"
@@ -64,7 +65,8 @@ extension OVNProjection {
                 parent: router, labels: [OVNRowKey.networkLabel: interface.networkID],
                 columns: [
                     "name": .string(name), "mac": .string(try MACAddress(interface.mac).description),
-                    "networks": .strings(networks), "options": .strings([String: String]()),
+                    "networks": .strings(networks),
+                    "options": .strings(gateway?.mtu.map { ["gateway_mtu": String($0)] } ?? [:]),
                     "ipv6_ra_configs": .strings(try advertisement(interface.advertisement)),
                 ]),
             attachment,
@@ -74,16 +76,17 @@ extension OVNProjection {
     private func rows(
         of gateway: RouterGateway, in key: OVNRowKey, router: LogicalRouter
     ) throws(TopologyError) -> [OVNRow] {
-        var rows = try self.rows(of: gateway.interface, in: key, isGateway: true)
+        var rows = try self.rows(of: gateway.interface, in: key, gateway: gateway)
         guard let port = rows.first?.key else { return [] }
         let name = Self.routerPortName(gateway.interface.portID)
-        for (position, chassis) in chassis(for: router.id).enumerated() {
+        let hosts = chassis(for: router)
+        for (position, chassis) in hosts.enumerated() {
             rows.append(OVNRow(
                 .gatewayChassis, OVNRowKey(owner: key.owner, name: "chassis/\(gateway.interface.portID)/\(chassis)"),
                 id: router.id, parent: port,
                 columns: [
                     "name": .string("\(name)_\(chassis)"), "chassis_name": .string(chassis),
-                    "priority": .integer(options.gatewayChassis.count - position),
+                    "priority": .integer(hosts.count - position),
                 ]))
         }
         for nexthop in gateway.nexthops {
@@ -150,12 +153,17 @@ extension OVNProjection {
             ])
     }
 
-    /// The chassis for a router, best first: every router starts at another place of the list, so that they spread.
-    private func chassis(for routerID: String) -> [String] {
-        let all = options.gatewayChassis
-        guard !all.isEmpty else { return [] }
-        let hash = routerID.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+    /// The chassis for a router, best first: those it was placed on, and where none of them is known all that are. There every
+    /// router starts at another place of the list, so that they spread.
+    private func chassis(for router: LogicalRouter) -> [String] {
+        let chosen = router.gatewayHosts.filter(Self.isChassisName)
+        let all = options.gatewayChassis.filter { !chosen.contains($0) }
+        guard all.count == options.gatewayChassis.count, !all.isEmpty else { return chosen }
+        let hash = router.id.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
         let start = Int(hash % UInt32(all.count))
-        return Array(all[start...] + all[..<start])
+        return chosen + all[start...] + all[..<start]
     }
+
+    /// Whether a host's name may be a chassis': such as hosts have.
+    private static func isChassisName(_ name: String) -> Bool { name.wholeMatch(of: /[0-9A-Za-z][0-9A-Za-z._-]{0,252}/) != nil }
 }

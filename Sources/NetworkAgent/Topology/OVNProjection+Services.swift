@@ -8,13 +8,17 @@ extension OVNProjection {
             + (try port.firewall.map { firewall throws(TopologyError) in try rows(of: firewall, scope(of: port)) } ?? [])
     }
 
-    /// The name of a port, which OVN answers for within the network; nil for a port without a name or address.
+    /// The names of a port, which OVN answers for within the network: its own, in the cloud's domain and in the network's, and
+    /// backwards the first full one. Nil for a port without a name or address.
     private func dnsRow(of port: LogicalPort) throws(TopologyError) -> OVNRow? {
         guard let name = port.hostName?.lowercased(), Self.quotedName(name) != nil, !port.fixedIPs.isEmpty else { return nil }
-        var addresses: [String] = []
-        for fixed in port.fixedIPs { addresses.append(try NetworkAddress(fixed.address, what: "A port's address").description) }
-        let names = [name] + (options.dnsDomain.map { ["\(name).\($0)"] } ?? [])
-        let records = Dictionary(names.map { ($0, addresses.joined(separator: " ")) }) { first, _ in first }
+        var addresses: [NetworkAddress] = []
+        for fixed in port.fixedIPs { addresses.append(try NetworkAddress(fixed.address, what: "A port's address")) }
+        let domains = [options.dnsDomain, port.domain].compactMap(\.self).filter { Self.quotedName($0) != nil }
+        let full = domains.map { "\(name).\($0.lowercased())" }
+        let all = addresses.map(\.description).joined(separator: " ")
+        var records = Dictionary(([name] + full).map { ($0, all) }) { first, _ in first }
+        if let canonical = full.first { for address in addresses { records[address.reverseName] = canonical } }
         return OVNRow(
             .dns, OVNRowKey(TopologyEntity.port(port).key, "dns"), id: port.id, parent: Self.switchKey(port.networkID),
             columns: ["records": .strings(records)])

@@ -6,6 +6,8 @@ struct OVNProjectionOptions: Sendable, Equatable {
     var gatewayChassis: [String] = []
     /// The domain announced by DHCP; nil for none.
     var dnsDomain: String? = "openstacklocal"
+    /// The resolvers announced by subnets that name none.
+    var resolvers: [String] = []
     /// How long a DHCP lease lasts, in seconds.
     var leaseTime = 86_400
     /// Whether a floating IP is translated on the host of its port rather than at the router's gateway. The latter also

@@ -22,6 +22,7 @@ extension TopologyProjection {
     /// gateway's is the one otherwise.
     static func gateways(_ topology: RouterTopology) -> [RouterGateway] {
         var routed: Set<IPAddress.Version> = []
+        let sizes = Set((topology.interfaces + topology.gateways).map(\.mtu))
         return topology.gateways.enumerated().map { position, gateway in
             let nexthops = gateway.subnets.compactMap(\.gateway).filter { nexthop in
                 let isFirst = routed.insert(nexthop.version).inserted
@@ -36,6 +37,7 @@ extension TopologyProjection {
                 snat: snat(topology, gateway))
             // Upstream's policies are those of the first gateway's address.
             logical.qos = position == 0 ? qos(topology.gatewayRules) : nil
+            logical.mtu = sizes.count > 1 ? sizes.min() : nil
             return logical
         }
     }

@@ -42,6 +42,8 @@ struct RouterTopology: Sendable {
     /// The rules of what passes the gateways.
     var gatewayRules: [QoSRule] = []
     var floatingIPs: [Floating]
+    /// The hosts of the agents it is placed on, the highest priority first.
+    var gatewayHosts: [String] = []
 }
 
 /// Derives what the data plane should look like from the API's resources. Pure: the same resources, the same entities.
@@ -114,10 +116,10 @@ enum TopologyProjection {
         }
     }
 
-    /// A guest's port; `network` is its network where it has DHCP options of its own.
+    /// A guest's port; `network` is its network where it has DHCP options of its own, `domain` its network's where it has a name.
     static func entity(
         _ port: Port, carrier: PortCarrier? = nil, network: LogicalNetwork? = nil, qos: PortQoS? = nil,
-        firewall: EffectiveFirewall? = nil
+        firewall: EffectiveFirewall? = nil, virtual: VirtualAddress? = nil, domain: String? = nil
     ) -> TopologyEntity {
         var logical = LogicalPort(
             id: port.id, networkID: port.networkID, mac: port.mac, fixedIPs: port.fixedIPs, adminUp: port.isAdminUp,
@@ -128,6 +130,7 @@ enum TopologyProjection {
             dhcp: network.flatMap { dhcp(port.extras.dhcpOptions, $0) })
         logical.firewall = firewall.map(Self.firewall)
         logical.isolation = port.extras.privateRole?.isolation
+        (logical.virtualAddress, logical.domain) = (virtual, domain)
         return .port(logical)
     }
 
@@ -146,6 +149,7 @@ enum TopologyProjection {
             floatingIPs: topology.floatingIPs.compactMap(mapping), routes: topology.router.routes,
             forwardings: topology.floatingIPs.flatMap { forwardings($0.forwardings, of: $0.floatingIP) })
         let gateways = gateways(topology)
+        router.gatewayHosts = topology.gatewayHosts
         router.gateway = gateways.first
         router.furtherGateways = Array(gateways.dropFirst())
         router.watchesNexthops = topology.router.defaultRoute.isBFD

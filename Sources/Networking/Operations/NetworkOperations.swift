@@ -120,7 +120,28 @@ extension Operations {
         updated.standard = updated.standard.changed()
         try NetworkRecords.update(updated, in: transaction)
         try mark(.network, network.id, in: transaction)
+        try markDependents(of: network, updated, in: transaction)
         return updated
+    }
+
+    /// Marks what repeats a changed network: routers know how large its packets are, ports are named in its domain.
+    private func markDependents(of network: Network, _ updated: Network, in transaction: any Transaction) throws {
+        if updated.mtu != network.mtu {
+            let owners = [DeviceOwner.routerInterface, DeviceOwner.routerGateway]
+            try TopologyChangeRecords.mark(
+                .router,
+                select: """
+                    SELECT id FROM routers WHERE id IN
+                        (SELECT device_id FROM ports WHERE network_id = \(network.id) AND device_owner IN \(in: owners))
+                    """, in: transaction)
+        }
+        if updated.dnsDomain != network.dnsDomain {
+            try TopologyChangeRecords.mark(
+                .port,
+                select: """
+                    SELECT id FROM ports WHERE network_id = \(network.id) AND dns_name <> '' AND device_owner NOT LIKE 'network:%'
+                    """, in: transaction)
+        }
     }
 
     func deleteNetwork(_ network: Network, in transaction: any Transaction) throws {

@@ -71,6 +71,7 @@ extension Operations {
         try SecurityGroupRecords.join(port: port.id, groups: port.securityGroupIDs, in: transaction)
         for tag in draft.tags { try TagRecords.add(tag, to: port.id, in: transaction) }
         try markPrivate(port, in: transaction)
+        try VirtualAddressRecords.mark(network: network.id, from: [], to: port.allowedPairs, in: transaction)
         try mark(port, in: transaction)
         return port
     }
@@ -176,6 +177,8 @@ extension Operations {
         }
         try settleTrunk(of: port, updated, in: transaction)
         try markPrivate(port, updated, in: transaction)
+        try VirtualAddressRecords.mark(
+            network: port.networkID, from: port.allowedPairs, to: updated.allowedPairs, in: transaction)
         try mark(port, in: transaction)
         if updated.deviceOwner != port.deviceOwner { try mark(updated, in: transaction) }
         return updated
@@ -300,6 +303,7 @@ extension Operations {
         try markLogged(port.securityGroupIDs, of: port, in: transaction)
         try PortRecords.delete(port.id, in: transaction)
         try markPrivate(port, in: transaction)
+        try VirtualAddressRecords.mark(network: port.networkID, from: port.allowedPairs, to: [], in: transaction)
         try mark(port, in: transaction)
     }
 }

@@ -49,11 +49,14 @@ struct TopologySnapshot: Sendable {
         }
         let rules = try EffectiveQoS.rules(ports: ports, in: reader)
         let firewalls = try FirewallGroupRecords.effective(ports: ports.map(\.id), in: reader)
+        let virtual = try VirtualAddressRecords.addresses(of: ports, in: reader)
+        let domains = try NetworkRecords.domains(Set(ports.filter { !$0.dnsName.isEmpty }.map(\.networkID)), in: reader)
         return ports.map { port in
             let carrier = carriers[port.id].map { PortCarrier(parentID: $0.parentID, tag: $0.tag) }
             return TopologyProjection.entity(
                 port, carrier: carrier, network: networks[port.networkID],
-                qos: rules[port.id].flatMap(TopologyProjection.qos), firewall: firewalls[port.id])
+                qos: rules[port.id].flatMap(TopologyProjection.qos), firewall: firewalls[port.id], virtual: virtual[port.id],
+                domain: port.dnsName.isEmpty ? nil : domains[port.networkID])
         }
     }
 
@@ -92,6 +95,7 @@ struct TopologySnapshot: Sendable {
         let attached = try NetworkRecords.find(Set(ports.values.joined().map(\.networkID)), in: reader)
         let rules = try EffectiveQoS.rules(floatingIPs: Array(floating.values.joined()), in: reader)
         let forwardings = try PortForwardingRecords.all(floatingIPs: floating.values.joined().map(\.id), in: reader)
+        let hosts = try RouterAgentRecords.hosts(routers: routers.map(\.id), in: reader)
         return routers.map { router in
             func attachment(_ port: Port) -> RouterTopology.Attachment {
                 RouterTopology.Attachment(
@@ -107,7 +111,7 @@ struct TopologySnapshot: Sendable {
                     RouterTopology.Floating(
                         floatingIP: $0, externalMAC: externalPorts[$0.externalPortID]?.mac ?? "",
                         forwardings: forwardings[$0.id] ?? [], rules: rules[$0.id] ?? [])
-                }))
+                }, gatewayHosts: hosts[router.id] ?? []))
         }
     }
 }

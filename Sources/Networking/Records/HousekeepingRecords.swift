@@ -27,6 +27,12 @@ enum TagRecords {
         try transaction.execute("DELETE FROM network_tags WHERE resource_id = \(resource) AND tag = \(tag)") > 0
     }
 
+    /// Counts one more change of a resource whose tags changed.
+    static func touch(_ resource: String, in table: SQL, _ transaction: any Transaction) throws {
+        try transaction.execute(
+            "UPDATE \(table) SET revision_number = revision_number + 1, updated_at = \(Timestamp.now) WHERE id = \(resource)")
+    }
+
     /// Takes all of a resource's tags away, as when it is deleted.
     static func removeAll(from resource: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM network_tags WHERE resource_id = \(resource)")

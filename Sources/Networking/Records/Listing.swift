@@ -23,8 +23,8 @@ struct Listing: Sendable {
         }
 
         /// An attribute with a condition of its own.
-        static func custom(_ condition: @escaping @Sendable ([String]) -> SQL?) -> Attribute {
-            Attribute(order: nil) { values, _ in condition(values) }
+        static func custom(order: SQL? = nil, _ condition: @escaping @Sendable ([String]) -> SQL?) -> Attribute {
+            Attribute(order: order) { values, _ in condition(values) }
         }
 
         init(order: SQL?, condition: @escaping @Sendable (_ values: [String], _ project: String?) -> SQL?) {

@@ -21,7 +21,7 @@ enum NetworkRecords {
         "vlan_transparent": .column("vlan_transparent", .boolean, isSorted: false),
         "qinq": .column("qinq", .boolean, isSorted: false),
         "pvlan": .column("pvlan", .boolean, isSorted: false),
-        "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
+        "status": .custom(order: "COALESCE('ACTIVE', '')") { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
     ])
 
     static func network(_ row: borrowing Row) throws -> Network {
@@ -111,6 +111,14 @@ enum NetworkRecords {
     /// Every network, for the complete topology.
     static func all(in reader: any Reader) throws -> [Network] {
         try reader.all("SELECT \(columns) FROM networks ORDER BY id", network)
+    }
+
+    /// The domains of networks that have one, by network, as they are written in names: without the dot at the end.
+    static func domains(_ ids: Set<String>, in reader: any Reader) throws -> [String: String] {
+        try reader.grouped(ids.sorted(), { "SELECT id, dns_domain FROM networks WHERE id IN \(in: $0) AND dns_domain <> ''" }) { row in
+            let domain: String = try row[1]
+            return (try row[0] as String, domain.hasSuffix(".") ? String(domain.dropLast()) : domain)
+        }.compactMapValues(\.first)
     }
 
     /// The networks a server of a project gets when it names none: the project's own, else those shared with it.

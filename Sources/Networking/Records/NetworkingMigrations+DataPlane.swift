@@ -9,6 +9,9 @@ extension NetworkingMigrations {
         "ALTER TABLE networks ADD COLUMN vlan_transparent BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE networks ADD COLUMN qinq BIGINT NOT NULL DEFAULT 0",
     ]
+    static let addressPairs: [SQL] = [
+        "CREATE INDEX ports_by_pairs ON ports (network_id) WHERE allowed_pairs <> '[]'",
+    ]
     static let privateNetworks: [SQL] = [
         "ALTER TABLE networks ADD COLUMN pvlan BIGINT NOT NULL DEFAULT 0",
         "ALTER TABLE ports ADD COLUMN pvlan_type TEXT",

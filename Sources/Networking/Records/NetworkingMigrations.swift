@@ -16,6 +16,7 @@ enum NetworkingMigrations {
         Migration(11, "networks that carry guests' own tags", carriedTags),
         Migration(12, "descriptions of the first default rules", defaultRuleDescriptions),
         Migration(13, "private networks", privateNetworks),
+        Migration(14, "ports that carry other ports' addresses", addressPairs),
     ])
 
     private static let networks: [SQL] = [

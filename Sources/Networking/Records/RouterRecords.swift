@@ -11,7 +11,7 @@ enum RouterRecords {
 
     static let listing = Listing("routers", [
         "admin_state_up": .column("admin_state_up", .boolean),
-        "status": .custom { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
+        "status": .custom(order: "COALESCE('ACTIVE', '')") { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
         "flavor_id": .column("flavor_id"), "enable_snat": .column("enable_snat", .boolean),
         "enable_default_route_ecmp": .column("default_route_ecmp", .boolean, isSorted: false),
         "enable_default_route_bfd": .column("default_route_bfd", .boolean, isSorted: false),
@@ -123,7 +123,7 @@ enum FloatingIPRecords {
         "port_id": .column("fixed_port_id", isSorted: false), "fixed_ip_address": .column("fixed_ip_address"),
         "router_id": .column("router_id"), "dns_name": .column("dns_name", isSorted: false),
         "dns_domain": .column("dns_domain", isSorted: false),
-        "status": .custom { values in
+        "status": .custom(order: "CASE WHEN router_id IS NULL THEN 'DOWN' ELSE 'ACTIVE' END") { values in
             let conditions: [SQL] = values.map {
                 $0 == "ACTIVE" ? "router_id IS NOT NULL" : $0 == "DOWN" ? "router_id IS NULL" : "1 = 0"
             }

@@ -145,6 +145,22 @@ import Testing
         #expect(first == ["a", "b", "c"])
     }
 
+    @Test func aRouterIsWhereItWasPlaced() throws {
+        let projection = OVNProjection(options: OVNProjectionOptions(gatewayChassis: ["a", "b", "c"]))
+        func order(_ hosts: [String]) throws -> [String] {
+            var router = sample.router
+            router.gatewayHosts = hosts
+            return try projection.rows(of: .router(router)).filter { $0.table == .gatewayChassis }
+                .sorted { ($0.columns["priority"]?.integer ?? 0) > ($1.columns["priority"]?.integer ?? 0) }
+                .compactMap { $0.columns["chassis_name"]?.string }
+        }
+        #expect(try order(["c", "a"]) == ["c", "a"])
+        // Where none of the hosts is known, the others stand behind them.
+        let strange = try order(["gone"])
+        #expect(strange.first == "gone" && Set(strange) == ["gone", "a", "b", "c"])
+        #expect(try order(["no name"]).count == 3)
+    }
+
     @Test(arguments: [
         (SampleTopology.rule("r", .egress), "inport == @G && ip4"),
         (SampleTopology.rule("r", .ingress, .ipv6), "outport == @G && ip6"),

@@ -60,9 +60,43 @@ import Testing
         port.hostName = "Web"
         let row = try #require(try rows(.port(port))["dns"])
         #expect(row.parent == OVNProjection.switchKey(sample.tenant.id))
-        #expect(row.columns["records"]?.stringMap == ["web": "10.0.0.11", "web.openstacklocal": "10.0.0.11"])
+        #expect(row.columns["records"]?.stringMap == [
+            "web": "10.0.0.11", "web.openstacklocal": "10.0.0.11", "11.0.0.10.in-addr.arpa": "web.openstacklocal",
+        ])
+        port.domain = "Lab.Example"
+        #expect(try rows(.port(port))["dns"]?.columns["records"]?.stringMap["web.lab.example"] == "10.0.0.11")
         port.hostName = nil
         #expect(try rows(.port(port))["dns"] == nil)
+    }
+
+    @Test func anAddressThatMovesIsCarriedByOtherPorts() throws {
+        var port = sample.first
+        port.virtualAddress = VirtualAddress(address: "10.0.0.11", parents: ["a", "b"])
+        let columns = try rows(.port(port))["port"]?.columns
+        #expect(columns?["type"] == .string("virtual"))
+        #expect(columns?["options"]?.stringMap["virtual-ip"] == "10.0.0.11")
+        #expect(columns?["options"]?.stringMap["virtual-parents"] == "a,b")
+    }
+
+    @Test func aSubnetWithoutResolversHasTheClouds() throws {
+        let projection = OVNProjection(options: OVNProjectionOptions(resolvers: ["192.0.2.1", "2001:db8::1"]))
+        var network = sample.tenant
+        func told(_ nameservers: [String]) throws -> String? {
+            network.subnets[0].nameservers = nameservers
+            let rows = try projection.rows(of: .network(network))
+            return rows.first { $0.table == .dhcpOptions }?.columns["options"]?.stringMap["dns_server"]
+        }
+        #expect(try told([]) == "{192.0.2.1}")
+        #expect(try told(["192.0.2.9"]) == "{192.0.2.9}")
+        #expect(try told(["0.0.0.0"]) == nil)
+    }
+
+    @Test func aGatewaySaysHowLargePacketsMayBe() throws {
+        var router = sample.router
+        let name = "interface/\(SampleTopology.id(52))"
+        #expect(try rows(.router(router))[name]?.columns["options"]?.stringMap == [:])
+        router.gateway?.mtu = 1442
+        #expect(try rows(.router(router))[name]?.columns["options"]?.stringMap == ["gateway_mtu": "1442"])
     }
 
     @Test func limitsAndMarksAreRowsOfTheSwitch() throws {

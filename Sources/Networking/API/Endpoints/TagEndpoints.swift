@@ -8,46 +8,48 @@ private struct Taggable: Sendable {
     let singular: String
     /// Its collection in paths.
     let collection: String
+    /// The table of its rows.
+    let table: SQL
     /// What policy may know of the resource; nil when there is none.
     let subject: @Sendable (String, any Reader) throws -> PolicySubject?
 
     static let all = [
-        Taggable(singular: "network", collection: "networks") { id, reader in
+        Taggable(singular: "network", collection: "networks", table: NetworkRecords.listing.table) { id, reader in
             try NetworkRecords.find(id, in: reader).map { PolicySubject($0) }
         },
-        Taggable(singular: "subnet", collection: "subnets") { id, reader in
+        Taggable(singular: "subnet", collection: "subnets", table: SubnetRecords.listing.table) { id, reader in
             try SubnetRecords.find(id, in: reader).map {
                 PolicySubject(projectID: $0.projectID, on: try NetworkRecords.find($0.networkID, in: reader))
             }
         },
-        Taggable(singular: "subnetpool", collection: "subnetpools") { id, reader in
+        Taggable(singular: "subnetpool", collection: "subnetpools", table: SubnetPoolRecords.listing.table) { id, reader in
             try SubnetPoolRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID, sharing: $0.sharing) }
         },
-        Taggable(singular: "segment", collection: "segments") { id, reader in
+        Taggable(singular: "segment", collection: "segments", table: SegmentRecords.listing.table) { id, reader in
             try SegmentRecords.find(id, in: reader).map { _ in PolicySubject(projectID: "") }
         },
-        Taggable(singular: "network_segment_range", collection: "network_segment_ranges") { id, reader in
+        Taggable(singular: "network_segment_range", collection: "network_segment_ranges", table: SegmentRangeRecords.listing.table) { id, reader in
             try SegmentRangeRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID ?? "") }
         },
-        Taggable(singular: "port", collection: "ports") { id, reader in
+        Taggable(singular: "port", collection: "ports", table: PortRecords.listing.table) { id, reader in
             try PortRecords.find(id, in: reader).map {
                 PolicySubject(
                     projectID: $0.projectID, on: try NetworkRecords.find($0.networkID, in: reader), deviceOwner: $0.deviceOwner)
             }
         },
-        Taggable(singular: "router", collection: "routers") { id, reader in
+        Taggable(singular: "router", collection: "routers", table: RouterRecords.listing.table) { id, reader in
             try RouterRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
-        Taggable(singular: "floatingip", collection: "floatingips") { id, reader in
+        Taggable(singular: "floatingip", collection: "floatingips", table: FloatingIPRecords.listing.table) { id, reader in
             try FloatingIPRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
-        Taggable(singular: "security_group", collection: "security-groups") { id, reader in
+        Taggable(singular: "security_group", collection: "security-groups", table: SecurityGroupRecords.listing.table) { id, reader in
             try SecurityGroupRecords.find(id, in: reader)?.subject
         },
-        Taggable(singular: "policy", collection: "policies") { id, reader in
+        Taggable(singular: "policy", collection: "policies", table: QoSPolicyRecords.listing.table) { id, reader in
             try QoSPolicyRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID, sharing: $0.sharing) }
         },
-        Taggable(singular: "trunk", collection: "trunks") { id, reader in
+        Taggable(singular: "trunk", collection: "trunks", table: TrunkRecords.listing.table) { id, reader in
             try TrunkRecords.find(id, in: reader).map { PolicySubject(projectID: $0.projectID) }
         },
     ]
@@ -142,6 +144,7 @@ extension NetworkingAPI {
             }
             for tag in wanted.subtracting(current) { try TagRecords.add(tag, to: id, in: transaction) }
             for tag in current.subtracting(wanted) { _ = try TagRecords.remove(tag, from: id, in: transaction) }
+            if wanted != current { try TagRecords.touch(id, in: kind.table, transaction) }
             return wanted.sorted()
         }
         return .json("tags", tags)
