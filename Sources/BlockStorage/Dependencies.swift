@@ -85,18 +85,21 @@ public protocol VolumeIdentity: Sendable {
 
 /// What block storage needs of the key manager.
 public protocol VolumeKeys: Sendable {
-    /// Makes a random key for a new volume of the caller's project.
+    /// Makes a random key for a volume of the caller's project, in the transaction that names the key: what is killed between the
+    /// two would leave a key that nothing knows.
+    /// - Parameter id: its id, of the caller's choice. A repeat finds what is there.
     /// - Parameter bits: its length; nil for 256.
-    /// - Returns: its id.
-    func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String
+    func makeKey(_ id: String, algorithm: String, bits: Int?, for token: TokenContext, in transaction: any Transaction) throws
 
     /// The passphrase that a key stands for.
     /// - Throws: an error where there is no such key.
     func passphrase(_ id: String) async throws -> Secret<String>
 
-    /// Makes a key with the same bytes as another.
-    /// - Returns: its id.
-    func copyKey(_ id: String) async throws -> String
+    /// Makes a key with the same bytes as another, in the transaction that names it. A repeat finds what is there.
+    /// - Parameter id: the copy's id, of the caller's choice.
+    /// - Parameter projectID: whose key it must be; nil for anybody's.
+    /// - Throws: `VolumeNeighbourMissing` where there is no such key.
+    func copyKey(_ source: String, to id: String, of projectID: String?, in transaction: any Transaction) throws
 
     /// Removes a key; one that is gone is success.
     func deleteKey(_ id: String) async throws
@@ -143,11 +146,15 @@ public struct AbsentKeys: VolumeKeys {
     /// Nothing.
     public init() {}
     /// Refuses.
-    public func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String { throw Self.refusal }
+    public func makeKey(
+        _ id: String, algorithm: String, bits: Int?, for token: TokenContext, in transaction: any Transaction
+    ) throws { throw Self.refusal }
     /// Refuses.
     public func passphrase(_ id: String) async throws -> Secret<String> { throw Self.refusal }
     /// Refuses.
-    public func copyKey(_ id: String) async throws -> String { throw Self.refusal }
+    public func copyKey(_ source: String, to id: String, of projectID: String?, in transaction: any Transaction) throws {
+        throw Self.refusal
+    }
     /// There is nothing to remove.
     public func deleteKey(_ id: String) async throws {}
 }

@@ -11,35 +11,36 @@ extension KeyManager {
     ///   - algorithm: what it is for, such as "AES".
     /// - Throws: `KeyManagerError` when the project's quota is used up.
     public func makeKey(
-        id: String, bits: Int, algorithm: String, name: String, projectID: String, userID: String
-    ) async throws {
+        id: String, bits: Int, algorithm: String, name: String, projectID: String, userID: String, in transaction: any Transaction
+    ) throws {
         let sealed = parts.cipher.seal(RandomBytes.make(bits / 8))
         var key = StoredSecret(id: id, projectID: projectID, creatorID: userID, at: .now)
         (key.name, key.type, key.algorithm, key.bitLength) = (name, .symmetric, algorithm, bits)
         (key.contentType, key.sealedPayload) = (.octetStream, sealed)
-        try await store(key)
+        try store(key, in: transaction)
     }
 
     /// Stores a copy of a key under another id, for its own project and maker, as the copy of an encrypted volume needs it.
     /// A repeat finds what is there.
-    /// - Throws: `KeyManagerError.secretNotFound` when there is no key to copy, and as `makeKey`.
-    public func copyKey(_ source: String, to id: String) async throws {
-        guard let found = try await parts.database.read({ try SecretRecords.find(source, now: .now, in: $0) }) else {
-            throw KeyManagerError.secretNotFound
-        }
+    /// - Parameter projectID: whose key it must be; nil for anybody's.
+    /// - Returns: whether there is such a key to copy.
+    /// - Throws: as `makeKey`.
+    public func copyKey(
+        _ source: String, to id: String, of projectID: String? = nil, in transaction: any Transaction
+    ) throws -> Bool {
+        guard let found = try SecretRecords.find(source, now: .now, in: transaction), projectID ?? found.projectID == found.projectID
+        else { return false }
         var copy = StoredSecret(id: id, projectID: found.projectID, creatorID: found.creatorID, at: .now)
         (copy.name, copy.type, copy.algorithm, copy.bitLength) = (found.name, found.type, found.algorithm, found.bitLength)
         (copy.mode, copy.contentType, copy.sealedPayload) = (found.mode, found.contentType, found.sealedPayload)
-        try await store(copy)
+        try store(copy, in: transaction)
+        return true
     }
 
-    private func store(_ key: StoredSecret) async throws {
-        let options = parts.options
-        try await parts.database.write { transaction in
-            guard try SecretRecords.find(key.id, now: .now, in: transaction) == nil else { return }
-            try QuotaRecords.check(.secrets, of: key.projectID, options, in: transaction)
-            try SecretRecords.insert(key, in: transaction)
-        }
+    private func store(_ key: StoredSecret, in transaction: any Transaction) throws {
+        guard try SecretRecords.find(key.id, now: .now, in: transaction) == nil else { return }
+        try QuotaRecords.check(.secrets, of: key.projectID, parts.options, in: transaction)
+        try SecretRecords.insert(key, in: transaction)
     }
 
     /// The passphrase that a key stands for: its bytes as hexadecimal digits, as Cinder and Nova hand keys to LUKS.

@@ -50,6 +50,23 @@ struct RetypeTests {
         }
     }
 
+    @Test func aRefusedVolumeLeavesNoKey() async throws {
+        try await StorageSite.with { site in
+            try await makeTypes(site)
+            let set = await site.send(
+                .put, "/os-quota-sets/blue", token: StorageSite.admin, ["quota_set": ["volumes_locked": 0]])
+            try #require(set.status == .ok, "\(set.text)")
+            let refused = await site.send(.post, "/volumes", ["volume": ["size": 1, "volume_type": "locked"]])
+            #expect(refused.status == .contentTooLarge, "\(refused.text)")
+            #expect(site.keys.all.isEmpty)
+            let lifted = await site.send(
+                .put, "/os-quota-sets/blue", token: StorageSite.admin, ["quota_set": ["volumes_locked": 1]])
+            try #require(lifted.status == .ok)
+            let id = try await site.makeVolume(["volume_type": "locked"])
+            #expect(try await site.volume(id).flatMap(\.encryptionKeyID).map { [$0] } == site.keys.all)
+        }
+    }
+
     @Test func withoutAMigrationTheTypeStays() async throws {
         try await StorageSite.with { site in
             try await makeTypes(site)

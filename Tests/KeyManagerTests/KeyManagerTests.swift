@@ -187,12 +187,18 @@ private struct Site: Sendable {
     @Test func aQuotaHoldsWhatServicesMakeToo() async throws {
         try await Site.with { site in
             await site.expect(.noContent, .put, "/v1/project-quotas/demo", as: "admin:root", ["project_quotas": ["secrets": 1]])
-            try await site.keyManager.makeKey(id: "one", bits: 256, algorithm: "aes", name: "k", projectID: "demo", userID: "ann")
             // A repeat finds the first.
-            try await site.keyManager.makeKey(id: "one", bits: 256, algorithm: "aes", name: "k", projectID: "demo", userID: "ann")
-            await #expect(throws: KeyManagerError.quotaReached) {
-                try await site.keyManager.copyKey("one", to: "two")
+            for _ in 0..<2 {
+                try await site.database.write { transaction in
+                    try site.keyManager.makeKey(
+                        id: "one", bits: 256, algorithm: "aes", name: "k", projectID: "demo", userID: "ann", in: transaction)
+                }
             }
+            await #expect(throws: KeyManagerError.quotaReached) {
+                try await site.database.write { try site.keyManager.copyKey("one", to: "two", in: $0) }
+            }
+            // Another project's key is none.
+            #expect(try await site.database.write { try site.keyManager.copyKey("one", to: "two", of: "other", in: $0) } == false)
             await site.expect(
                 .forbidden, .post, "/v1/secrets", ["payload": "x", "payload_content_type": "text/plain"])
             try await site.keyManager.deleteKey("one")

@@ -13,17 +13,10 @@ struct BackupMaking: Sendable {
 
     /// - Throws: 400 for states that don't allow it, 413 for a quota, 503 where no host keeps backups.
     func make(_ volume: Volume) async throws -> Backup {
-        var key: String?
-        if let original = volume.encryptionKeyID { key = try await storage.neighbours.keys.copyKey(original) }
-        do {
-            return try await storage.database.write { [key] in try accept(key: key, in: $0) }
-        } catch {
-            if let key { await storage.dropKey(key) }
-            throw error
-        }
+        try await storage.database.write { try accept(in: $0) }
     }
 
-    private func accept(key: String?, in transaction: any Transaction) throws -> Backup {
+    private func accept(in transaction: any Transaction) throws -> Backup {
         guard var volume = try VolumeRecords.find(backup.volumeID, in: transaction) else {
             throw BlockStorageError.volumeNotFound(backup.volumeID)
         }
@@ -37,7 +30,12 @@ struct BackupMaking: Sendable {
         if isIncremental { try addToLatest(&backup, before: snapshot?.createdAt, in: transaction) }
         backup.details.volumeMetadata = volume.metadata
         (backup.details.imageMetadata, backup.details.isBootable) = (volume.imageMetadata, volume.isBootable)
-        (backup.details.encryptionKeyID, backup.details.typeID) = (key, volume.typeID)
+        backup.details.typeID = volume.typeID
+        if let original = volume.encryptionKeyID {
+            let key = Identifier.uuid()
+            try storage.neighbours.keys.copyKey(original, to: key, of: nil, in: transaction)
+            backup.details.encryptionKeyID = key
+        }
         try BackupRecords.insert(backup, in: transaction)
         if let snapshot {
             try SnapshotRecords.change(snapshot.id, in: transaction) { $0.status = .backingUp }
@@ -195,16 +193,11 @@ struct BackupRestoration: Sendable {
         let maker = VolumeMaking(
             storage: storage, order: order, requestID: request.requestID, isAdmin: request.isAdmin, token: request.token)
         let volume = try await maker.volume()
-        do {
-            try Self.check(volume, takes: backup)
-            return try await storage.database.write { transaction in
-                try maker.accept(volume, in: transaction)
-                try begin(backup, volume, isNew: true, in: transaction)
-                return volume
-            }
-        } catch {
-            if let key = volume.encryptionKeyID { await storage.dropKey(key) }
-            throw error
+        try Self.check(volume, takes: backup)
+        return try await storage.database.write { transaction in
+            try maker.accept(volume, in: transaction)
+            try begin(backup, volume, isNew: true, in: transaction)
+            return volume
         }
     }
 

@@ -30,12 +30,11 @@ struct VolumeMaking: Sendable {
         volume.isMultiattach = type.isMultiattach
         if !order.hints.isEmpty { volume.details.hints = order.hints }
         try fill(&volume)
-        if type.encryption == nil { volume.encryptionKeyID = nil }
         if let encryption = type.encryption {
             guard !type.isMultiattach else {
                 throw BlockStorageError.invalidVolume("Multiattach cannot be used with encrypted volumes.")
             }
-            try await encrypt(&volume, encryption)
+            try encrypt(&volume, encryption)
         }
         return volume
     }
@@ -49,6 +48,7 @@ struct VolumeMaking: Sendable {
                 project: volume.projectID, type: volume.typeID, volumes: 1, gigabytes: volume.size, whole: volume.size,
                 in: transaction)
         }
+        if let key = volume.encryptionKeyID { try makeKey(key, of: volume, in: transaction) }
         try VolumeRecords.insert(volume, in: transaction)
         var state = CreateVolumeState(volumeID: volume.id, finalStatus: order.finalStatus.rawValue)
         if case .image(let image) = order.source { state.image = image }
@@ -60,18 +60,9 @@ struct VolumeMaking: Sendable {
     /// Makes the volume.
     func make() async throws -> Volume { try await make(try await volume()) }
 
-    /// Makes a volume that was checked before; if that fails its key goes.
+    /// Makes a volume that was checked before.
     func make(_ volume: Volume) async throws -> Volume {
-        do {
-            try await storage.database.write { try accept(volume, in: $0) }
-        } catch {
-            if let key = volume.encryptionKeyID {
-                do { try await storage.neighbours.keys.deleteKey(key) } catch {
-                    storage.logger.warning("a key stays behind", metadata: ["key": "\(key)", "error": "\(error)"])
-                }
-            }
-            throw error
-        }
+        try await storage.database.write { try accept(volume, in: $0) }
         return volume
     }
 
@@ -151,31 +142,46 @@ struct VolumeMaking: Sendable {
         case .image(let image):
             volume.imageMetadata = image.volumeMetadata
             volume.isBootable = true
-            volume.encryptionKeyID = image.properties["cinder_encryption_key_id"]
         case .snapshot(let snapshot, _):
             volume.snapshotID = snapshot.id
             (volume.imageMetadata, volume.isBootable) = (snapshot.details.imageMetadata, snapshot.details.isBootable)
-            volume.encryptionKeyID = snapshot.details.encryptionKeyID
         case .volume(let source):
             volume.sourceID = source.id
             (volume.imageMetadata, volume.isBootable) = (source.imageMetadata, source.isBootable)
-            volume.encryptionKeyID = source.encryptionKeyID
         }
     }
 
-    /// Gives an encrypted volume a key of its own: a copy of its source's, because a volume's key goes with it.
-    private func encrypt(_ volume: inout Volume, _ encryption: TypeEncryption) async throws {
+    /// Names the key that an encrypted volume will have, which is made with its row.
+    private func encrypt(_ volume: inout Volume, _ encryption: TypeEncryption) throws {
         let details = (encryption.cipher, encryption.keySize, encryption.provider, encryption.controlLocation)
         (volume.details.cipher, volume.details.keyBits) = (details.0, details.1)
         (volume.details.encryptionProvider, volume.details.controlLocation) = (details.2, details.3)
+        guard sourceKey != nil || token != nil else { throw VolumeReencryption.needsSomebody }
+        volume.encryptionKeyID = Identifier.uuid()
+    }
+
+    /// The key of what the volume is a copy of; nil where that is in clear.
+    private var sourceKey: String? {
+        switch order.source {
+        case .blank: nil
+        case .image(let image): image.properties["cinder_encryption_key_id"]
+        case .snapshot(let snapshot, _): snapshot.details.encryptionKeyID
+        case .volume(let source): source.encryptionKeyID
+        }
+    }
+
+    /// Makes an encrypted volume's key: a copy of its source's, because a volume's key goes with it.
+    private func makeKey(_ id: String, of volume: Volume, in transaction: any Transaction) throws {
         let keys = storage.neighbours.keys
-        if let key = volume.encryptionKeyID {
-            volume.encryptionKeyID = try await keys.copyKey(key)
+        guard let source = sourceKey else {
+            try VolumeReencryption.makeKey(
+                id, cipher: volume.details.cipher, bits: volume.details.keyBits, of: token, from: keys, in: transaction)
             return
         }
-        guard let token else { throw BlockStorageError.invalidVolume("An encrypted volume needs the key of somebody who is logged in.") }
-        let algorithm = encryption.cipher?.split(separator: "-").first.map(String.init) ?? "aes"
-        volume.encryptionKeyID = try await keys.makeKey(algorithm: algorithm, bits: encryption.keySize, for: token)
+        // Who writes an image's properties may write there what they like.
+        var isImage = false
+        if case .image = order.source { isImage = true }
+        try keys.copyKey(source, to: id, of: isImage ? volume.projectID : nil, in: transaction)
     }
 
     private func checkSource(in reader: any Reader) throws {

@@ -40,22 +40,21 @@ enum VolumeMoveActions {
         }
         guard let type = found else { throw BlockStorageError.invalidInput("Invalid volume_type passed: \(name).") }
         let isReencrypted = mayMigrate && VolumeReencryption.isNeeded(call.resource, for: type)
-        let key = isReencrypted
-            ? try await VolumeReencryption.key(for: type, of: call.request.token, from: storage.neighbours.keys) : nil
-        do {
-            try await call.change { volume, transaction in
-                try check(volume, takes: type, call, in: transaction)
-                try storage.checkRetypeQuota(volume, to: type, in: transaction)
-                (volume.previousStatus, volume.status) = (volume.status, .retyping)
-                var state = MoveVolumeState(volumeID: volume.id, typeID: type.id)
-                (state.mayMigrate, state.isRetype, state.newKeyID) = (mayMigrate, true, key)
-                try storage.begin(
-                    MoveVolumeWorkflow(storage: storage).workflow, state, subject: volume.subject, requestID: call.request.requestID,
-                    in: transaction)
+        let key = isReencrypted && type.encryption != nil ? Identifier.uuid() : nil
+        try await call.change { volume, transaction in
+            try check(volume, takes: type, call, in: transaction)
+            try storage.checkRetypeQuota(volume, to: type, in: transaction)
+            if let key {
+                try VolumeReencryption.makeKey(
+                    key, cipher: type.encryption?.cipher, bits: type.encryption?.keySize, of: call.request.token,
+                    from: storage.neighbours.keys, in: transaction)
             }
-        } catch {
-            if let key { await storage.dropKey(key) }
-            throw error
+            (volume.previousStatus, volume.status) = (volume.status, .retyping)
+            var state = MoveVolumeState(volumeID: volume.id, typeID: type.id)
+            (state.mayMigrate, state.isRetype, state.newKeyID) = (mayMigrate, true, key)
+            try storage.begin(
+                MoveVolumeWorkflow(storage: storage).workflow, state, subject: volume.subject, requestID: call.request.requestID,
+                in: transaction)
         }
         return .empty()
     }

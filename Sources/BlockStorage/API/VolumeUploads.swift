@@ -44,31 +44,27 @@ enum VolumeUploads {
         image.properties = properties(of: call.resource)
         image.minimumDiskGiB = call.resource.imageMetadata["min_disk"].flatMap { Int($0) } ?? 0
         image.minimumMemoryMiB = call.resource.imageMetadata["min_ram"].flatMap { Int($0) } ?? 0
-        let key = try await encrypt(&image, call)
-        do {
-            return try answer(try await begin(image, call, token), image, call)
-        } catch {
-            if let key { await call.storage.dropKey(key) }
-            throw error
-        }
+        try encrypt(&image, call)
+        return try answer(try await begin(image, call, token), image, call)
     }
 
     private static func properties(of volume: Volume) -> [String: String] {
         volume.imageMetadata.filter { name, _ in !facts.contains(name) && !reserved.contains { name.hasPrefix($0) } }
     }
 
+    /// The image property that names the key of an encrypted volume's bytes.
+    private static let keyProperty = "cinder_encryption_key_id"
+
     /// An encrypted volume's bytes go as they are, with a copy of its key, because the volume's goes with it.
-    private static func encrypt(_ image: inout NewVolumeImage, _ call: ActionCall<Volume>) async throws -> String? {
-        guard let original = call.resource.encryptionKeyID else { return nil }
+    private static func encrypt(_ image: inout NewVolumeImage, _ call: ActionCall<Volume>) throws {
+        guard call.resource.encryptionKeyID != nil else { return }
         guard image.diskFormat == "raw" else {
             throw BlockStorageError.badRequest(
                 "An encrypted volume uploaded as an image must use 'raw' disk_format and 'bare' container_format, which are the "
                     + "defaults for these options.")
         }
-        let key = try await call.storage.neighbours.keys.copyKey(original)
-        image.properties["cinder_encryption_key_id"] = key
+        image.properties[keyProperty] = Identifier.uuid()
         image.properties["cinder_encryption_key_deletion_policy"] = "on_image_deletion"
-        return key
     }
 
     private static func begin(
@@ -81,6 +77,9 @@ enum VolumeUploads {
                 throw BlockStorageError.invalidVolume("Volume \(volume.id) status must be available")
             }
             try volume.requireAtRest()
+            if let original = volume.encryptionKeyID, let key = image.properties[keyProperty] {
+                try storage.neighbours.keys.copyKey(original, to: key, of: nil, in: transaction)
+            }
             try make(image, transaction)
             (volume.previousStatus, volume.status) = (volume.status, .uploading)
             try storage.begin(

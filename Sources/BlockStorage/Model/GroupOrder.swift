@@ -119,17 +119,12 @@ struct GroupMaking: Sendable {
         group.isSettling = true
         let makers = sources.map { source in maker(source.0, of: source.1, in: group) }
         var volumes: [Volume] = []
-        do {
-            for maker in makers { volumes.append(try await maker.volume()) }
-            try await storage.database.write { [group, volumes] transaction in
-                try checkQuota(in: transaction)
-                try GroupRecords.insert(group, in: transaction)
-                for (maker, volume) in zip(makers, volumes) { try maker.accept(volume, in: transaction) }
-                transaction.onCommit(storage.settleGroups)
-            }
-        } catch {
-            await forgetKeys(of: volumes)
-            throw error
+        for maker in makers { volumes.append(try await maker.volume()) }
+        try await storage.database.write { [group, volumes] transaction in
+            try checkQuota(in: transaction)
+            try GroupRecords.insert(group, in: transaction)
+            for (maker, volume) in zip(makers, volumes) { try maker.accept(volume, in: transaction) }
+            transaction.onCommit(storage.settleGroups)
         }
         return group
     }
@@ -150,15 +145,6 @@ struct GroupMaking: Sendable {
         var order = VolumeOrder(projectID: projectID, userID: token.userID)
         (order.typeName, order.source, order.groupID, order.zone) = (volume.typeID, source, group.id, group.availabilityZone)
         return VolumeMaking(storage: storage, order: order, requestID: requestID, isAdmin: token.isAdmin, token: token)
-    }
-
-    /// The keys of volumes that were not made.
-    private func forgetKeys(of volumes: [Volume]) async {
-        for key in volumes.compactMap(\.encryptionKeyID) {
-            do { try await storage.neighbours.keys.deleteKey(key) } catch {
-                storage.logger.warning("a key stays behind", metadata: ["key": "\(key)", "error": "\(error)"])
-            }
-        }
     }
 }
 

@@ -45,9 +45,10 @@ struct AttachedMove: Sendable {
         let (source, target) = try await volumes(state)
         guard let source, var target, let place = target.place else { throw WorkflowStop("the volume is gone") }
         if let key = source.encryptionKeyID, target.encryptionKeyID == nil {
-            let copy = try await storage.neighbours.keys.copyKey(key)
+            let copy = Identifier.uuid()
             target.encryptionKeyID = copy
             try await storage.database.write { transaction in
+                try storage.neighbours.keys.copyKey(key, to: copy, of: nil, in: transaction)
                 try VolumeRecords.change(id, in: transaction) { $0.encryptionKeyID = copy }
             }
         }

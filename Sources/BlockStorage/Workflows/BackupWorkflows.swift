@@ -222,7 +222,8 @@ struct RestoreBackupWorkflow: Sendable {
             steps: [
                 .action("await", attempts: 10, timeout: .seconds(600), perform: awaitVolume),
                 .action("write", timeout: limit, perform: write),
-                .action("copy-key", perform: copyKey, undo: dropKey),
+                .action("keep-key", perform: { _, _ in }, undo: dropKey),
+                .transaction("copy-key", perform: copyKey),
                 .transaction("finish", perform: finish),
                 .action("forget-key", attempts: 5, perform: forgetKey),
             ],
@@ -259,10 +260,13 @@ struct RestoreBackupWorkflow: Sendable {
         }
     }
 
-    @Sendable private func copyKey(_ state: inout RestoreBackupState, _ context: StepContext) async throws {
-        let (backup, _) = try await storage.backup(state.backupID)
-        guard state.key == nil, let key = backup.details.encryptionKeyID else { return }
-        state.key = try await storage.neighbours.keys.copyKey(key)
+    @Sendable private func copyKey(_ transaction: any Transaction, _ state: inout RestoreBackupState, _ context: StepContext) throws {
+        guard state.key == nil, let backup = try BackupRecords.find(state.backupID, in: transaction),
+            let key = backup.details.encryptionKeyID
+        else { return }
+        let copy = Identifier.uuid()
+        try storage.neighbours.keys.copyKey(key, to: copy, of: nil, in: transaction)
+        state.key = copy
     }
 
     @Sendable private func dropKey(_ state: inout RestoreBackupState, _ context: StepContext) async throws {

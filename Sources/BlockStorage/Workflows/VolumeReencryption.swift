@@ -16,14 +16,15 @@ struct VolumeReencryption: Sendable {
         return encryption.cipher != volume.details.cipher || encryption.keySize != volume.details.keyBits
     }
 
-    /// The key of a volume that is about to become encrypted otherwise; nil for one in clear.
-    static func key(
-        for type: VolumeType, of token: TokenContext?, from keys: any VolumeKeys
-    ) async throws -> String? {
-        guard let encryption = type.encryption else { return nil }
-        guard let token else { throw BlockStorageError.invalidVolume("An encrypted volume needs the key of somebody who is logged in.") }
-        let algorithm = encryption.cipher?.split(separator: "-").first.map(String.init) ?? "aes"
-        return try await keys.makeKey(algorithm: algorithm, bits: encryption.keySize, for: token)
+    static let needsSomebody = BlockStorageError.invalidVolume("An encrypted volume needs the key of somebody who is logged in.")
+
+    /// Makes the key of a volume that is, or is about to be, encrypted with a cipher.
+    static func makeKey(
+        _ id: String, cipher: String?, bits: Int?, of token: TokenContext?, from keys: any VolumeKeys, in transaction: any Transaction
+    ) throws {
+        guard let token else { throw needsSomebody }
+        let algorithm = cipher?.split(separator: "-").first.map(String.init) ?? "aes"
+        try keys.makeKey(id, algorithm: algorithm, bits: bits, for: token, in: transaction)
     }
 
     /// Gives a volume, or what becomes it, the encryption that a type asks for.

@@ -1,18 +1,20 @@
 import BlockStorage
 import CloudAPI
 import CloudCore
+import CloudStore
 import KeyManager
 
 /// The key manager as block storage asks for it.
 struct VolumeKeysAdapter: VolumeKeys {
     let keyManager: KeyManager
 
-    func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String {
+    func makeKey(
+        _ id: String, algorithm: String, bits: Int?, for token: TokenContext, in transaction: any Transaction
+    ) throws {
         guard let projectID = token.projectID else { throw VolumeNeighbourMissing("A key belongs to a project.") }
-        let id = Identifier.uuid()
-        try await keyManager.makeKey(
-            id: id, bits: bits ?? 256, algorithm: algorithm, name: "Key of an encrypted volume", projectID: projectID, userID: token.userID)
-        return id
+        try keyManager.makeKey(
+            id: id, bits: bits ?? 256, algorithm: algorithm, name: "Key of an encrypted volume", projectID: projectID,
+            userID: token.userID, in: transaction)
     }
 
     func passphrase(_ id: String) async throws -> Secret<String> {
@@ -22,10 +24,10 @@ struct VolumeKeysAdapter: VolumeKeys {
         return passphrase
     }
 
-    func copyKey(_ id: String) async throws -> String {
-        let copy = Identifier.uuid()
-        try await keyManager.copyKey(id, to: copy)
-        return copy
+    func copyKey(_ source: String, to id: String, of projectID: String?, in transaction: any Transaction) throws {
+        guard try keyManager.copyKey(source, to: id, of: projectID, in: transaction) else {
+            throw VolumeNeighbourMissing("There is no key \(source) any more.")
+        }
     }
 
     func giveKey(_ id: String, to token: TokenContext) async throws {

@@ -117,18 +117,21 @@ final class NamedKeys: VolumeKeys {
 
     var all: Set<String> { known.withLock { $0 } }
 
-    private func add() -> String {
-        let id = Identifier.uuid()
-        known.withLock { _ = $0.insert(id) }
-        return id
+    /// A key is there once the transaction that makes it is.
+    private func add(_ id: String, _ transaction: any Transaction) {
+        transaction.onCommit { [self] in known.withLock { _ = $0.insert(id) } }
     }
 
-    func makeKey(algorithm: String, bits: Int?, for token: TokenContext) async throws -> String { add() }
+    func makeKey(
+        _ id: String, algorithm: String, bits: Int?, for token: TokenContext, in transaction: any Transaction
+    ) throws { add(id, transaction) }
     func passphrase(_ id: String) async throws -> Secret<String> {
         guard all.contains(id) else { throw VolumeNeighbourMissing("There is no key \(id).") }
         return Secret(id)
     }
-    func copyKey(_ id: String) async throws -> String { add() }
+    func copyKey(_ source: String, to id: String, of projectID: String?, in transaction: any Transaction) throws {
+        add(id, transaction)
+    }
     func deleteKey(_ id: String) async throws { known.withLock { _ = $0.remove(id) } }
     func giveKey(_ id: String, to token: TokenContext) async throws {}
 }
