@@ -52,7 +52,10 @@ int altostack_spawn(
     if (result == 0) result = posix_spawn_file_actions_adddup2(&actions, output, 1);
     if (result == 0) result = posix_spawn_file_actions_adddup2(&actions, error, 2);
     if (result == 0) result = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    // What is started by a thread that stands behind others must not do so for ever.
+    int niceness = altostack_niceness(0);
     if (result == 0) result = posix_spawn(child, path, &actions, &attributes, arguments, environment);
+    altostack_niceness(niceness);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (result != 0) { errno = result; return -1; }
@@ -73,17 +76,46 @@ static int close_keeping_errno(int descriptor, int result) {
     return result;
 }
 
-int altostack_tap_create(const char *name) {
+// Opens a tap device, which makes it where there is none.
+static int open_tap(const char *name, short kind) {
     struct ifreq request;
     if (named(&request, name) < 0) return -1;
     int descriptor = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (descriptor < 0) return -1;
-    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-    int result = ioctl(descriptor, TUNSETIFF, &request);
-    // A guest that runs on the device keeps it busy: then it is there, and persistent already.
-    if (result < 0 && errno == EBUSY) return close_keeping_errno(descriptor, 0);
-    if (result == 0) result = ioctl(descriptor, TUNSETPERSIST, 1UL);
-    return close_keeping_errno(descriptor, result < 0 ? -1 : 0);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | kind;
+    return ioctl(descriptor, TUNSETIFF, &request) < 0 ? close_keeping_errno(descriptor, -1) : descriptor;
+}
+
+static int is_device(const char *name) {
+    struct ifreq request;
+    if (named(&request, name) < 0) return 0;
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return 0;
+    return close_keeping_errno(descriptor, ioctl(descriptor, SIOCGIFINDEX, &request) == 0);
+}
+
+static int keep_tap(int descriptor, unsigned long keep, int result) {
+    return close_keeping_errno(descriptor, ioctl(descriptor, TUNSETPERSIST, keep) < 0 ? -1 : result);
+}
+
+int altostack_tap_create(const char *name, int queues) {
+    int descriptor = open_tap(name, 0);
+    if (descriptor < 0) {
+        // A guest that runs on the device keeps it busy: then it is there, and persistent already.
+        if (errno == EBUSY) return 0;
+        // One that can have several queues can't be opened otherwise, which leaves it and who has it open alone.
+        if (errno != EINVAL) return -1;
+        if (!is_device(name)) { errno = EINVAL; return -1; }
+        if (queues != 0) return 1;
+        descriptor = open_tap(name, IFF_MULTI_QUEUE);
+        if (descriptor < 0) return -1;
+    } else if (queues <= 0) {
+        return keep_tap(descriptor, 1, 0);
+    }
+    // What isn't kept goes with the last who has it open.
+    if (keep_tap(descriptor, 0, 0) < 0) return -1;
+    descriptor = open_tap(name, queues ? IFF_MULTI_QUEUE : 0);
+    return descriptor < 0 ? -1 : keep_tap(descriptor, 1, queues);
 }
 
 int altostack_transmit_checksum_off(const char *name) {

@@ -81,7 +81,8 @@ final class BusListener: Sendable {
     /// through the in-process transport that would be missing across hosts. Only what is done for background work stays there.
     private func start(_ run: BusWorkQueue.RunID, _ envelope: BusEnvelope) {
         let isBackground = Background.isCurrent
-        let work = Task.detached { [self] in
+        let work = Task.detached(priority: isBackground ? Background.priority : nil) { [self] in
+            if isBackground { Background.giveWay() }
             let answer = await Background.$isCurrent.withValue(isBackground) { await outcome(of: envelope) }
             perform(state.withLock { $0.queue.finish(run, answer, now: .now) })
         }

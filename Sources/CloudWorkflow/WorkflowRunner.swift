@@ -245,13 +245,14 @@ extension WorkflowRunner {
 
     private func lookForWork() async {
         while !Task.isCancelled {
+            // From when it looks: what became due meanwhile is found a whole interval after that, not after it has looked.
+            let latest = means.clock.now + means.options.pollInterval
             var next: Timestamp?
             do {
                 next = try await takeDue()
             } catch {
                 means.logger.error("due workflows cannot be taken", metadata: ["error": "\(error)"])
             }
-            let latest = means.clock.now + means.options.pollInterval
             await bell.wait(until: min(next ?? latest, latest), on: means.clock)
         }
     }

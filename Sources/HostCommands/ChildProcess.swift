@@ -79,7 +79,11 @@ final class ChildProcess: Sendable {
         // Messages are read by programs too: in the C locale they are what the tools' sources say.
         let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         var environment: [UnsafeMutablePointer<CChar>?] = [strdup(path), strdup("LC_ALL=C"), nil]
-        defer { for text in arguments + environment { free(text) } }
+        let niceness = altostack_niceness(0)
+        defer {
+            altostack_niceness(niceness)
+            for text in arguments + environment { free(text) }
+        }
         return posix_spawnp(&process, command.program, &actions, &attributes, &arguments, &environment)
     }
 

@@ -39,6 +39,14 @@ import Testing
         #expect(queue.popWaiting() == "request 15")
     }
 
+    @Test func whoWantsOnlyUrgentJobsLeavesTheBackground() throws {
+        let queue = try queue(background: 2, urgent: 2)
+        #expect(queue.popWaiting(onlyUrgent: true) == "request 0")
+        #expect(queue.popWaiting(onlyUrgent: true) == "request 1")
+        #expect(queue.popWaiting(onlyUrgent: true) == nil)
+        #expect(queue.popWaiting() == "background 0")
+    }
+
     @Test func theBoundCountsBoth() throws {
         let queue = try queue(background: 2, urgent: 1, limit: 3)
         #expect(throws: StoreError.overloaded) { try queue.push("one too many") }

@@ -178,7 +178,7 @@ import Testing
                 }
             }])
             var options = Station.quick
-            options.lease = .seconds(30)
+            options.lease = .seconds(900)
             let station = Station(site, options: options, clock: clock, [workflow.definition])
             try await station.ready()
             let id = try await station.start(workflow, Trail())

@@ -11,14 +11,19 @@ int altostack_setns_network(int descriptor);
 // Makes a pipe that programs we start do not inherit.
 int altostack_pipe(int descriptors[2]);
 
+// Sets the calling thread's niceness where that is permitted; to make it less takes a privilege. Returns what it was.
+int altostack_niceness(int wanted);
+
 // Starts a program without a shell: arguments and environment end with NULL. The child has the three descriptors as its
-// standard ones and no others, default signal handling, and a process group or, if so wished, a session of its own.
+// standard ones and no others, default signal handling, no niceness where that is permitted, and a process group or, if so wished, a session of its own.
 int altostack_spawn(
     const char *path, char *const arguments[], char *const environment[], int input, int output, int error,
     int new_session, pid_t *child);
 
 // Makes a persistent tap device of a name in the calling thread's network namespace, or finds the one that is there.
-int altostack_tap_create(const char *name);
+// `queues` says whether it can have several queues: 0 no, 1 yes, -1 as it is. One of the other kind is replaced, unless
+// it has one queue and a guest runs on it. Returns whether it can have several, or -1.
+int altostack_tap_create(const char *name, int queues);
 
 // Lets the kernel compute transmitted checksums itself instead of leaving them to a device's other side.
 int altostack_transmit_checksum_off(const char *name);

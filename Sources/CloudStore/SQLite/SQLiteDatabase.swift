@@ -1,3 +1,4 @@
+import CloudCore
 import Foundation
 
 /// The embedded database: one SQLite file in WAL mode. Every acknowledged transaction survives a crash of the
@@ -5,7 +6,7 @@ import Foundation
 public final class SQLiteDatabase: Database {
     /// Limits and sizes.
     public struct Options: Sendable {
-        /// Connections that read at the same time.
+        /// Connections that read at the same time for requests, and as many others for background work.
         public var readers = 4
         /// Transactions, and reads, that may wait before further ones fail as `overloaded`.
         public var queueLimit = 4_096
@@ -15,6 +16,8 @@ public final class SQLiteDatabase: Database {
         public var batchLimit = 128
         /// How long a commit is put off at most by transactions that arrive while others run.
         public var batchTime = Duration.milliseconds(10)
+        /// How long a commit for which a request waits is put off at most by background work.
+        public var requestTime = Duration.milliseconds(2)
         /// How long to wait for a lock another process holds on the file.
         public var busyTimeout = Duration.seconds(5)
         /// Called before each commit with the number of transactions in it; what it throws fails the commit.
@@ -27,6 +30,8 @@ public final class SQLiteDatabase: Database {
     private let path: String
     private let writer: SQLiteWriter
     private let readers: WorkerPool<SQLiteConnection>
+    /// Those of background work, which may read for long: no request waits for them.
+    private let backgroundReaders: WorkerPool<SQLiteConnection>
 
     /// Opens the file, making it, readable by its owner alone, if there is none. Its directory must exist.
     /// - Throws: `StoreError.unavailable` when it cannot be opened, is no database or cannot be made durable.
@@ -34,16 +39,20 @@ public final class SQLiteDatabase: Database {
         try PrivateFile.create(path)
         self.path = path
         writer = try SQLiteWriter(path: path, options: options)
-        readers = WorkerPool(
-            name: "store-reader", size: options.readers, queueLimit: options.queueLimit, waitLimit: options.waitLimit
-        ) { try SQLiteConnection(path: path, role: .reader, busyTimeout: options.busyTimeout) }
+        func pool(_ name: String, niceness: Int32) -> WorkerPool<SQLiteConnection> {
+            WorkerPool(
+                name: name, size: options.readers, queueLimit: options.queueLimit, waitLimit: options.waitLimit, niceness: niceness
+            ) { try SQLiteConnection(path: path, role: .reader, busyTimeout: options.busyTimeout) }
+        }
+        readers = pool("store-reader", niceness: 0)
+        backgroundReaders = pool("store-back", niceness: Background.niceness)
     }
 
     /// Runs queries on a reader's connection and its snapshot; a write in them fails.
     public func read<Result: Sendable>(
         _ body: @escaping @Sendable (any Reader) throws -> Result
     ) async throws -> Result {
-        try await readers.run { try $0.read(body) }
+        try await (Background.isCurrent ? backgroundReaders : readers).run { try $0.read(body) }
     }
 
     /// Runs a transaction on the writer's thread. It shares its commit with those that wait at the same time, and
@@ -66,6 +75,7 @@ public final class SQLiteDatabase: Database {
     public func close() async {
         await writer.close()
         await readers.close()
+        await backgroundReaders.close()
     }
 
     /// Writes a consistent copy of the database to a new file while others read and write. The file appears under

@@ -1,4 +1,6 @@
+import CloudCore
 import Dispatch
+import Foundation
 import Logging
 import Synchronization
 
@@ -19,6 +21,7 @@ final class SQLiteWriter: Sendable {
         self.options = options
         let opening = Opening()
         threads.start(named: "store-writer") { [queue, statistics, checkpoints] in
+            Self.goFirst()
             let connection: SQLiteConnection
             do {
                 connection = try SQLiteConnection(path: path, role: .writer, busyTimeout: options.busyTimeout)
@@ -31,6 +34,9 @@ final class SQLiteWriter: Sendable {
         try opening.wait()
         startCheckpoints(of: path)
     }
+
+    /// Everybody waits for this thread: where that is permitted, it goes before others.
+    private static func goFirst() { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -5) }
 
     /// A thread and a connection of their own move the log's pages into the file: the writer, and who waits for it, would stand
     /// still for tens of milliseconds meanwhile.
@@ -55,7 +61,7 @@ final class SQLiteWriter: Sendable {
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
-                deadline: .now + options.waitLimit,
+                deadline: .now + options.waitLimit, isBackground: Background.isCurrent,
                 run: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }
@@ -82,6 +88,8 @@ struct CheckpointBell: Sendable {}
 struct WriteJob: Sendable {
     /// When it gives up waiting.
     let deadline: ContinuousClock.Instant
+    /// Whether no request waits for it.
+    let isBackground: Bool
     /// Runs the body; answers what acknowledges it.
     let run: @Sendable (any Transaction) throws -> @Sendable () -> Void
     /// Tells the caller that nothing was changed.
@@ -159,15 +167,20 @@ private struct WriteLoop {
     private static let pagesOfACheckpoint = 1_000
     private static let pagesOfALongLog = 8_000
 
-    /// Runs a transaction and those that wait behind it, commits, and only then tells their callers.
+    /// Runs a transaction and those that wait behind it, commits, and only then tells their callers. Requests' are let in as long as the
+    /// batch is open; background work's only for a moment once there is a request among them.
     private func runBatch(startingWith first: WriteJob) {
         do { _ = try connection.execute("BEGIN IMMEDIATE") } catch { return first.fail(error) }
         let closing = ContinuousClock.now + options.batchTime
-        var outcomes = [perform(first)]
-        while outcomes.count < options.batchLimit, connection.isInTransaction, ContinuousClock.now < closing,
-            let job = queue.popWaiting()
-        {
+        var outcomes: [Outcome] = []
+        var closingToBackground = closing
+        var next: WriteJob? = first
+        while let job = next {
             outcomes.append(perform(job))
+            let now = ContinuousClock.now
+            if !job.isBackground { closingToBackground = min(closingToBackground, now + options.requestTime) }
+            let isOpen = outcomes.count < options.batchLimit && connection.isInTransaction && now < closing
+            next = isOpen ? queue.popWaiting(onlyUrgent: now >= closingToBackground) : nil
         }
         let started = ContinuousClock.now
         let failure = commit(outcomes.count)

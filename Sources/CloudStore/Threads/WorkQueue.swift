@@ -65,7 +65,10 @@ final class WorkQueue<Job: Sendable>: Sendable {
     }
 
     /// The next job, if there is one now.
-    func popWaiting() -> Job? { state.withLock { $0.popFirst() } }
+    /// - Parameter onlyUrgent: whether background work's stays where it is.
+    func popWaiting(onlyUrgent: Bool = false) -> Job? {
+        state.withLock { onlyUrgent && $0.urgent.count == 0 ? nil : $0.popFirst() }
+    }
 
     /// How many jobs wait.
     var count: Int { state.withLock { $0.count } }

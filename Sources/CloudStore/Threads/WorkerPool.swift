@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 
 /// Threads that each own a context, such as a connection, and run jobs on it. The context is opened when its
 /// thread gets its first job, so a quiet pool holds one; a job whose context cannot be opened fails alone.
@@ -14,15 +15,20 @@ final class WorkerPool<Context>: Sendable {
     private let waitLimit: Duration
 
     /// - Parameters:
+    ///   - niceness: of the threads.
     ///   - waitLimit: how long a job may wait for a thread before it fails as `overloaded`.
     ///   - open: makes a context; called on the thread that will own it.
     init(
-        name: String, size: Int, queueLimit: Int, waitLimit: Duration, open: @escaping @Sendable () throws -> Context
+        name: String, size: Int, queueLimit: Int, waitLimit: Duration, niceness: Int32 = 0,
+        open: @escaping @Sendable () throws -> Context
     ) {
         queue = WorkQueue(limit: queueLimit)
         self.waitLimit = waitLimit
         for number in 1...max(1, size) {
-            threads.start(named: "\(name)-\(number)") { [queue] in Self.work(queue, open) }
+            threads.start(named: "\(name)-\(number)") { [queue] in
+                if niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
+                Self.work(queue, open)
+            }
         }
     }
 
