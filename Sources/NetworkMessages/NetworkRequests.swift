@@ -52,10 +52,12 @@ public struct PlugInterface: BusRequest {
     public var mac: String
     /// The largest packet in bytes.
     public var mtu: Int
+    /// Whether the device shall take several queues; nil from who doesn't know the guest, for a device as it is.
+    public var hasQueues: Bool?
 
     /// A plug.
-    public init(portID: String, networkID: String, mac: String, mtu: Int) {
-        (self.portID, self.networkID, self.mac, self.mtu) = (portID, networkID, mac, mtu)
+    public init(portID: String, networkID: String, mac: String, mtu: Int, hasQueues: Bool? = nil) {
+        (self.portID, self.networkID, self.mac, self.mtu, self.hasQueues) = (portID, networkID, mac, mtu, hasQueues)
     }
 }
 
@@ -66,9 +68,13 @@ public struct PluggedInterface: Codable, Sendable, Hashable {
     /// Whether the guest may leave checksums and segmentation to the host. Where false (a userspace data path), the
     /// guest's device must be made without them, or its TCP dies.
     public var offload: Bool
+    /// Whether the device takes several queues; the hypervisor must then open it with more than one. Nil from an older agent.
+    public var hasQueues: Bool?
 
     /// An interface.
-    public init(device: String, offload: Bool = true) { (self.device, self.offload) = (device, offload) }
+    public init(device: String, offload: Bool = true, hasQueues: Bool? = false) {
+        (self.device, self.offload, self.hasQueues) = (device, offload, hasQueues)
+    }
 }
 
 /// Takes a port's interface away. Repeating it is harmless.

@@ -52,6 +52,8 @@ public struct LogicalNetwork: Codable, Sendable, Hashable {
     public var carriesTags = false
     /// Whether its tag in the physical world is an outer one (802.1ad).
     public var hasOuterTag = false
+    /// Where else it touches the physical world: its further segments, each on a physical network of its own.
+    public var furtherPhysical: [PhysicalAttachment] = []
     /// Which of its ports may not talk to all others; nil where all may.
     public var separation: PortSeparation?
 
@@ -90,7 +92,7 @@ public struct LogicalSubnet: Codable, Sendable, Hashable {
     public var nameservers: [String]
     /// Further routes to announce.
     public var hostRoutes: [Route]
-    /// How its guests get their addresses by DHCPv6 or without; nil for IPv4 and for ranges that are none of our business.
+    /// How its guests get their addresses by DHCPv6 or without; nil for IPv4 and where nobody said: those who ask get theirs.
     public var addressMode: IPv6AddressMode?
 
     /// A subnet.

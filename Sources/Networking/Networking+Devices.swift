@@ -4,12 +4,16 @@ import CloudStore
 // For the services that run devices. Each call takes part in its caller's reader or transaction.
 extension Networking {
     /// Turns what a request asks for into the ports to make or take.
+    /// - Parameters:
+    ///   - isAdmin: whether others' networks and ports may be used.
+    ///   - mayUseExternal: whether a port may be made on an external network that is shared with nobody.
     /// - Throws: `NetworkingError`: `NetworkAmbiguous`, `NetworkNotFound`, `NetworkRequiresSubnet`,
     ///   `ExternalNetworkAttachForbidden`, `PortNotFound`, `PortInUse`, `PortRequiresFixedIP`, `IpAddressAlreadyAllocated` …
     public func plan(
-        _ request: NetworksRequest, projectID: String, isAdmin: Bool, in reader: any Reader
+        _ request: NetworksRequest, projectID: String, isAdmin: Bool, mayUseExternal: Bool, in reader: any Reader
     ) throws -> [PortPlan] {
-        try operations.plan(request, by: Caller(projectID: projectID, isAdmin: isAdmin), in: reader)
+        let user = NetworkUser(caller: Caller(projectID: projectID, isAdmin: isAdmin), mayUseExternal: mayUseExternal)
+        return try operations.plan(request, by: user, in: reader)
     }
 
     /// Makes or takes the planned ports for a device and binds them to its host. Repeating it only binds.

@@ -21,20 +21,25 @@ extension Networking {
     }
 
     /// Writes into the binding profiles of a device's ports (`allocation`) which provider serves each of their groups.
-    public func allocate(_ providers: [String: String], device: String, in transaction: any Transaction) throws {
+    /// - Returns: what stood there before.
+    @discardableResult
+    public func allocate(_ providers: [String: String], device: String, in transaction: any Transaction) throws -> [String: String] {
         let ports = try PortRecords.all(device: device, in: transaction)
+        var former: [String: String] = [:]
         let requests = try requests(of: ports, in: transaction)
         for port in ports {
             var allocation = JSONObject()
             for group in requests[port.id]?.groups ?? [] { allocation[group.id] = providers[group.id].map(JSON.string) }
             guard !allocation.members.isEmpty else { continue }
             var profile = port.binding.profile.object ?? [:]
+            former.merge(profile["allocation"]?.stringDictionary ?? [:]) { _, last in last }
             profile["allocation"] = .object(allocation)
             var changed = port
             changed.binding.profile = .object(profile)
             changed.standard = changed.standard.changed()
             try PortRecords.update(changed, in: transaction)
         }
+        return former
     }
 
     private func requests(of ports: [Port], in reader: any Reader) throws -> [String: ResourceRequest] {

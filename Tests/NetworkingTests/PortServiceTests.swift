@@ -1,5 +1,6 @@
 import CloudAPI
 import CloudCore
+import CloudStore
 import NetworkMessages
 import Testing
 
@@ -135,6 +136,40 @@ import Testing
             await cloud.send(.delete, "\(bindings)/a", Self.service)
             await cloud.refuse(.get, "\(bindings)/a", Self.service, nil, .notFound, "PortBindingNotFound")
             await cloud.refuse(.get, bindings, TestCloud.bob, nil, .notFound, "PortNotFound")
+        }
+    }
+
+    @Test func devicesLearnHowTheyComeByTheirAddresses() async throws {
+        try await TestCloud.with { cloud in
+            let network = await cloud.network()
+            let route: JSON = ["destination": "172.16.0.0/12", "nexthop": "10.0.0.9"]
+            _ = await cloud.subnet(network, "10.0.0.0/24", TestCloud.alice, ["enable_dhcp": false, "host_routes": [route]])
+            _ = await cloud.subnet(network, "fd00::/64", TestCloud.alice, ["ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"])
+            let port = await cloud.port(network, TestCloud.alice, ["device_id": "server", "device_owner": "compute:nova"])
+            let ports = try await cloud.database.read { try cloud.service.ports(devices: ["server"], in: $0)["server"] }
+            let addresses = (ports?.first { $0.id == port.id }?.addresses ?? []).sorted { $0.version < $1.version }
+            #expect(addresses.map(\.isDHCPEnabled) == [false, true])
+            #expect(addresses.map(\.addressMode) == [nil, "slaac"])
+            #expect(addresses.map(\.hostRoutes) == [[Route(destination: "172.16.0.0/12", nexthop: "10.0.0.9")], []])
+        }
+    }
+
+    @Test func externalNetworksAreForThoseWhoMayUseThem() async throws {
+        try await TestCloud.with { cloud in
+            let external = await cloud.external()
+            func plan(mayUseExternal: Bool, isAdmin: Bool) async throws -> [PortPlan] {
+                try await cloud.database.read { reader in
+                    try cloud.service.plan(
+                        .explicit([.init(networkID: external)]), projectID: "alice", isAdmin: isAdmin, mayUseExternal: mayUseExternal,
+                        in: reader)
+                }
+            }
+            for isAdmin in [false, true] {
+                let plans = try await plan(mayUseExternal: true, isAdmin: isAdmin)
+                #expect(plans == [PortPlan(networkID: external)])
+                let error = await #expect(throws: NetworkingError.self) { _ = try await plan(mayUseExternal: false, isAdmin: isAdmin) }
+                #expect(error?.type == "ExternalNetworkAttachForbidden")
+            }
         }
     }
 

@@ -93,4 +93,19 @@ import Testing
             #expect(cloud.plane.port(bad) == nil)
         }
     }
+
+    @Test func aServiceForOthersListsWhatTheRulesShowIt() async throws {
+        try await TestCloud.with { cloud in
+            let balancer = "balancers:advsvc"
+            let network = await cloud.network(TestCloud.alice, ["tags": ["red"]])
+            let own = await cloud.send(.post, "ports", TestCloud.alice, port(network, [:]))["port"]?.id ?? ""
+            #expect(await cloud.send(.get, "networks", TestCloud.bob)["networks"] == [])
+            let listed = await cloud.send(.get, "networks", balancer)["networks"]
+            #expect(listed?.texts("id") == [network] && listed?[0]?["tags"] == ["red"])
+            // The rule of ports does not name the role; those of their tags do.
+            #expect(await cloud.send(.get, "ports", balancer)["ports"] == [])
+            #expect(await cloud.send(.put, "ports/\(own)/tags", balancer, ["tags": ["blue"]])["tags"] == ["blue"])
+            await cloud.send(.put, "ports/\(own)/tags", TestCloud.bob, ["tags": ["green"]], expect: .notFound)
+        }
+    }
 }

@@ -83,6 +83,35 @@ import Testing
         }
     }
 
+    @Test func furtherSegmentsAreOnPhysicalNetworksOfTheirOwn() async throws {
+        func with(_ body: (TestCloud) async throws -> Void) async throws {
+            try await TestCloud.with({ options in
+                options.physicalNetworks.append(PhysicalNetwork(label: "physnet2", vlans: 100...110))
+            }, { cloud in try await cloud.reconciling { try await body(cloud) } })
+        }
+        func segment(_ network: String, _ physical: String, _ tag: Int) -> JSON {
+            [
+                "segment": [
+                    "network_id": .string(network), "network_type": "vlan", "physical_network": .string(physical),
+                    "segmentation_id": .int(tag),
+                ]
+            ]
+        }
+        try await with { cloud in
+            let network = await cloud.network(TestCloud.admin, [
+                "provider:network_type": "vlan", "provider:physical_network": "physnet1", "provider:segmentation_id": 101,
+            ])
+            let second = await cloud.send(.post, "segments", TestCloud.admin, segment(network, "physnet2", 102))["segment"]
+            await cloud.send(.post, "segments", TestCloud.admin, segment(network, "physnet1", 103))
+            try await cloud.settled()
+            #expect(cloud.plane.network(network)?.physical == PhysicalAttachment(label: "physnet1", vlan: 101))
+            #expect(cloud.plane.network(network)?.furtherPhysical == [PhysicalAttachment(label: "physnet2", vlan: 102)])
+            await cloud.send(.delete, "segments/\(second?.id ?? "")", TestCloud.admin)
+            try await cloud.settled()
+            #expect(cloud.plane.network(network)?.furtherPhysical == [])
+        }
+    }
+
     @Test func tagsCountAsChanges() async throws {
         try await run { cloud in
             let network = await cloud.network()

@@ -41,11 +41,16 @@ struct LinkCommands: Sendable {
 
     /// Makes a guest's tap device, or brings the one that is there into shape. It has no address of its own: the host's
     /// network stack has no business on it.
-    func makeTap(_ device: String, mtu: Int) async throws {
-        try await namespace.run {
-            guard altostack_tap_create(device) == 0 else { throw HostError.last("create tap \(device)") }
+    /// - Parameter hasQueues: whether it shall take several queues; nil for as it is.
+    /// - Returns: whether it takes several.
+    func makeTap(_ device: String, mtu: Int, hasQueues: Bool?) async throws -> Bool {
+        let kind = try await namespace.run {
+            let kind = altostack_tap_create(device, hasQueues.map { $0 ? 1 : 0 } ?? -1)
+            guard kind >= 0 else { throw HostError.last("create tap \(device)") }
+            return kind
         }
         try await batch([Self.shape(device, mtu: mtu)])
+        return kind > 0
     }
 
     /// Makes a pair of devices into a namespace, of which the far end is `eth0`, unless it is there.

@@ -23,17 +23,18 @@ actor OVSInterfaceDriver: InterfaceDriver {
         let device = InterfaceName.tap(request.portID)
         let record = InterfaceRecord(
             device: device, kind: .guest, portID: request.portID, networkID: request.networkID, mac: request.mac)
-        try await alone(with: request.portID, deadline: deadline) { [links, local, bridge = options.integrationBridge] in
-            try await links.makeTap(device, mtu: request.mtu)
+        let hasQueues = try await alone(with: request.portID, deadline: deadline) { [links, local, bridge = options.integrationBridge] in
+            let hasQueues = try await links.makeTap(device, mtu: request.mtu, hasQueues: request.hasQueues)
             let operations = try await local.read(deadline: deadline) { try record.insertion(into: bridge, in: $0) }
             if !operations.isEmpty { try await local.transact(operations, deadline: deadline) }
+            return hasQueues
         }
         do {
             try await local.wait(until: deadline) { InterfaceRecord.isInstalled(request.portID, in: $0) }
         } catch OVSDBError.deadlineExceeded {
             throw BusFailure(code: "port_not_ready", message: "Port \(request.portID) is plugged, but its packets do not flow yet")
         }
-        return PluggedInterface(device: device, offload: !userspace)
+        return PluggedInterface(device: device, offload: !userspace, hasQueues: hasQueues)
     }
 
     func unplug(portID: String, deadline: ContinuousClock.Instant) async throws {
@@ -82,9 +83,9 @@ actor OVSInterfaceDriver: InterfaceDriver {
     }
 
     /// Runs a body while no other works on the same port.
-    private func alone(
-        with portID: String, deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async throws -> Void
-    ) async throws {
+    private func alone<Value: Sendable>(
+        with portID: String, deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
         let turn = turns[portID]?.turn ?? AsyncTurn(limit: 16)
         turns[portID] = (turn, (turns[portID]?.users ?? 0) + 1)
         defer {
@@ -92,7 +93,7 @@ actor OVSInterfaceDriver: InterfaceDriver {
             turns[portID] = users == 0 ? nil : (turn, users)
         }
         do {
-            try await turn.take(deadline: deadline, body)
+            return try await turn.take(deadline: deadline, body)
         } catch let error as HostError {
             throw error.failure
         } catch let error as OVSDBError {

@@ -20,7 +20,7 @@ public actor SimulatedInterfaces: InterfaceDriver {
         try await SimulatedLatency.pass(try faults.begin(.plug), deadline: deadline)
         interfaces[request.portID] = request
         listener?.yield(InterfaceStatus(portID: request.portID, isUp: true))
-        return PluggedInterface(device: InterfaceName.tap(request.portID))
+        return PluggedInterface(device: InterfaceName.tap(request.portID), hasQueues: request.hasQueues ?? false)
     }
 
     /// Forgets an interface.

@@ -27,6 +27,8 @@ struct OVNDiffer {
     private var existing: [OVNRowKey: OVSDBRowAddress] = [:]
     private var doomed: Set<OVSDBRowAddress> = []
     private var named: [OVNRowKey: String] = [:]
+    /// The desired DHCP options, by key.
+    private var options: [OVNRowKey: OVSDBRow] = [:]
 
     private var inserts: [(key: OVNRowKey, table: OVNTable, row: OVSDBRow)] = []
     private var insertPositions: [OVNRowKey: Int] = [:]
@@ -98,6 +100,7 @@ struct OVNDiffer {
         for row in desired where existing[row.key] == nil && named[row.key] == nil {
             named[row.key] = "row\(named.count)"
         }
+        for row in desired where row.table == .dhcpOptions { options[row.key] = row.columns }
     }
 
     /// A row by its key: in this transaction, or anywhere in the replica unless it goes.
@@ -118,7 +121,7 @@ struct OVNDiffer {
 
     private mutating func compare(_ row: OVNRow) throws(TopologyError) {
         var columns = row.columns
-        for (column, (label, table)) in row.table.references { columns[column] = reference(of: row, label, table) }
+        for (column, (label, table)) in row.table.references { columns[column] = reference(of: row.columns, label, table) }
         guard let address = existing[row.key] else {
             insertPositions[row.key] = inserts.count
             inserts.append((row.key, row.table, columns.filter { !isDefault($0.value, row.table, $0.key) }))
@@ -132,30 +135,43 @@ struct OVNDiffer {
         replica.defaultValue(table: table.rawValue, column: column) == value
     }
 
-    /// The row that another wants to name, where it exists: a subnet without DHCP has no options.
-    private func reference(of row: OVNRow, _ label: String, _ table: OVNTable) -> OVSDBValue {
-        guard let key = referenceKey(row.columns, label), let atom = atom(of: key, table: table) else { return .none }
-        return .set([atom])
+    /// The row that another wants to name, the first there is of several: a subnet without DHCP has no options. A subnet that
+    /// gives no addresses stands back behind those that do, or the port would never get the address it has there.
+    private func reference(of row: OVSDBRow, _ label: String, _ table: OVNTable) -> OVSDBValue {
+        let known = referenceKeys(row, label).compactMap { key in atom(of: key, table: table).map { (key: key, atom: $0) } }
+        guard let first = known.first else { return .none }
+        guard known.count > 1 else { return .set([first.atom]) }
+        return .set([(known.first { !isStateless($0.key) } ?? first).atom])
     }
 
-    private func referenceKey(_ row: OVSDBRow, _ label: String) -> OVNRowKey? {
-        guard let text = row["external_ids"]?.stringMap[label] else { return nil }
-        let parts = text.split(separator: "#", maxSplits: 1).map(String.init)
-        return parts.count == 2 ? OVNRowKey(owner: parts[0], name: parts[1]) : nil
+    private func isStateless(_ key: OVNRowKey) -> Bool {
+        let row = options[key] ?? address(of: key, table: .dhcpOptions).flatMap { replica[$0] }
+        return row?["options"]?.stringMap["dhcpv6_stateless"] == "true"
     }
 
-    /// Gives new DHCP options to the ports that are there already and have been waiting for them.
+    private func referenceKeys(_ row: OVSDBRow, _ label: String) -> [OVNRowKey] {
+        (row["external_ids"]?.stringMap[label] ?? "").split(separator: " ").compactMap { text in
+            let parts = text.split(separator: "#", maxSplits: 1).map(String.init)
+            return parts.count == 2 ? OVNRowKey(owner: parts[0], name: parts[1]) : nil
+        }
+    }
+
+    /// Gives new DHCP options to the ports that are there already and have been waiting for them, and others to those whose
+    /// options go (what named a row that is gone names none).
     private mutating func adoptDHCP() {
-        let fresh = Set(desired.filter { $0.table == .dhcpOptions }.map(\.key)).intersection(named.keys)
-        guard !fresh.isEmpty else { return }
+        let fresh = Set(options.keys).intersection(named.keys)
+        guard !fresh.isEmpty || doomed.contains(where: { $0.table == OVNTable.dhcpOptions.rawValue }) else { return }
         let compared = Set(existing.values)
         let table = OVNTable.logicalSwitchPort.rawValue
         for (uuid, row) in replica[table] {
             let address = OVSDBRowAddress(table: table, uuid: uuid)
             guard !compared.contains(address), !doomed.contains(address) else { continue }
             for (column, label) in OVNRowKey.dhcpLabels {
-                guard let key = referenceKey(row, label), fresh.contains(key), let name = named[key] else { continue }
-                updates[address, default: [:]][column] = .set([.namedUUID(name)])
+                let keys = referenceKeys(row, label)
+                guard keys.count > 1 || keys.contains(where: fresh.contains) else { continue }
+                let value = reference(of: row, label, .dhcpOptions)
+                guard value != .none, value != row[column] else { continue }
+                updates[address, default: [:]][column] = value
             }
         }
     }

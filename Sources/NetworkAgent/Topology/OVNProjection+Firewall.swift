@@ -1,3 +1,4 @@
+import CloudCore
 import NetworkMessages
 
 // Firewalls as rules of the switch. OVN tracks no connections at a router's own ports, so what a router's firewall is
@@ -45,7 +46,7 @@ extension OVNProjection {
     /// filters keep their order. What comes in shares one with them, so there stands only what is dropped.
     func rows(of firewall: LogicalFirewall, _ scope: FirewallScope) throws(TopologyError) -> [OVNRow] {
         let group = Self.firewallGroup(scope)
-        guard scope.portID.wholeMatch(of: /[0-9A-Za-z-]+/) != nil else { throw .invalid(what: "A port's id", value: scope.portID) }
+        guard scope.portID.isPlain(with: "-") else { throw .invalid(what: "A port's id", value: scope.portID) }
         let name = "fw_" + scope.portID.replacing("-", with: "_")
         var rows = [OVNRow(.portGroup, group, id: scope.portID, columns: ["name": .string(name)])]
         func add(_ row: String, _ direction: String, _ priority: Int, _ terms: [String], _ action: String) {

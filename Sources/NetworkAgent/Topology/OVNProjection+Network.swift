@@ -1,3 +1,4 @@
+import CloudCore
 import NetworkMessages
 
 extension OVNProjection {
@@ -18,6 +19,7 @@ extension OVNProjection {
             let bridge = PhysicalAttachment(label: TunnelBridge.label, vlan: tunnel.tag)
             rows.append(localnetRow(bridge, of: network, in: key, labels: [OVNRowKey.tunnelLabel: TunnelBridge.text(tunnel)]))
         }
+        for place in network.furtherPhysical { rows.append(localnetRow(place, of: network, in: key, name: place.label)) }
         if let port = network.metadataPort {
             rows.append(try metadataRow(port, of: network, in: key))
         }
@@ -38,7 +40,8 @@ extension OVNProjection {
     }
 
     private func localnetRow(
-        _ physical: PhysicalAttachment, of network: LogicalNetwork, in parent: OVNRowKey, labels: [String: String] = [:]
+        _ physical: PhysicalAttachment, of network: LogicalNetwork, in parent: OVNRowKey, name: String? = nil,
+        labels: [String: String] = [:]
     ) -> OVNRow {
         // The tag stands in both columns because northd copies the request to the tag: both are what it leaves there.
         let tag = physical.vlan.map(OVSDBValue.integer) ?? .none
@@ -46,9 +49,10 @@ extension OVNProjection {
         // OVN's own spelling, which later versions still read.
         if network.hasOuterTag { options["ethtype"] = "802.11ad" }
         return OVNRow(
-            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: "localnet"), id: network.id, parent: parent, labels: labels,
+            .logicalSwitchPort, OVNRowKey(owner: parent.owner, name: name.map { "localnet/\($0)" } ?? "localnet"), id: network.id,
+            parent: parent, labels: labels,
             columns: [
-                "name": .string("localnet-\(network.id)"), "type": .string("localnet"), "addresses": .string("unknown"),
+                "name": .string(name.map { "localnet-\(network.id)-\($0)" } ?? "localnet-\(network.id)"), "type": .string("localnet"), "addresses": .string("unknown"),
                 "options": .strings(options), "tag": tag, "tag_request": tag,
             ])
     }
@@ -76,9 +80,9 @@ extension OVNProjection {
     func dhcp6Row(
         of subnet: LogicalSubnet, _ prefix: NetworkPrefix, in network: LogicalNetwork
     ) throws(TopologyError) -> OVNRow? {
-        guard let mode = subnet.addressMode, mode != .slaac else { return nil }
+        guard subnet.addressMode != .slaac else { return nil }
         var options = ["server_id": try MACAddress(network.metadataPort?.mac ?? "fa:16:3e:00:00:00").description]
-        if mode == .stateless { options["dhcpv6_stateless"] = "true" }
+        if subnet.addressMode == .stateless { options["dhcpv6_stateless"] = "true" }
         if let domain = self.options.dnsDomain.flatMap(Self.quotedName) { options["domain_search"] = domain }
         let nameservers = try nameservers(of: subnet, prefix)
         if !nameservers.isEmpty { options["dns_server"] = "{\(nameservers.joined(separator: ", "))}" }
@@ -143,8 +147,13 @@ extension OVNProjection {
         return routes
     }
 
+    /// Whether it has 1 to 253 letters, digits and others, of which it begins with none.
+    static func isHostName(_ name: String, with others: StaticString) -> Bool {
+        name.utf8.count <= 253 && name.isPlain(with: others) && name.prefix(1).isPlain()
+    }
+
     /// A host or domain name as OVN's expressions quote text; nil for text that cannot be one, which is not announced.
     static func quotedName(_ name: String) -> String? {
-        name.wholeMatch(of: /[0-9A-Za-z][0-9A-Za-z.-]{0,252}/) == nil ? nil : "\"\(name)\""
+        isHostName(name, with: ".-") ? "\"\(name)\"" : nil
     }
 }

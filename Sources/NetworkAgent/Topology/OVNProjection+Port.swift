@@ -9,8 +9,7 @@ extension OVNProjection {
         let pairs = try allowedPairs(of: port)
         var labels = [OVNRowKey.networkLabel: port.networkID]
         for (family, label) in [("dhcp4", "altostack:dhcp4"), ("dhcp6", "altostack:dhcp6")] {
-            labels[label] = zip(port.fixedIPs, own).first { $0.1.isIPv6 == (family == "dhcp6") }
-                .flatMap { dhcpKey(of: port, subnet: $0.0.subnetID, family)?.text }
+            labels[label] = dhcpLabel(of: port, own, family)
         }
         if let limits = PacketLimits(port.qos) {
             (labels[OVNRowKey.limitLabel], labels[OVNRowKey.packetsLabel]) = (PacketMeters.limitWord, limits.text)

@@ -12,6 +12,17 @@ extension OVNProjection {
         return OVNRowKey(TopologyEntity.port(port).key, "\(family)/\(subnet)")
     }
 
+    /// The DHCP options that a port could use, one for each of its subnets of a family, as its label names them: which of them
+    /// are there, and give addresses, is known where the rows are. Nil for a port that does without.
+    func dhcpLabel(of port: LogicalPort, _ own: [NetworkAddress], _ family: String) -> String? {
+        var keys: [String] = []
+        for (fixed, address) in zip(port.fixedIPs, own) where address.isIPv6 == (family == "dhcp6") {
+            guard let key = dhcpKey(of: port, subnet: fixed.subnetID, family)?.text, !keys.contains(key) else { continue }
+            keys.append(key)
+        }
+        return keys.isEmpty ? nil : keys.joined(separator: " ")
+    }
+
     /// The rows of a port's own options, for each of its subnets that serves DHCP.
     func dhcpRows(of port: LogicalPort) throws(TopologyError) -> [OVNRow] {
         guard let dhcp = port.dhcp else { return [] }
@@ -22,10 +33,7 @@ extension OVNProjection {
             guard let key = dhcpKey(of: port, subnet: subnet.id, prefix.isIPv6 ? "dhcp6" : "dhcp4"), !added.isEmpty,
                 var options = try base(of: subnet, prefix, in: dhcp.network)
             else { continue }
-            for option in added {
-                guard let (name, value) = Self.engineOption(option) else { continue }
-                options[name] = value
-            }
+            for option in added { Self.add(option, to: &options) }
             rows.append(OVNRow(
                 .dhcpOptions, key, id: port.id, columns: ["cidr": .string(prefix.cidr), "options": .strings(options)]))
         }
@@ -70,16 +78,51 @@ extension OVNProjection {
         "hostname", "domain_name", "tftp_server", "bootfile_name", "path_prefix", "wpad", "domain_search", "domain_search_list",
     ]
 
-    /// An option in OVN's words; nil for one that it does not know or a value that it would misread.
-    private static func engineOption(_ option: PortDHCP.Option) -> (name: String, value: String)? {
-        let names = option.ipVersion == 6 ? names6 : names4
-        guard let name = names[option.name], !option.value.isEmpty else { return nil }
-        guard texts.contains(name) else {
-            guard option.value.wholeMatch(of: /[0-9A-Fa-f.:\/, ]+/) != nil else { return nil }
-            return (name, option.value.contains(",") ? "{\(option.value)}" : option.value)
+    /// Adds an option in OVN's words to those of a subnet, unless OVN does not know it or would misread its value. An empty
+    /// value takes the subnet's away, as it does for dnsmasq.
+    private static func add(_ option: PortDHCP.Option, to options: inout [String: String]) {
+        guard let name = (option.ipVersion == 6 ? names6 : names4)[option.name] else { return }
+        guard !option.value.isEmpty else {
+            options[name] = nil
+            return
         }
-        guard option.value.wholeMatch(of: /[ !#-\[\]-~]{1,255}/) != nil else { return nil }
-        return (name, "\"\(option.value)\"")
+        guard let value = engineValue(option.value, of: name) else { return }
+        options[name] = name == "classless_static_route" ? merged(options[name], with: value) : value
+    }
+
+    /// A value as OVN writes it, texts in quotes and lists in braces, which users may have written themselves; nil for one that
+    /// it would misread.
+    private static func engineValue(_ value: String, of name: String) -> String? {
+        guard texts.contains(name) else {
+            let list = value.stripped("{", "}")
+            guard list.wholeMatch(of: /[0-9A-Fa-f.:\/, ]+/) != nil else { return nil }
+            return list.contains(",") ? "{\(list)}" : String(list)
+        }
+        let text = value.stripped("\"", "\"")
+        return text.wholeMatch(of: /[ !#-\[\]-~]{1,255}/) == nil ? nil : "\"\(text)\""
+    }
+
+    /// A subnet's routes and those of a port, whose route to a destination replaces the subnet's. A client that is told
+    /// routes takes no notice of the gateway (RFC 3442), so that a port without the subnet's would have none to the rest.
+    private static func merged(_ subnets: String?, with own: String) -> String? {
+        let (inherited, added) = (routes(subnets ?? ""), routes(own))
+        guard let inherited, let added else { return subnets }
+        let kept = inherited.filter { route in !added.contains { $0.destination == route.destination } }
+        return "{\((kept + added).map { "\($0.destination),\($0.nexthop)" }.joined(separator: ", "))}"
+    }
+
+    /// The routes of a text such as `{10.1.0.0/16,10.0.0.9, 0.0.0.0/0,10.0.0.1}`; nil where a destination has no next hop.
+    private static func routes(_ text: String) -> [Route]? {
+        let words = text.split { "{}, ".contains($0) }.map(String.init)
+        guard words.count.isMultiple(of: 2) else { return nil }
+        return stride(from: 0, to: words.count, by: 2).map { Route(destination: words[$0], nexthop: words[$0 + 1]) }
+    }
+}
+
+extension String {
+    /// The text without what encloses it, if something does.
+    fileprivate func stripped(_ opening: Character, _ closing: Character) -> Substring {
+        count > 1 && first == opening && last == closing ? dropFirst().dropLast() : self[...]
     }
 }
 

@@ -1,3 +1,4 @@
+import CloudCore
 import NetworkMessages
 
 extension OVNProjection {
@@ -165,5 +166,5 @@ extension OVNProjection {
     }
 
     /// Whether a host's name may be a chassis': such as hosts have.
-    private static func isChassisName(_ name: String) -> Bool { name.wholeMatch(of: /[0-9A-Za-z][0-9A-Za-z._-]{0,252}/) != nil }
+    private static func isChassisName(_ name: String) -> Bool { isHostName(name, with: "._-") }
 }

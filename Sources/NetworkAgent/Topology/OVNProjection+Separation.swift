@@ -1,3 +1,4 @@
+import CloudCore
 import NetworkMessages
 
 // Ports that are kept apart. What their groups lose stands before the security groups' rules, so that those decide of the rest
@@ -15,7 +16,7 @@ extension OVNProjection {
 
     /// The groups, and for each the addresses whose packets its ports don't get.
     func rows(of separation: PortSeparation, in networkID: String) throws(TopologyError) -> [OVNRow] {
-        guard networkID.wholeMatch(of: /[0-9A-Za-z-]+/) != nil else { throw .invalid(what: "A network's id", value: networkID) }
+        guard networkID.isPlain(with: "-") else { throw .invalid(what: "A network's id", value: networkID) }
         let network = networkID.replacing("-", with: "_")
         var everyone = Set(try addresses(separation.isolated))
         for macs in separation.communities.values { everyone.formUnion(try addresses(macs)) }

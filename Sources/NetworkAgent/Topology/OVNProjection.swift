@@ -1,3 +1,4 @@
+import CloudCore
 import NetworkMessages
 
 /// What the rows depend on beside the entities.
@@ -98,7 +99,7 @@ struct OVNProjection: Sendable {
     }
     /// A name that may stand in a match.
     static func groupName(_ groupID: String) throws(TopologyError) -> String {
-        guard groupID.wholeMatch(of: /[0-9A-Za-z_-]+/) != nil else { throw .invalid(what: "A security group's id", value: groupID) }
+        guard groupID.isPlain(with: "_-") else { throw .invalid(what: "A security group's id", value: groupID) }
         return "pg_" + groupID.replacing("-", with: "_")
     }
     static func routerPortName(_ portID: String) -> String { "lrp-\(portID)" }

@@ -101,7 +101,8 @@ struct OVNRowKey: Sendable, Hashable, Comparable {
     static let idLabel = "altostack:id"
     /// The label of the row in which it must stand.
     static let parentLabel = "altostack:parent"
-    /// The labels of the DHCP options that a port wants, whether they exist or not, by the column that names them.
+    /// The labels of the DHCP options that a port wants, whether they exist or not, by the column that names one of them. The
+    /// keys of several subnets' stand in the order of the port's addresses, separated by spaces.
     static let dhcpLabels = ["dhcpv4_options": "altostack:dhcp4", "dhcpv6_options": "altostack:dhcp6"]
     /// The label of the one row that a row of another kind names.
     static let referenceLabel = "altostack:reference"

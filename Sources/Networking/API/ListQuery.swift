@@ -2,10 +2,10 @@ import CloudAPI
 import CloudCore
 
 extension ListRequest {
-    private static let reserved: Set = [
-        "fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir", "verbose",
-        "tags", "tags-any", "not-tags", "not-tags-any", "changed_since",
+    fileprivate static let reserved: Set = [
+        "fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir",
     ]
+    private static let tagFilters: Set = ["tags", "tags-any", "not-tags", "not-tags-any"]
 
     /// Reads a list's query.
     /// - Throws: `NetworkingError` for what Neutron refuses: unknown filters and sort keys, and limits that are none.
@@ -17,7 +17,7 @@ extension ListRequest {
         tags = TagFilter(
             all: Self.tags(query, "tags"), any: Self.tags(query, "tags-any"),
             notAll: Self.tags(query, "not-tags"), notAny: Self.tags(query, "not-tags-any"))
-        if let text = query["changed_since"], listing.attributes["updated_at"] != nil {
+        if let text = query["changed_since"] {
             guard let moment = Timestamp(iso8601: text) else { throw .invalidInput("changed_since cannot be \(text)") }
             changedSince = moment
         }
@@ -31,8 +31,8 @@ extension ListRequest {
 
     private mutating func readFilters(_ query: QueryItems, _ listing: Listing) throws(NetworkingError) {
         var unknown: [String] = []
-        for (name, value) in query.items where !Self.reserved.contains(name) {
-            if listing.attributes[name] == nil {
+        for (name, value) in query.items where !Self.isReserved(name, listing) {
+            if listing.attributes[name]?.condition == nil {
                 unknown.append(name)
             } else if let position = filters.firstIndex(where: { $0.attribute == name }) {
                 filters[position].values.append(value)
@@ -45,6 +45,11 @@ extension ListRequest {
             throw NetworkingError(
                 .badRequest, "TenantIdProjectIdFilterConflict", "Both tenant_id and project_id passed as filters.")
         }
+    }
+
+    /// Whether a parameter is no filter by an attribute.
+    private static func isReserved(_ name: String, _ listing: Listing) -> Bool {
+        reserved.contains(name) || listing.isTagged && tagFilters.contains(name) || listing.isTimed && name == "changed_since"
     }
 
     private mutating func readSorts(_ query: QueryItems, _ listing: Listing) throws(NetworkingError) {
@@ -71,6 +76,21 @@ extension ListRequest {
         guard limit != nil else { return }
         marker = query["marker"].flatMap { $0.isEmpty ? nil : $0 }
         isReversed = query["page_reverse"]?.lowercased() == "true"
+    }
+}
+
+extension APIRequest {
+    /// The views that the query's filters leave, where there is no table to ask.
+    /// - Parameter matches: whether an attribute has one of the values; nil for one that cannot be filtered by.
+    func filtered<Shown: View>(
+        _ views: [Shown], by matches: (_ view: Shown, _ attribute: String, _ values: [String]) -> Bool?
+    ) throws -> [Shown] {
+        let filters = Dictionary(grouping: query.items.filter { !ListRequest.reserved.contains($0.name) }, by: \.name)
+        return try views.filter { view in
+            try filters.allSatisfy { name, items in
+                try matches(view, name, items.map(\.value)).orThrow(.badBody("['\(name)'] is invalid attribute for filtering"))
+            }
+        }
     }
 }
 

@@ -146,6 +146,8 @@ struct NeutronExtension: Sendable, Hashable, JSONWritable {
     ]
 
     private static let queries = [
+        NeutronExtension("agent_sort_key", "Agents Sort Key", "Agents in an order.", "2013-02-03"),
+        NeutronExtension("availability_zone_filter", "Availability Zone Filter Extension", "Availability zones of one name, kind or state.", "2018-06-22"),
         NeutronExtension("empty-string-filtering", "Empty String Filtering Extension", "Filters for empty values.", "2018-05-01"),
         NeutronExtension("filter-validation", "Filter parameters validation", "Unknown filters are refused.", "2018-07-04"),
         NeutronExtension("ip-substring-filtering", "IP address substring filtering", "Ports by a part of an address.", "2017-11-28T09:00:00-00:00"),

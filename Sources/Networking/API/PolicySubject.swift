@@ -115,12 +115,14 @@ extension APIRequest {
     var caller: Caller { Caller(projectID: token?.projectID, isAdmin: allows("context_is_admin", [:])) }
 
     /// Whether something may be made for another project than the token's.
-    var maySetProject: Bool { ["context_is_admin", "service_api", "context_is_advsvc"].contains { allows($0, [:]) } }
+    var maySetProject: Bool { actsForOthers || allows("context_can_set_project_id", [:]) }
+
+    /// Whether the caller administers, or is a service that works on everyone's resources.
+    private var actsForOthers: Bool { ["context_is_admin", "service_api", "context_is_advsvc"].contains { allows($0, [:]) } }
 
     /// What the tables may answer before policy looks at each row.
     var visibility: Visibility {
-        let rules = ["context_is_admin", "service_api", "context_with_global_access"]
-        if rules.contains(where: { allows($0, [:]) }) { return .everything }
+        if actsForOthers || allows("context_with_global_access", [:]) { return .everything }
         return token?.projectID.map { .project($0) } ?? .sharedOnly
     }
 

@@ -1,3 +1,5 @@
+import CloudCore
+
 /// Neutron's rules about names in DNS (RFC 952, RFC 1123).
 enum DNSRules {
     private static let longest = 255
@@ -48,13 +50,18 @@ enum DNSRules {
         let labels = (name.hasSuffix(".") ? name.dropLast() : name[...]).split(separator: ".", omittingEmptySubsequences: false)
         guard name.utf8.count <= longest else { throw refused(text, "it is longer than \(longest) characters") }
         for label in labels where !keywords.contains(String(label)) {
-            guard label.utf8.count <= 63, label.wholeMatch(of: /[a-z0-9]([a-z0-9-]*[a-z0-9])?/) != nil else {
+            guard label.utf8.count <= 63, Self.isLabel(label) else {
                 throw refused(text, "labels have 1 to 63 letters, digits and hyphens")
             }
         }
         if labels.count > 1, let last = labels.last, last.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             throw refused(text, "a top-level domain is no number")
         }
+    }
+
+    /// Whether it has small letters, digits and, within, hyphens.
+    private static func isLabel(_ label: Substring) -> Bool {
+        label.isPlain(with: "-") && !label.hasPrefix("-") && !label.hasSuffix("-") && !label.utf8.contains { (0x41...0x5A).contains($0) }
     }
 
     private static func refused(_ text: String, _ reason: String) -> NetworkingError {

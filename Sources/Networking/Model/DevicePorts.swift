@@ -1,3 +1,5 @@
+import NetworkMessages
+
 /// What someone asks of networks for a device, such as a server.
 public enum NetworksRequest: Sendable, Hashable {
     /// The one network that the project can use; none if there is none.
@@ -78,6 +80,12 @@ public struct DevicePort: Sendable, Hashable {
         public var nameservers: [String]
         /// The floating IPs that lead to it.
         public var floatingIPs: [String]
+        /// Whether the subnet's addresses are given out by DHCP.
+        public var isDHCPEnabled: Bool
+        /// How guests come by their address (Neutron's `ipv6_address_mode`); nil where the subnet says nothing of it.
+        public var addressMode: String?
+        /// The subnet's routes besides the gateway's.
+        public var hostRoutes: [Route]
     }
 
     /// The port.

@@ -256,6 +256,7 @@ struct NetworkAgentRecord: Sendable, Hashable {
     /// What upstream calls the agent that serves a host in an OVN deployment.
     static let type = "OVN Controller Gateway agent"
     static let binary = "ovn-controller"
+    static let topic = "n/a"
 
     let id: String
     let host: String

@@ -10,6 +10,8 @@ struct NetworkTopology: Sendable {
     var tunnelTag: Int?
     /// The ports of a private network that may not talk to all others.
     var restricted: [PrivateRoleRecords.Restricted] = []
+    /// All its segments, in their order.
+    var segments: [NetworkSegment] = []
 }
 
 /// A router with everything its entity in the topology is made of.
@@ -55,6 +57,7 @@ enum TopologyProjection {
             subnets: topology.subnets.map(subnet), metadataPort: topology.metadataPort.map { metadata($0, topology.subnets) },
             tunnel: tunnel(network.segment, topology.tunnelTag))
         (logical.carriesTags, logical.hasOuterTag) = (network.isVLANTransparent || network.isQinQ, network.isQinQ)
+        logical.furtherPhysical = furtherPhysical(topology.segments)
         if network.isPrivate { logical.separation = separation(topology.restricted) }
         return .network(logical)
     }
@@ -82,6 +85,17 @@ enum TopologyProjection {
 
     private static func physical(_ segment: Segment) -> PhysicalAttachment? {
         segment.physicalNetwork.map { PhysicalAttachment(label: $0, vlan: segment.type == .vlan ? segment.id : nil) }
+    }
+
+    /// The places of a network's further segments. Two on the same physical network would be one bridge between them there: the
+    /// first of them counts. A network that begins as a tunnel stays one, or hosts without the physical network would lose it.
+    private static func furtherPhysical(_ segments: [NetworkSegment]) -> [PhysicalAttachment] {
+        guard segments.first?.segment.physicalNetwork != nil else { return [] }
+        var labels: Set<String> = []
+        return segments.compactMap { segment in
+            guard let place = physical(segment.segment), labels.insert(place.label).inserted, segment.index > 0 else { return nil }
+            return place
+        }
     }
 
     private static func subnet(_ subnet: Subnet) -> LogicalSubnet {

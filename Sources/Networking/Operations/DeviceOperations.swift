@@ -2,41 +2,52 @@ import CloudCore
 import CloudStore
 import NetworkMessages
 
+/// Who asks for a device's ports.
+struct NetworkUser: Sendable, Hashable {
+    let caller: Caller
+    /// Whether they may use an external network that is shared with nobody.
+    let mayUseExternal: Bool
+
+    /// Whether ports may be made for them on a network that they see.
+    func mayUse(_ network: Network) -> Bool {
+        if network.sharing.includes(caller.projectID) { return true }
+        return network.isExternal ? mayUseExternal : caller.isAdmin || network.projectID == caller.projectID
+    }
+}
+
 // Ports of devices, for the services that run them.
 extension Operations {
     /// Turns what is asked for into the ports to make or take.
-    func plan(_ request: NetworksRequest, by caller: Caller, in reader: any Reader) throws -> [PortPlan] {
+    func plan(_ request: NetworksRequest, by user: NetworkUser, in reader: any Reader) throws -> [PortPlan] {
         switch request {
         case .none: return []
         case .automatic:
-            let available = try NetworkRecords.available(project: caller.projectID ?? "", in: reader)
+            let available = try NetworkRecords.available(project: user.caller.projectID ?? "", in: reader)
             guard available.count <= 1 else {
                 throw NetworkingError(
                     .conflict, "NetworkAmbiguous",
                     "Multiple possible networks found, use a Network ID to be more specific.")
             }
-            return try available.map { try plan(on: $0, fixedIP: nil, by: caller, in: reader) }
+            return try available.map { try plan(on: $0, fixedIP: nil, by: user, in: reader) }
         case .explicit(let entries):
-            return try entries.map { try plan($0, by: caller, in: reader) }
+            return try entries.map { try plan($0, by: user, in: reader) }
         }
     }
 
-    private func plan(_ entry: NetworksRequest.Entry, by caller: Caller, in reader: any Reader) throws -> PortPlan {
-        if let id = entry.portID { return try plan(port: id, by: caller, in: reader) }
+    private func plan(_ entry: NetworksRequest.Entry, by user: NetworkUser, in reader: any Reader) throws -> PortPlan {
+        if let id = entry.portID { return try plan(port: id, by: user.caller, in: reader) }
         guard let id = entry.networkID else {
             throw NetworkingError.badBody("Each network needs a network or a port")
         }
         let network = try NetworkRecords.find(id, in: reader).orThrow(.networkNotFound(id))
-        let isOpen = SharingAction.allCases.contains { network.sharing.includes(caller.projectID, $0) }
-        let isVisible = caller.isAdmin || network.projectID == caller.projectID || isOpen
+        let isOpen = SharingAction.allCases.contains { network.sharing.includes(user.caller.projectID, $0) }
+        let isVisible = user.caller.isAdmin || network.projectID == user.caller.projectID || isOpen
         guard isVisible else { throw NetworkingError.networkNotFound(id) }
-        return try plan(on: network, fixedIP: entry.fixedIP, by: caller, in: reader)
+        return try plan(on: network, fixedIP: entry.fixedIP, by: user, in: reader)
     }
 
-    private func plan(on network: Network, fixedIP: String?, by caller: Caller, in reader: any Reader) throws -> PortPlan {
-        let isShared = network.sharing.includes(caller.projectID)
-        let isOwn = caller.isAdmin || isShared || network.projectID == caller.projectID && !network.isExternal
-        guard isOwn else {
+    private func plan(on network: Network, fixedIP: String?, by user: NetworkUser, in reader: any Reader) throws -> PortPlan {
+        guard user.mayUse(network) else {
             throw NetworkingError(
                 .forbidden, "ExternalNetworkAttachForbidden", "It is not allowed to create an interface on external network \(network.id)")
         }

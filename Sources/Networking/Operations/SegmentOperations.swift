@@ -25,6 +25,7 @@ extension Operations {
             id: Identifier.uuid(), networkID: network.id, name: name, segment: settled, index: (siblings.last?.index ?? -1) + 1,
             standard: StandardAttributes(description: description, createdAt: .now))
         try SegmentRecords.insert(segment, in: transaction)
+        try mark(.network, network.id, in: transaction)
         return segment
     }
 
@@ -47,6 +48,7 @@ extension Operations {
         guard segment.index > 0 else { throw inUse("the network is mapped to it") }
         try TagRecords.removeAll(from: segment.id, in: transaction)
         try SegmentRecords.delete(segment.id, in: transaction)
+        try mark(.network, segment.networkID, in: transaction)
     }
 
     /// Checks that a subnet may be on a segment: of its own network, whose subnets are all on segments or none.

@@ -65,11 +65,12 @@ struct TopologySnapshot: Sendable {
         let subnets = try SubnetRecords.all(networks: ids, in: reader)
         let metadata = try PortRecords.automatic(networks: ids, in: reader)
         let tags = networks.contains { $0.segment.type == .gre || $0.segment.type == .vxlan } ? try TunnelTagRecords.all(in: reader) : [:]
+        let segments = try SegmentRecords.all(networks: ids, in: reader)
         let restricted = try PrivateRoleRecords.restricted(networks: networks.filter(\.isPrivate).map(\.id), in: reader)
         return networks.map {
             TopologyProjection.entity(NetworkTopology(
                 network: $0, subnets: subnets[$0.id] ?? [], metadataPort: metadata[$0.id], tunnelTag: tags[$0.id],
-                restricted: restricted[$0.id] ?? []))
+                restricted: restricted[$0.id] ?? [], segments: segments[$0.id] ?? []))
         }
     }
 

@@ -1,5 +1,6 @@
 import CloudCore
 import CloudStore
+import NetworkMessages
 
 /// Devices' ports as their owners show them: only what those need, in three queries for any number of devices. Compute reads them
 /// with every server that it shows.
@@ -50,13 +51,14 @@ enum DevicePortRecords {
     }
 
     private static func addresses(_ ports: [String], in reader: any Reader) throws -> [String: [DevicePort.Address]] {
-        // A subnet's resolvers are read once, however many of its addresses are asked for.
-        var resolvers: [String: [String]] = [:]
+        // A subnet's lists are read once, however many of its addresses are asked for.
+        var lists: [String: (nameservers: [String], routes: [Route])] = [:]
         var addresses: [String: [DevicePort.Address]] = [:]
         for batch in batches(ports) {
             try reader.forEach(
                 """
-                SELECT a.port_id, a.address, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, f.floating_ip_address
+                SELECT a.port_id, a.address, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, f.floating_ip_address, s.enable_dhcp,
+                    s.ipv6_address_mode, s.host_routes
                 FROM ip_allocations a JOIN subnets s ON s.id = a.subnet_id
                 LEFT JOIN floating_ips f ON f.fixed_port_id = a.port_id AND f.fixed_ip_address = a.address
                 WHERE a.port_id IN \(in: batch) ORDER BY a.given_at, a.address_key, f.created_at, f.id
@@ -69,12 +71,13 @@ enum DevicePortRecords {
                     return
                 }
                 let cidr: String = try row[3]
-                let nameservers = try resolvers[subnet] ?? (row[5] as StoredList<String>).elements
-                resolvers[subnet] = nameservers
+                let list = try lists[subnet] ?? ((row[5] as StoredList<String>).elements, (row[9] as StoredList<Route>).elements)
+                lists[subnet] = list
                 addresses[port, default: []].append(
                     DevicePort.Address(
                         address: address, version: cidr.contains(":") ? 6 : 4, subnetID: subnet, cidr: cidr, gateway: try row[4],
-                        nameservers: nameservers, floatingIPs: floating.map { [$0] } ?? []))
+                        nameservers: list.nameservers, floatingIPs: floating.map { [$0] } ?? [], isDHCPEnabled: try row[7],
+                        addressMode: try row[8], hostRoutes: list.routes))
             }
         }
         return addresses

@@ -7,6 +7,7 @@ enum FlavorRecords {
 
     static let listing = Listing("network_flavors", [
         "service_type": .column("service_type"), "enabled": .column("enabled", .boolean),
+        "description": .column("description"),
     ], without: ["project_id", "tenant_id", "revision_number", "created_at", "updated_at"])
 
     private static func flavor(_ row: borrowing Row) throws -> ServiceFlavor {
@@ -53,7 +54,8 @@ enum ServiceProfileRecords {
     private static let columns: SQL = "id, description, driver, metainfo, enabled"
 
     static let listing = Listing("service_profiles", [
-        "driver": .column("driver"), "metainfo": .column("metainfo"), "enabled": .column("enabled", .boolean),
+        "driver": .column("driver"), "metainfo": .sorted(by: "COALESCE(metainfo, '')"), "enabled": .column("enabled", .boolean),
+        "description": .column("description"),
     ], without: ["name", "project_id", "tenant_id", "revision_number", "created_at", "updated_at"])
 
     private static func profile(_ row: borrowing Row) throws -> ServiceProfile {

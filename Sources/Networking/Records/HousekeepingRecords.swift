@@ -126,8 +126,10 @@ enum AgentRecords {
 
     static let listing = Listing("network_agents", [
         "host": .column("host"), "availability_zone": .column("zone"), "admin_state_up": .column("admin_state_up", .boolean),
-        "agent_type": .custom { $0.contains(NetworkAgentRecord.type) ? "1 = 1" : "1 = 0" },
-        "binary": .custom { $0.contains(NetworkAgentRecord.binary) ? "1 = 1" : "1 = 0" },
+        "description": .column("description"), "agent_type": constant(NetworkAgentRecord.type),
+        "binary": constant(NetworkAgentRecord.binary), "topic": constant(NetworkAgentRecord.topic),
+        "created_at": .sorted(by: "created_at"), "started_at": .sorted(by: "started_at"),
+        "heartbeat_timestamp": .sorted(by: "heartbeat_at"),
         "alive": .custom { values in
             let flags = values.compactMap { LenientBoolean($0)?.value }
             guard flags.count == values.count else { return nil }
@@ -136,6 +138,11 @@ enum AgentRecords {
             return "(\(conditions.joined(separator: " OR ")))"
         },
     ], without: ["name", "project_id", "tenant_id", "revision_number", "created_at", "updated_at"])
+
+    /// An attribute that all agents have alike. PostgreSQL sorts by no constants, but by expressions.
+    private static func constant(_ value: String) -> Listing.Attribute {
+        .custom(order: "COALESCE('', '')") { $0.contains(value) ? "1 = 1" : "1 = 0" }
+    }
 
     private static func agent(_ row: borrowing Row) throws -> NetworkAgentRecord {
         NetworkAgentRecord(

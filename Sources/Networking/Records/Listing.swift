@@ -8,11 +8,11 @@ struct Listing: Sendable {
         /// How a filter's text becomes a value.
         enum Kind: Sendable { case text, boolean, integer }
 
-        /// Builds the condition for the values of a filter; nil for a value the attribute cannot have.
-        /// The project is the caller's: what is shared depends on it.
-        let condition: @Sendable (_ values: [String], _ project: String?) -> SQL?
-        /// What to sort by; nil when it cannot be sorted by.
-        let order: SQL?
+        /// Builds the condition for the values of a filter, which is nil for a value the attribute cannot have; nil when it
+        /// cannot be filtered by. The project is the caller's: what is shared depends on it.
+        let condition: (@Sendable (_ values: [String], _ project: String?) -> SQL?)?
+        /// What to sort by, for the caller's project; nil when it cannot be sorted by.
+        let order: (@Sendable (_ project: String?) -> SQL)?
 
         /// An attribute that is a column.
         static func column(_ column: SQL, _ kind: Kind = .text, isSorted: Bool = true) -> Attribute {
@@ -27,7 +27,17 @@ struct Listing: Sendable {
             Attribute(order: order) { values, _ in condition(values) }
         }
 
+        /// An attribute that lists can be sorted by and not filtered by.
+        static func sorted(by order: SQL) -> Attribute { Attribute(order: { _ in order }, condition: nil) }
+
         init(order: SQL?, condition: @escaping @Sendable (_ values: [String], _ project: String?) -> SQL?) {
+            self.init(order: order.map { order in { @Sendable _ in order } }, condition: condition)
+        }
+
+        init(
+            order: (@Sendable (_ project: String?) -> SQL)?,
+            condition: (@Sendable (_ values: [String], _ project: String?) -> SQL?)?
+        ) {
             (self.order, self.condition) = (order, condition)
         }
     }
@@ -37,24 +47,22 @@ struct Listing: Sendable {
     /// The attributes by their names in the API.
     let attributes: [String: Attribute]
 
-    /// The attributes of every resource: id, name, project and the standard ones.
+    /// Whether `changed_since` finds rows by when they were last changed.
+    let isTimed: Bool
+    /// Whether the resources have tags.
+    let isTagged: Bool
+
+    /// The attributes of every resource that lists can be filtered by: id, name, project and the standard ones.
     static let standard: [String: Attribute] = [
         "id": .column("id"), "name": .column("name"), "project_id": .column("project_id"), "tenant_id": .column("project_id"),
-        "description": .column("description"), "revision_number": .column("revision_number", .integer),
-        "created_at": .custom { condition("created_at", moments: $0) },
-        "updated_at": .custom { condition("updated_at", moments: $0) },
+        "description": .column("description", isSorted: false),
+        "revision_number": .column("revision_number", .integer, isSorted: false),
     ]
 
-    init(_ table: SQL, _ attributes: [String: Attribute], without absent: Set<String> = []) {
-        self.table = table
+    /// - Parameter absent: the standard attributes that the resources don't have, `updated_at` among them.
+    init(_ table: SQL, _ attributes: [String: Attribute], without absent: Set<String> = [], isTagged: Bool = false) {
+        (self.table, self.isTagged, isTimed) = (table, isTagged, !absent.contains("updated_at"))
         self.attributes = Listing.standard.filter { !absent.contains($0.key) }.merging(attributes) { $1 }
-    }
-
-    private static func condition(_ column: SQL, moments texts: [String]) -> SQL? {
-        // Neutron shows whole seconds: a moment matches what it is shown as.
-        let seconds = texts.compactMap { Timestamp(iso8601: $0)?.seconds }
-        guard seconds.count == texts.count else { return nil }
-        return "\(column) / 1000000 IN \(in: seconds)"
     }
 
     private static func condition(_ column: SQL, _ kind: Attribute.Kind, _ texts: [String]) -> SQL? {
@@ -86,10 +94,10 @@ struct Listing: Sendable {
     }
 
     private func condition(_ filter: ListRequest.Filter, _ project: String?) throws -> SQL {
-        guard let attribute = attributes[filter.attribute] else {
+        guard let build = attributes[filter.attribute]?.condition else {
             throw NetworkingError.badBody("\(filter.attribute) is invalid attribute for filtering")
         }
-        guard let condition = attribute.condition(filter.values, project) else {
+        guard let condition = build(filter.values, project) else {
             throw NetworkingError.invalidInput("\(filter.attribute) cannot be \(filter.values.joined(separator: ", "))")
         }
         return condition
@@ -97,7 +105,9 @@ struct Listing: Sendable {
 
     private func order(_ request: ListRequest) -> [(column: SQL, isAscending: Bool)] {
         var keys = request.sorts.compactMap { sort in
-            attributes[sort.attribute]?.order.map { (column: $0, isAscending: sort.isAscending != request.isReversed) }
+            attributes[sort.attribute]?.order.map {
+                (column: $0(request.project), isAscending: sort.isAscending != request.isReversed)
+            }
         }
         if !request.sorts.contains(where: { $0.attribute == "id" }) { keys.append(("id", !request.isReversed)) }
         return keys

@@ -6,7 +6,7 @@ enum MeteringLabelRecords {
     private static let columns: SQL = "id, project_id, name, description, shared"
 
     static let listing = Listing("metering_labels", [
-        "shared": .column("shared", .boolean),
+        "shared": .column("shared", .boolean), "description": .column("description"),
     ], without: ["revision_number", "created_at", "updated_at"])
 
     private static func label(_ row: borrowing Row) throws -> MeteringLabel {

@@ -16,13 +16,22 @@ enum NetworkRecords {
         "provider:network_type": .column("network_type", isSorted: false),
         "provider:physical_network": .column("physical_network", isSorted: false),
         "provider:segmentation_id": .column("segmentation_id", .integer, isSorted: false),
-        "mtu": .column("mtu", .integer), "port_security_enabled": .column("port_security_enabled", .boolean, isSorted: false),
-        "dns_domain": .column("dns_domain"),
+        "mtu": .column("mtu", .integer), "availability_zone_hints": .sorted(by: "COALESCE(zone_hints, '')"),
         "vlan_transparent": .column("vlan_transparent", .boolean, isSorted: false),
         "qinq": .column("qinq", .boolean, isSorted: false),
-        "pvlan": .column("pvlan", .boolean, isSorted: false),
         "status": .custom(order: "COALESCE('ACTIVE', '')") { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
-    ])
+    ], isTagged: true)
+
+    /// Networks as `network-ip-availabilities` has them.
+    static let usageListing = Listing("networks", [
+        "network_id": .column("id"), "network_name": .column("name", isSorted: false),
+        "project_id": .column("project_id", isSorted: false), "tenant_id": .column("project_id", isSorted: false),
+        "ip_version": .custom { values in
+            let versions = values.compactMap { Int($0) }
+            guard versions.count == values.count else { return nil }
+            return "id IN (SELECT network_id FROM subnets WHERE ip_version IN \(in: versions))"
+        },
+    ], without: ["id", "name", "description", "revision_number", "updated_at"])
 
     static func network(_ row: borrowing Row) throws -> Network {
         let hints: StoredList<String> = try row[12]
@@ -83,7 +92,9 @@ enum NetworkRecords {
         return Dictionary(uniqueKeysWithValues: try complete(networks, in: reader).map { ($0.id, $0) })
     }
 
-    static func list(_ request: ListRequest, _ visibility: Visibility, in reader: any Reader) throws -> [Network] {
+    static func list(
+        _ request: ListRequest, _ visibility: Visibility, by listing: Listing = NetworkRecords.listing, in reader: any Reader
+    ) throws -> [Network] {
         let condition = visibility.condition([.shared, .external])
         return try complete(try reader.page(columns, listing, request, visibility: condition, network), in: reader)
     }

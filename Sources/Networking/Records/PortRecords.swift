@@ -18,19 +18,12 @@ enum PortRecords {
             "mac_address IN \(in: values.map { MACAddress($0)?.description ?? $0 })"
         },
         "status": .column("status"), "device_id": .column("device_id"), "device_owner": .column("device_owner"),
-        "port_security_enabled": .column("port_security_enabled", .boolean, isSorted: false),
-        "binding:host_id": .column("host"), "binding:vnic_type": .column("vnic_type", isSorted: false),
-        "binding:vif_type": .custom { values in
-            let conditions: [SQL] = values.map { $0 == "unbound" ? "host = ''" : $0 == "ovs" ? "host <> ''" : "1 = 0" }
-            return "(\(conditions.joined(separator: " OR ")))"
-        },
-        "dns_name": .column("dns_name", isSorted: false), "dns_domain": .column("dns_domain", isSorted: false),
+        "binding:host_id": .column("host", isSorted: false),
         "security_groups": .custom { groups in
             "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id IN \(in: groups))"
         },
-        "pvlan_type": .column("pvlan_type", isSorted: false), "pvlan_community": .column("pvlan_community", isSorted: false),
-        "fixed_ips": .custom(addressCondition),
-    ])
+        "pvlan_type": .column("pvlan_type", isSorted: false), "fixed_ips": .custom(addressCondition),
+    ], isTagged: true)
 
     /// `ip_address=10.0.0.5`, `subnet_id=…`, `ip_address_substr=0.5`: kinds must all hold, values of a kind any.
     private static func addressCondition(_ values: [String]) -> SQL? {

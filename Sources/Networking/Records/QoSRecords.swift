@@ -18,7 +18,7 @@ enum QoSPolicyRecords {
             let conditions: [SQL] = flags.map { $0 ? "default_of IS NOT NULL" : "default_of IS NULL" }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-    ])
+    ], isTagged: true)
 
     private static func policy(_ row: borrowing Row) throws -> QoSPolicy {
         let defaultOf: String? = try row[3]

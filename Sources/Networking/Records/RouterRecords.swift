@@ -11,11 +11,9 @@ enum RouterRecords {
 
     static let listing = Listing("routers", [
         "admin_state_up": .column("admin_state_up", .boolean),
-        "status": .custom(order: "COALESCE('ACTIVE', '')") { $0.contains("ACTIVE") ? "1 = 1" : "1 = 0" },
-        "flavor_id": .column("flavor_id"), "enable_snat": .column("enable_snat", .boolean),
-        "enable_default_route_ecmp": .column("default_route_ecmp", .boolean, isSorted: false),
-        "enable_default_route_bfd": .column("default_route_bfd", .boolean, isSorted: false),
-    ])
+        "status": .sorted(by: "COALESCE('ACTIVE', '')"), "flavor_id": .sorted(by: "COALESCE(flavor_id, '')"),
+        "enable_snat": .column("enable_snat", .boolean),
+    ], isTagged: true)
 
     static func router(_ row: borrowing Row) throws -> Router {
         let (routes, hints): (StoredList<Route>, StoredList<String>) = (try row[6], try row[7])
@@ -121,15 +119,14 @@ enum FloatingIPRecords {
     static let listing = Listing("floating_ips", [
         "floating_network_id": .column("floating_network_id"), "floating_ip_address": .column("floating_ip_address"),
         "port_id": .column("fixed_port_id", isSorted: false), "fixed_ip_address": .column("fixed_ip_address"),
-        "router_id": .column("router_id"), "dns_name": .column("dns_name", isSorted: false),
-        "dns_domain": .column("dns_domain", isSorted: false),
+        "router_id": .column("router_id"),
         "status": .custom(order: "CASE WHEN router_id IS NULL THEN 'DOWN' ELSE 'ACTIVE' END") { values in
             let conditions: [SQL] = values.map {
                 $0 == "ACTIVE" ? "router_id IS NOT NULL" : $0 == "DOWN" ? "router_id IS NULL" : "1 = 0"
             }
             return "(\(conditions.joined(separator: " OR ")))"
         },
-    ], without: ["name"])
+    ], without: ["name"], isTagged: true)
 
     static func floatingIP(_ row: borrowing Row) throws -> FloatingIP {
         FloatingIP(

@@ -8,15 +8,8 @@ enum SecurityGroupRecords {
         """
 
     static let listing = Listing("security_groups", [
-        "stateful": .column("stateful", .boolean, isSorted: false),
-        "is_default": .custom { values in
-            let flags = values.compactMap { LenientBoolean($0)?.value }
-            guard flags.count == values.count else { return nil }
-            let conditions: [SQL] = flags.map { $0 ? "default_of IS NOT NULL" : "default_of IS NULL" }
-            return "(\(conditions.joined(separator: " OR ")))"
-        },
-        "shared": .shared(),
-    ])
+        "stateful": .column("stateful", .boolean, isSorted: false), "shared": .shared(),
+    ], isTagged: true)
 
     static func group(_ row: borrowing Row) throws -> SecurityGroup {
         let owner: String? = try row[4]

@@ -10,8 +10,8 @@ enum SegmentRecords {
 
     static let listing = Listing("network_segments", [
         "network_id": .column("network_id"), "network_type": .column("network_type"),
-        "physical_network": .column("physical_network"), "segmentation_id": .column("segmentation_id", .integer),
-    ], without: ["project_id", "tenant_id"])
+        "physical_network": .column("physical_network"), "segmentation_id": .sorted(by: "COALESCE(segmentation_id, -1)"),
+    ], without: ["project_id", "tenant_id"], isTagged: true)
 
     static func segment(_ row: borrowing Row) throws -> NetworkSegment {
         NetworkSegment(
@@ -110,10 +110,9 @@ enum SegmentRangeRecords {
         """
 
     static let listing = Listing("network_segment_ranges", [
-        "network_type": .column("network_type"), "physical_network": .column("physical_network"),
-        "default": .column("is_default", .boolean, isSorted: false), "shared": .column("shared", .boolean, isSorted: false),
-        "minimum": .column("minimum", .integer), "maximum": .column("maximum", .integer),
-    ])
+        "network_type": .column("network_type", isSorted: false),
+        "physical_network": .column("physical_network", isSorted: false),
+    ], isTagged: true)
 
     static func range(_ row: borrowing Row) throws -> SegmentRange {
         SegmentRange(

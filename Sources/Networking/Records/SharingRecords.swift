@@ -8,8 +8,10 @@ enum SharingRecords {
     static let columns: SQL = "id, project_id, object_type, object_id, target_project, action"
 
     static let listing = Listing("network_rbac", [
-        "object_type": .column("object_type"), "object_id": .column("object_id"),
-        "target_tenant": .column("target_project"), "action": .column("action"),
+        "id": .column("id", isSorted: false), "project_id": .column("project_id", isSorted: false),
+        "tenant_id": .column("project_id", isSorted: false), "object_type": .column("object_type", isSorted: false),
+        "object_id": .column("object_id", isSorted: false), "target_tenant": .column("target_project", isSorted: false),
+        "action": .column("action", isSorted: false),
     ], without: ["name", "description", "revision_number", "created_at", "updated_at"])
 
     static func policy(_ row: borrowing Row) throws -> SharingPolicy {
@@ -98,8 +100,11 @@ extension Visibility {
 
 extension Listing.Attribute {
     /// `shared`: whether the object (by the column with its id) is open to the caller's project or to everyone.
-    static func shared(_ column: SQL = "id") -> Listing.Attribute {
-        Listing.Attribute(order: nil) { values, project in
+    static func shared(_ column: SQL = "id", isSorted: Bool = false) -> Listing.Attribute {
+        let order: @Sendable (String?) -> SQL = { project in
+            "CASE WHEN \(column) IN \(SharingRecords.objects(openTo: project, [.shared])) THEN 1 ELSE 0 END"
+        }
+        return Listing.Attribute(order: isSorted ? order : nil) { values, project in
             let flags = values.compactMap { LenientBoolean($0)?.value }
             guard flags.count == values.count else { return nil }
             let objects = SharingRecords.objects(openTo: project, [.shared])

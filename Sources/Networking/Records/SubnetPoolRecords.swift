@@ -20,8 +20,8 @@ enum SubnetPoolRecords {
         "ip_version": .column("ip_version", .integer), "min_prefixlen": .column("min_prefixlen", .integer),
         "max_prefixlen": .column("max_prefixlen", .integer), "default_prefixlen": .column("default_prefixlen", .integer),
         "default_quota": .column("default_quota", .integer), "is_default": .column("is_default", .boolean),
-        "address_scope_id": .column("address_scope_id"), "shared": .shared(),
-    ])
+        "address_scope_id": .column("address_scope_id"), "shared": .shared(isSorted: true),
+    ], isTagged: true)
 
     static func pool(_ row: borrowing Row) throws -> SubnetPool {
         let prefixes: StoredList<CIDR> = try row[3]
@@ -126,7 +126,7 @@ enum AddressScopeRecords {
     static let columns: SQL = "id, project_id, name, ip_version"
 
     static let listing = Listing(
-        "address_scopes", ["ip_version": .column("ip_version", .integer), "shared": .shared()],
+        "address_scopes", ["ip_version": .column("ip_version", .integer), "shared": .shared(isSorted: true)],
         without: ["description", "revision_number", "created_at", "updated_at"])
 
     static func scope(_ row: borrowing Row) throws -> AddressScope {

@@ -21,7 +21,7 @@ enum SubnetRecords {
             guard flags.count == values.count else { return nil }
             return "network_id IN (SELECT id FROM networks WHERE external IN \(in: flags))"
         },
-    ])
+    ], isTagged: true)
 
     static func subnet(_ row: borrowing Row) throws -> Subnet {
         let (pools, nameservers): (StoredList<AddressRange>, StoredList<String>) = (try row[6], try row[8])

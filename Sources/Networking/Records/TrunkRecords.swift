@@ -9,7 +9,7 @@ enum TrunkRecords {
 
     static let listing = Listing("trunks", [
         "port_id": .column("port_id"), "admin_state_up": .column("admin_state_up", .boolean), "status": .column("status"),
-    ])
+    ], isTagged: true)
 
     private static func trunk(_ row: borrowing Row) throws -> Trunk {
         Trunk(

@@ -158,6 +158,38 @@ import Testing
         #expect(try difference([.port(sample.first)], in: database) == OVNDifference())
     }
 
+    /// The range of the DHCPv6 options that a port has; nil for a port without.
+    private func dhcp6(of port: LogicalPort, in database: MiniatureOVSDB) -> OVSDBValue? {
+        let uuids = row("port", of: .port(port), in: database)?["dhcpv6_options"]?.uuids ?? []
+        return database.rows.first { uuids.contains($0.key.uuid) }?.value["cidr"]
+    }
+
+    @Test func aPortHasTheOptionsOfTheSubnetThatGivesAddresses() throws {
+        var (network, port) = (sample.tenant, sample.first)
+        func add(_ number: Int, _ mode: IPv6AddressMode) {
+            network.subnets.append(LogicalSubnet(
+                id: SampleTopology.id(number), cidr: "fd00:\(number)::/64", gateway: nil, dhcp: true, nameservers: [], hostRoutes: [],
+                addressMode: mode))
+            port.fixedIPs.append(FixedIP(subnetID: SampleTopology.id(number), address: "fd00:\(number)::5"))
+        }
+        add(13, .slaac)
+        add(14, .stateless)
+        var database = MiniatureOVSDB()
+        try apply([.network(network), .securityGroup(sample.group), .port(port)], to: &database)
+        #expect(dhcp6(of: port, in: database) == .string("fd00:14::/64"))
+        add(15, .stateful)
+        try apply([.network(network), .port(port)], to: &database)
+        #expect(dhcp6(of: port, in: database) == .string("fd00:15::/64"))
+        // The port is not told again; its options go and come back with the subnet's.
+        network.subnets[3].dhcp = false
+        try apply([.network(network)], to: &database)
+        #expect(dhcp6(of: port, in: database) == .string("fd00:14::/64"))
+        network.subnets[3].dhcp = true
+        try apply([.network(network)], to: &database)
+        #expect(dhcp6(of: port, in: database) == .string("fd00:15::/64"))
+        #expect(try difference([.port(port)], in: database) == OVNDifference())
+    }
+
     @Test func aRouterInterfaceMovesToAnotherNetwork() throws {
         var database = MiniatureOVSDB()
         try apply(sample.entities, to: &database)

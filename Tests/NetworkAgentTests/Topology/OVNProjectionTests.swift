@@ -58,6 +58,15 @@ import Testing
         #expect(row?.columns["tag_request"] == .integer(120))
     }
 
+    @Test func aNetworkTouchesEveryPhysicalNetworkOfItsSegments() throws {
+        var network = sample.external
+        network.furtherPhysical = [PhysicalAttachment(label: "rack2", vlan: 7)]
+        let ports = try projection.rows(of: .network(network)).filter { $0.columns["type"] == .string("localnet") }
+        #expect(ports.map { $0.columns["options"]?.stringMap["network_name"] } == [network.physical?.label, "rack2"])
+        #expect(ports.map { $0.columns["tag"] } == [network.physical?.vlan.map(OVSDBValue.integer) ?? OVSDBValue.none, .integer(7)])
+        #expect(Set(ports.map(\.key)).count == 2 && Set(ports.compactMap { $0.columns["name"]?.string }).count == 2)
+    }
+
     @Test func aPortHasItsAddressesSecurityAndGroups() throws {
         var port = sample.first
         port.host = "host1"

@@ -12,7 +12,7 @@ import Testing
         Dictionary(uniqueKeysWithValues: try projection.rows(of: entity).map { ($0.key.name, $0) })
     }
 
-    private func network(_ mode: IPv6AddressMode) throws -> [String: OVNRow] {
+    private func network(_ mode: IPv6AddressMode?) throws -> [String: OVNRow] {
         var network = sample.tenant
         network.subnets = [
             LogicalSubnet(
@@ -28,6 +28,11 @@ import Testing
         #expect(options?["options"]?.stringMap == [
             "server_id": "fa:16:3e:00:01:02", "domain_search": "\"openstacklocal\"", "dns_server": "{2001:db8::53}",
         ])
+    }
+
+    @Test func subnetsOfNoSaidModeAnswerThoseWhoAsk() throws {
+        let options = try network(nil)["dhcp6/\(SampleTopology.id(13))"]?.columns["options"]?.stringMap
+        #expect(options?["server_id"] == "fa:16:3e:00:01:02" && options?["dhcpv6_stateless"] == nil)
     }
 
     @Test func statelessSubnetsGiveNoAddresses() throws {
@@ -155,6 +160,44 @@ import Testing
         #expect(options?["tftp_server"] == nil)
         #expect(options?["router"] == "10.0.0.1")
         #expect(rows["port"]?.columns["external_ids"]?.stringMap["altostack:dhcp4"] == row.key.text)
+    }
+
+    private func told(_ name: String, _ value: String) throws -> [String: String] {
+        var port = sample.first
+        port.dhcp = PortDHCP(options: [.init(name: name, value: value, ipVersion: 4)], network: sample.tenant)
+        return try rows(.port(port))["dhcp4/\(SampleTopology.id(11))"]?.columns["options"]?.stringMap ?? [:]
+    }
+
+    @Test(arguments: [
+        ("10.9.0.0/16,10.0.0.9", "10.9.0.0/16,10.0.0.9"),
+        ("{10.9.0.0/16,10.0.0.9, 10.8.0.0/16,10.0.0.8}", "10.9.0.0/16,10.0.0.9, 10.8.0.0/16,10.0.0.8"),
+    ])
+    func aPortsRoutesStandBesideItsSubnets(value: String, added: String) throws {
+        let subnets = "169.254.169.254/32,10.0.0.2, 198.51.100.0/24,10.0.0.254, 0.0.0.0/0,10.0.0.1"
+        for name in ["classless-static-route", "121"] {
+            #expect(try told(name, value)["classless_static_route"] == "{\(subnets), \(added)}")
+        }
+    }
+
+    @Test func aPortsRouteReplacesItsSubnetsToTheSameDestination() throws {
+        let routes = "{169.254.169.254/32,10.0.0.2, 198.51.100.0/24,10.0.0.254, 0.0.0.0/0,10.0.0.7}"
+        #expect(try told("121", "0.0.0.0/0,10.0.0.7")["classless_static_route"] == routes)
+        // What is no list of routes changes none.
+        #expect(try told("121", "10.9.0.0/16")["classless_static_route"] == told("bootfile-name", "x")["classless_static_route"])
+        #expect(try told("249", "10.9.0.0/16,10.0.0.9")["ms_classless_static_route"] == "{10.9.0.0/16,10.0.0.9}")
+    }
+
+    @Test func emptyOptionsTakeTheSubnetsAway() throws {
+        let options = try told("router", "")
+        #expect(options["router"] == nil && options["server_id"] == "10.0.0.2")
+        #expect(try told("classless-static-route", "")["classless_static_route"] == nil)
+    }
+
+    @Test func valuesMayStandInQuotesAndBraces() throws {
+        #expect(try told("bootfile-name", "\"pxelinux.0\"")["bootfile_name"] == "\"pxelinux.0\"")
+        #expect(try told("domain-name", "\"")["domain_name"] == told("mtu", "1400")["domain_name"])
+        #expect(try told("ntp-server", "{192.0.2.1, 192.0.2.2}")["ntp_server"] == "{192.0.2.1, 192.0.2.2}")
+        #expect(try told("ntp-server", "{192.0.2.1}")["ntp_server"] == "192.0.2.1")
     }
 
     @Test func nobodyPlaysServer() {

@@ -68,39 +68,22 @@ extension NetworkingAPI {
         return .empty()
     }
 
-    private func listZones(_ request: APIRequest) -> APIResponse {
-        .json { json in
-            json.object { json in
-                json.member("availability_zones") { json in
-                    json.array { json in
-                        for zone in options.availabilityZones {
-                            for resource in ["network", "router"] {
-                                json.object {
-                                    $0.member("name", zone)
-                                    $0.member("resource", resource)
-                                    $0.member("state", "available")
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+    private func listZones(_ request: APIRequest) async throws -> APIResponse {
+        let zones = options.availabilityZones.flatMap { zone in
+            ["network", "router"].map { ZoneView(name: zone, resource: $0) }
         }
+        let wanted = try request.filtered(zones) { $0.matches($1, $2) }
+        return await request.answer(wanted, ZoneView.names, ListRequest(fields: request.fields), isComplete: true)
     }
 
     private func listAvailabilities(_ request: APIRequest) async throws -> APIResponse {
-        // The filters are those of networks, by the names they have here.
-        let names = ["network_id": "id", "network_name": "name", "ip_version": "subnet_ip_version"]
-        let query = QueryItems(request.query.items.map { (names[$0.name] ?? $0.name, $0.value) })
-        let versions = query.all("subnet_ip_version").compactMap { Int($0) }
-        let list = try ListRequest(query.removing(["subnet_ip_version"]), NetworkRecords.listing, pageLimit: nil)
+        let list = try ListRequest(request.query, NetworkRecords.usageListing, pageLimit: nil)
+        let versions = list.values(of: "ip_version")?.compactMap { Int($0) }
         let views = try await database.read { reader in
-            try AvailabilityView.load(try NetworkRecords.list(list, .everything, in: reader), in: reader)
+            let networks = try NetworkRecords.list(list, .everything, by: NetworkRecords.usageListing, in: reader)
+            return try AvailabilityView.load(networks, versions: versions, in: reader)
         }
-        let wanted = views.filter { view in
-            versions.isEmpty || view.subnets.contains { versions.contains($0.cidr.version.rawValue) }
-        }
-        return await request.answer(wanted, AvailabilityView.names, ListRequest())
+        return await request.answer(views, AvailabilityView.names, ListRequest(fields: list.fields))
     }
 
     private func showAvailability(_ request: APIRequest) async throws -> APIResponse {

@@ -44,16 +44,8 @@ extension NetworkingAPI {
             let (port, subject) = try Self.port(request, in: reader)
             return try operations.bindings(of: port, in: reader).map { PortBindingView(state: $0, subject: subject) }
         }
-        let filters = Dictionary(grouping: request.query.items.filter { $0.name != "fields" }, by: \.name)
-            .mapValues { $0.map(\.value) }
-        let shown = try views.filter { view in
-            try filters.allSatisfy { name, values in
-                try view.matches(name, values).orThrow(.badBody("['\(name)'] is invalid attribute for filtering"))
-            }
-        }
-        var list = ListRequest()
-        list.fields = request.fields
-        return await request.answer(shown, PortBindingView.names, list, isComplete: true)
+        let shown = try request.filtered(views) { $0.matches($1, $2) }
+        return await request.answer(shown, PortBindingView.names, ListRequest(fields: request.fields), isComplete: true)
     }
 
     private func showBinding(_ request: APIRequest) async throws -> APIResponse {

@@ -5,6 +5,7 @@ extension NeutronPolicy {
     static let baseRules = [
         PolicyRule("context_is_admin", "role:admin", "Who administers the cloud"),
         PolicyRule("context_with_global_access", "!", "Who may see every resource without administering"),
+        PolicyRule("context_can_set_project_id", "!", "Who may make things for other projects without administering"),
         PolicyRule("service_api", "role:service", "Other services of the cloud"),
         PolicyRule("owner", "project_id:%(project_id)s", "The resource's own project"),
         PolicyRule(

@@ -17,7 +17,7 @@ struct AgentView: View {
         json("id", agent.id)
         json("agent_type", NetworkAgentRecord.type)
         json("binary", NetworkAgentRecord.binary)
-        json("topic", "n/a")
+        json("topic", NetworkAgentRecord.topic)
         json("host", agent.host)
         json("availability_zone", agent.zone)
         json("admin_state_up", agent.isAdminUp)
@@ -37,6 +37,35 @@ struct AgentView: View {
     }
 }
 
+/// An availability zone of one kind of resource as the API shows it.
+struct ZoneView: View {
+    static let names = ResourceNames("availability_zone", "availability_zones")
+
+    let name: String
+    /// The kind, such as `network`.
+    let resource: String
+    let state = "available"
+
+    var id: String { name }
+    var subject: PolicySubject { PolicySubject(projectID: "") }
+
+    /// Whether an attribute has one of the values; nil for an attribute that zones are not filtered by.
+    func matches(_ attribute: String, _ values: [String]) -> Bool? {
+        switch attribute {
+        case "name": values.contains(name)
+        case "resource": values.contains(resource)
+        case "state": values.contains(state)
+        default: nil
+        }
+    }
+
+    func write(to json: inout MemberWriter) {
+        json("name", name)
+        json("resource", resource)
+        json("state", state)
+    }
+}
+
 /// How many of a network's addresses are used.
 struct AvailabilityView: View {
     static let names = ResourceNames("network_ip_availability", "network_ip_availabilities")
@@ -46,9 +75,10 @@ struct AvailabilityView: View {
     /// How many addresses of each subnet are used.
     let used: [String: Int]
 
-    /// The views of networks, in a constant number of queries.
-    static func load(_ networks: [Network], in reader: any Reader) throws -> [AvailabilityView] {
+    /// The views of networks, in a constant number of queries; only their subnets of these IP versions, if any are named.
+    static func load(_ networks: [Network], versions: [Int]? = nil, in reader: any Reader) throws -> [AvailabilityView] {
         let subnets = try SubnetRecords.all(networks: networks.map(\.id), in: reader)
+            .mapValues { $0.filter { versions?.contains($0.cidr.version.rawValue) ?? true } }
         let used = try AddressRecords.counts(subnets: subnets.values.joined().map(\.id), in: reader)
         return networks.map { AvailabilityView(network: $0, subnets: subnets[$0.id] ?? [], used: used) }
     }
