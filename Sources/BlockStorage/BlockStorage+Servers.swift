@@ -162,15 +162,19 @@ extension BlockStorage {
     private func image(_ id: String, _ token: TokenContext) async throws -> VolumeOrder.Source {
         let image = try await VolumeImageLookup(storage: parts, token: token).find(id)
         guard let snapshot = image.bootSnapshotID else { return .image(image) }
-        return try await source(snapshot: snapshot)
+        // Whoever makes an image writes what is in it: it opens nothing that is not the caller's.
+        return try await source(snapshot: snapshot, project: token.projectID)
     }
 
-    private func source(snapshot id: String) async throws -> VolumeOrder.Source {
+    /// - Parameter project: the only project whose snapshot it may be; nil where that was asked before.
+    private func source(snapshot id: String, project: String? = nil) async throws -> VolumeOrder.Source {
         let found = try await parts.database.read { reader in
             let snapshot = try SnapshotRecords.find(id, in: reader)
             return (snapshot, try snapshot.flatMap { try VolumeRecords.find($0.volumeID, in: reader) })
         }
-        guard let snapshot = found.0, let volume = found.1 else { throw BlockStorageError.snapshotNotFound(id) }
+        guard let snapshot = found.0, let volume = found.1, project.map({ $0 == snapshot.projectID }) ?? true else {
+            throw BlockStorageError.snapshotNotFound(id)
+        }
         return .snapshot(snapshot, of: volume)
     }
 

@@ -83,9 +83,7 @@ extension Images {
     /// Removes an image within the caller's transaction, its bytes later. A protected image stays; an unknown one is success.
     public func remove(_ id: String, in transaction: any Transaction) throws {
         guard let image = try ImageRecords.find(id, in: transaction), !image.isProtected else { return }
-        try ImageRecords.delete(image, in: transaction)
-        try parts.abandonImport(of: id, in: transaction)
-        transaction.onCommit(parts.collectGarbage)
+        try parts.remove(image, in: transaction)
     }
 
     /// The ids of a project's own images with all of these properties, the newest first.

@@ -17,6 +17,8 @@ public final class Images: Sendable {
         let options: ImageOptions
         /// Unified limits; nil where they are not in use.
         let limits: (any ImageLimits)?
+        /// Where the keys of encrypted images are; nil without a key manager.
+        let keys: (any ImageKeys)?
         let uploads: UploadRegistry
         let imports: ImportMeans
         /// Copies of images on this host; nil without a cache.
@@ -31,14 +33,16 @@ public final class Images: Sendable {
     /// - Parameters:
     ///   - cache: copies of images whose stores are elsewhere; nil for none.
     ///   - limits: unified limits; nil for none.
+    ///   - keys: where the keys of encrypted images are; nil without a key manager.
     ///   - collectGarbage: called when there are bytes to remove; signals `reconciler`.
     public init(
         database: any Database, stores: StoreRegistry, cache: ImageCache? = nil, options: ImageOptions = ImageOptions(),
-        imports: ImportMeans, limits: (any ImageLimits)? = nil, collectGarbage: @escaping @Sendable () -> Void
+        imports: ImportMeans, limits: (any ImageLimits)? = nil, keys: (any ImageKeys)? = nil,
+        collectGarbage: @escaping @Sendable () -> Void
     ) {
         parts = Parts(
-            database: database, stores: stores, options: options, limits: limits, uploads: UploadRegistry(), imports: imports,
-            cache: cache.map(CacheQueue.init), collectGarbage: collectGarbage)
+            database: database, stores: stores, options: options, limits: limits, keys: keys, uploads: UploadRegistry(),
+            imports: imports, cache: cache.map(CacheQueue.init), collectGarbage: collectGarbage)
     }
 
     /// The service's tables.

@@ -58,6 +58,12 @@ extension KeyManager {
         try await parts.database.write { try SecretRecords.setOwner(projectID, userID, of: id, now: .now, in: $0) }
     }
 
+    /// Removes a project's key within the caller's transaction. Another project's, or an unknown one, is left alone.
+    public func deleteKey(_ id: String, of projectID: String, in transaction: any Transaction) throws {
+        guard try SecretRecords.find(id, now: .now, in: transaction)?.projectID == projectID else { return }
+        _ = try SecretRecords.delete(id, in: transaction)
+    }
+
     /// Removes a key. An unknown one is success.
     public func deleteKey(_ id: String) async throws {
         try await parts.database.write { _ = try SecretRecords.delete(id, in: $0) }

@@ -59,6 +59,112 @@ struct VolumeLifeTests {
         }
     }
 
+    private func force(_ path: String, _ site: StorageSite) async -> HTTPResponse.Status {
+        await site.send(.post, "\(path)/action", token: StorageSite.admin, ["os-force_delete": [:]]).status
+    }
+
+    @Test func whatIsDeletedByForceGoesWhateverIsUnderWay() async throws {
+        try await StorageSite.with { site in
+            for host in site.hosts.values { host.hold(ExtendVolume.method) }
+            let id = try await site.makeVolume()
+            #expect(await site.send(.post, "/volumes/\(id)/action", ["os-extend": ["new_size": 2]]).status == .accepted)
+            #expect(await force("/volumes/\(id)", site) == .accepted)
+            #expect(await force("/volumes/\(id)", site) == .accepted)
+            try await site.settle()
+            #expect(try await site.volume(id) == nil)
+            for host in site.hosts.values { #expect(host.volumes.isEmpty) }
+        }
+    }
+
+    @Test func forcingADeletionThatIsUnderWayLeavesItAlone() async throws {
+        try await StorageSite.with { site in
+            for host in site.hosts.values { host.hold(DeleteVolume.method) }
+            let id = try await site.makeVolume()
+            #expect(await site.send(.delete, "/volumes/\(id)").status == .accepted)
+            #expect(await force("/volumes/\(id)", site) == .accepted)
+            for host in site.hosts.values { host.hold(DeleteVolume.method, false) }
+            try await site.settle()
+            #expect(try await site.volume(id) == nil)
+            for host in site.hosts.values { #expect(host.volumes.isEmpty) }
+        }
+    }
+
+    @Test func aSnapshotThatIsBeingMadeIsDeletedByForce() async throws {
+        try await StorageSite.with { site in
+            for host in site.hosts.values { host.hold(CreateSnapshot.method) }
+            let volume = try await site.makeVolume()
+            let answer = await site.send(.post, "/snapshots", ["snapshot": ["volume_id": .string(volume)]])
+            let id = try #require(answer.json["snapshot"]?["id"]?.string)
+            #expect(await force("/snapshots/\(id)", site) == .accepted)
+            #expect(await force("/snapshots/\(id)", site) == .accepted)
+            try await site.settle()
+            #expect(await site.send(.get, "/snapshots/\(id)").status == .notFound)
+        }
+    }
+
+    @Test func listsAreAProjects() async throws {
+        try await StorageSite.with { site in
+            _ = try await site.makeVolume()
+            for list in ["/attachments", "/attachments/detail", "/volumes", "/snapshots", "/backups"] {
+                #expect(await site.send(.get, list, token: "member@none").status == .forbidden, "\(list)")
+            }
+            #expect(await site.send(.get, "/attachments", token: "admin@none").status == .ok)
+        }
+    }
+
+    @Test func anImageOpensNobodyElsesSnapshot() async throws {
+        try await StorageSite.with { site in
+            let volume = try await site.makeVolume()
+            let answer = await site.send(.post, "/snapshots", ["snapshot": ["volume_id": .string(volume)]])
+            let snapshot = try #require(answer.json["snapshot"]?["id"]?.string)
+            try await site.settle()
+            let device: JSON = [["source_type": "snapshot", "boot_index": 0, "snapshot_id": .string(snapshot)]]
+            let image = Identifier.uuid()
+            site.images.add(image, properties: ["block_device_mapping": device.text])
+            func order(_ project: String) -> ServerVolumeOrder {
+                ServerVolumeOrder(
+                    id: Identifier.uuid(), projectID: project, userID: "user", name: "", size: 1, source: .image(image), type: nil,
+                    zone: nil)
+            }
+            await #expect(throws: BlockStorageError.self) { try await site.storage.create(order("red")) }
+            let own = order("blue")
+            try await site.storage.create(own)
+            try await site.settle()
+            #expect(try await site.volume(own.id)?.snapshotID == snapshot)
+        }
+    }
+
+    @Test func aClustersKeyIsShownToNobody() async throws {
+        try await StorageSite.with { site in
+            let volume = try #require(try await site.volume(try await site.makeVolume()))
+            let connection = VolumeConnection.rbd(pool: "p", image: "i", monitors: ["10.0.0.1:6789"], user: "cinder", secret: "AQBword==")
+            for info in [ConnectionInfo.json, ConnectionInfo.nested].map({ $0(connection, volume, nil) }) {
+                #expect(info.text.contains("cinder"))
+                #expect(!info.text.contains("AQBword"))
+            }
+        }
+    }
+
+    @Test func growthThatIsRefusedChangesNothing() async throws {
+        try await StorageSite.with({ $0.quota.gigabytes = -1 }) { site in
+            let id = try await site.makeVolume()
+            func extend(to size: Int) async throws {
+                #expect(await site.send(.post, "/volumes/\(id)/action", ["os-extend": ["new_size": .int(size)]]).status == .accepted)
+                try await site.settle()
+            }
+            // The pool has 200 GiB.
+            try await extend(to: 400)
+            #expect(try await site.volume(id)?.status == .available)
+            site.hosts["one"]?.fail(ExtendVolume.method, .full)
+            try await extend(to: 2)
+            #expect(try await site.volume(id)?.status == .available)
+            #expect(try await site.volume(id)?.size == 1)
+            site.hosts["one"]?.fail(ExtendVolume.method, .backendError)
+            try await extend(to: 2)
+            #expect(try await site.volume(id)?.status == .errorExtending)
+        }
+    }
+
     @Test func othersSeeNothingOfAVolume() async throws {
         try await StorageSite.with { site in
             let id = try await site.makeVolume()
@@ -98,6 +204,41 @@ struct AttachmentTests {
             #expect(await site.send(.delete, "/attachments/\(id)").status == .ok)
             #expect(try await site.volume(volume)?.status == .available)
             #expect(site.hosts["one"]?.connections == [:])
+        }
+    }
+
+    @Test func anAttachmentIsSeenByItsVolumesProject() async throws {
+        try await StorageSite.with { site in
+            let volume = try await site.makeVolume()
+            let wanted: JSON = ["attachment": ["volume_uuid": .string(volume), "instance_uuid": .string(Self.server)]]
+            let answer = await site.send(.post, "/attachments", token: StorageSite.admin, wanted)
+            let id = try #require(answer.json["attachment"]?["id"]?.string)
+            #expect(await site.send(.get, "/attachments/\(id)").status == .ok)
+            #expect(await site.send(.get, "/attachments").json["attachments"]?.array?.count == 1)
+        }
+    }
+
+    @Test func aVolumeAtWorkIsNotFreed() async throws {
+        try await StorageSite.with { site in
+            for host in site.hosts.values { host.hold(ExtendVolume.method) }
+            let id = try await site.makeVolume()
+            #expect(await site.send(.post, "/volumes/\(id)/action", ["os-extend": ["new_size": 2]]).status == .accepted)
+            #expect(await site.send(.post, "/volumes/\(id)/action", ["os-detach": [:]]).status == .badRequest)
+            for host in site.hosts.values { host.hold(ExtendVolume.method, false) }
+            try await site.settle()
+            #expect(await site.send(.post, "/volumes/\(id)/action", ["os-detach": [:]]).status == .accepted)
+        }
+    }
+
+    @Test func anOfferThatWasTakenBackByHandMakesRoomForTheNext() async throws {
+        try await StorageSite.with { site in
+            let id = try await site.makeVolume()
+            let offer: JSON = ["transfer": ["volume_id": .string(id), "name": "offer"]]
+            #expect(await site.send(.post, "/volume-transfers", offer).status == .accepted)
+            let reset: JSON = ["os-reset_status": ["status": "available"]]
+            #expect(await site.send(.post, "/volumes/\(id)/action", token: StorageSite.admin, reset).status == .accepted)
+            #expect(await site.send(.post, "/volume-transfers", offer).status == .accepted)
+            #expect(await site.send(.get, "/volume-transfers").json["transfers"]?.array?.count == 1)
         }
     }
 

@@ -67,6 +67,16 @@ struct FragileUpload: ImageUpload {
     func abort() async { await base.abort() }
 }
 
+/// Keys of projects that are names.
+final class NamedKeys: ImageKeys {
+    private let owners: Mutex<[String: String]> = Mutex([:])
+    var all: Set<String> { owners.withLock { Set($0.keys) } }
+    func add(_ id: String, of project: String) { owners.withLock { $0[id] = project } }
+    func deleteKey(_ id: String, of projectID: String, in transaction: any Transaction) throws {
+        transaction.onCommit { self.owners.withLock { if $0[id] == projectID { $0[id] = nil } } }
+    }
+}
+
 /// The image service over a database and a store in a directory of their own.
 final class Gallery: Sendable {
     static let member = "member@blue"
@@ -75,6 +85,7 @@ final class Gallery: Sendable {
     let store: FragileStore
     let elsewhere = ElsewhereStore((0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
     let images: Images
+    let keys = NamedKeys()
     let server: CloudServer
     let folder: URL
     let staging: StagingArea
@@ -108,7 +119,7 @@ final class Gallery: Sendable {
             cache: isScattered ? try ImageCache(folder: directory.appending(path: "cache"), limit: 1_000_000) : nil,
             options: options,
             imports: ImportMeans(staging: staging, workflows: runner, endpoint: catalog.endpoint, collectStaged: {}),
-            limits: limits.map { FixedLimits(limits: $0) }, collectGarbage: {})
+            limits: limits.map { FixedLimits(limits: $0) }, keys: keys, collectGarbage: {})
         runner.register(images.workflows)
         server = try CloudServer(services: [images.api], authenticator: RoleTokens())
     }

@@ -91,6 +91,18 @@ import Testing
         }
     }
 
+    @Test func theKeyOfAnEncryptedImageGoesWithItWhereItIsItsOwn() async throws {
+        try await Gallery.with { gallery in
+            for (key, project) in [("own", "blue"), ("kept", "blue"), ("others", "red")] { gallery.keys.add(key, of: project) }
+            for (key, policy) in [("own", "on_image_deletion"), ("kept", "do_not_delete"), ("others", "on_image_deletion")] {
+                let id = try await gallery.create(
+                    "x", ["cinder_encryption_key_id": .string(key), "cinder_encryption_key_deletion_policy": .string(policy)])
+                #expect(await gallery.send(.delete, "/images/\(id)").status == .noContent)
+            }
+            #expect(gallery.keys.all == ["kept", "others"])
+        }
+    }
+
     @Test func thereIsNoImageWithoutID() async throws {
         try await Gallery.with { gallery in
             _ = try await gallery.create()

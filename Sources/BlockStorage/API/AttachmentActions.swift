@@ -145,8 +145,13 @@ enum AttachmentActions {
             try attachment.checkRelease(by: call.request)
             return try await operations.remove(attachment.id)
         }
-        // There is nothing to take away: the volume is free, whatever was noted before.
-        try await call.change { volume, _ in (volume.status, volume.attachStatus) = (.available, .detached) }
+        // There is nothing to take away: the volume is free, whatever was noted before, unless its bytes are at work.
+        try await call.change { volume, _ in
+            guard !volume.status.isAtWork else {
+                throw BlockStorageError.invalidVolume("It is not attached, and cannot be freed while it is \(volume.status.rawValue).")
+            }
+            (volume.status, volume.attachStatus) = (.available, .detached)
+        }
     }
 
     // MARK: Connections

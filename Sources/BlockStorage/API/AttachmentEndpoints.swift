@@ -138,7 +138,7 @@ struct AttachmentEndpoints: Sendable {
             try request.require("volume:multiattach_bootable_volume", volume.target)
         }
         let reservation = AttachmentOperations.Reservation(
-            volumeID: volume.id, projectID: request.token?.projectID ?? volume.projectID, serverID: body["instance_uuid"]?.string,
+            volumeID: volume.id, projectID: volume.projectID, serverID: body["instance_uuid"]?.string,
             mode: body["mode"]?.string ?? "null")
         let attachment = try await storage.database.write { [operations] in try operations.reserve(reservation, in: $0) }
         guard let connector = body["connector"], connector.object?.isEmpty == false else { return try await answer(attachment) }

@@ -269,10 +269,7 @@ extension BlockStorage.Parts {
             throw BlockStorageError.invalidBackup("Incremental backups exist for this backup.")
         }
         try BackupRecords.change(id, in: transaction) { $0.status = .deleting }
-        // What is under way unwinds first and then removes the row itself.
-        if isForced, [.creating, .restoring].contains(backup.status),
-            try workflows.cancel(subject: backup.subject, in: transaction)
-        { return }
+        if isForced { return try forceDeletion(of: backup, requestID: requestID, in: transaction) }
         try begin(
             DeleteBackupWorkflow(storage: self).workflow, BackupState(backupID: id), subject: backup.subject, requestID: requestID,
             in: transaction)

@@ -163,6 +163,10 @@ struct BackupRestoration: Sendable {
                     "volume size \(volume.size) is too small to restore backup of size \(backup.size).")
             }
             try Self.check(volume, takes: backup)
+            // The volume gets the backup's key, and its own is forgotten: that of its snapshots, which could never be read again.
+            guard try !volume.isEncrypted || SnapshotRecords.of(volume: volume.id, in: transaction).isEmpty else {
+                throw BlockStorageError.invalidVolume("An encrypted volume that has snapshots takes no backup: they would lose their key.")
+            }
             volume.status = .restoringBackup
             try VolumeRecords.update(volume, in: transaction)
             try begin(backup, volume, isNew: false, in: transaction)

@@ -3,7 +3,7 @@ import VolumeMessages
 
 /// How a volume is reached, as Cinder's API says it: os-brick's connection properties.
 enum ConnectionInfo {
-    /// - Parameter connection: with passwords where there are any.
+    /// - Parameter connection: with passwords where there are any that are for this volume alone.
     static func json(_ connection: VolumeConnection, of volume: Volume, attachment: Attachment?) -> JSON {
         var info = data(connection)
         info["driver_volume_type"] = .string(kind(connection))
@@ -38,11 +38,12 @@ enum ConnectionInfo {
         case .file(let path, let format): return ["device_path": .string(path), "format": .string(format)]
         case .nfs(let export, let name, let format):
             return ["export": .string(export), "name": .string(name), "format": .string(format), "options": .null]
-        case .rbd(let pool, let image, let monitors, let user, let secret):
+        case .rbd(let pool, let image, let monitors, let user, _):
             return [
                 "name": .string("\(pool)/\(image)"), "hosts": .array(monitors.map { .string(address($0).host) }),
                 "ports": .array(monitors.map { .string(address($0).port) }), "auth_enabled": .bool(user != nil),
-                "auth_username": text(user), "secret_type": "ceph", "keyring": text(secret),
+                // Never the key: it opens every volume of the pool, and whoever connects has a keyring or a secret of its own.
+                "auth_username": text(user), "secret_type": "ceph", "secret_uuid": .null,
             ]
         case .iscsi(let portals, let iqn, let lun, let user, let password):
             var data: JSONObject = [

@@ -34,6 +34,9 @@ struct ListQuery: Sendable {
                 defaultSort: [SortKey("created_at", .descending), SortKey("id", .descending)]))
         offset = try Self.offset(request.query)
         wantsCount = try request.isFrom(45) && Self.boolean("with_count", request.query)
+        guard request.isAdmin || request.token?.projectID != nil else {
+            throw BlockStorageError.forbidden("Lists are a project's: the token has none.")
+        }
         let all = try request.isAdmin && Self.boolean("all_tenants", request.query)
         var items: [ListFilter] = []
         for item in request.query.items where !Self.reserved.contains(item.name) {

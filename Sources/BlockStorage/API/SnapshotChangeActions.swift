@@ -77,9 +77,10 @@ struct SnapshotRemoval: Sendable {
             let status = isForced ? "" : " status must be available or error and"
             throw BlockStorageError.invalidSnapshot("Snapshot\(status) must not be part of a group.")
         }
+        let former = snapshot
         snapshot.status = .deleting
         try SnapshotRecords.update(snapshot, in: transaction)
-        if isForced { _ = try storage.workflows.cancel(subject: snapshot.subject, in: transaction) }
+        if isForced { return try storage.forceDeletion(of: former, requestID: requestID, in: transaction) }
         try storage.begin(
             DeleteSnapshotWorkflow(storage: storage).workflow, SnapshotState(snapshotID: id), subject: snapshot.subject,
             requestID: requestID, in: transaction)

@@ -129,6 +129,8 @@ struct TransferEndpoints: Sendable {
             try Self.check(volume, transfer, allowsEncrypted: allowsEncrypted, in: transaction)
             volume.status = .awaitingTransfer
             try VolumeRecords.update(volume, in: transaction)
+            // Whoever set the volume's state by hand has taken an older offer back.
+            try TransferRecords.delete(volume: volume.id, in: transaction)
             try TransferRecords.insert(transfer, in: transaction)
         }
         return .json {

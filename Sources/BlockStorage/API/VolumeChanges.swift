@@ -51,12 +51,12 @@ struct VolumeRemoval: Sendable {
             return try VolumeRecords.update(volume, in: transaction)
         }
         try check(volume, snapshots)
+        let former = volume
         volume.status = volume.status == .errorManaging ? .errorManagingDeleting : .deleting
         volume.details.terminatedAt = .now
         try VolumeRecords.update(volume, in: transaction)
         for snapshot in snapshots { try SnapshotRecords.change(snapshot.id, in: transaction) { $0.status = .deleting } }
-        // What is under way (a forced deletion does not wait for it) unwinds first and then removes the row itself.
-        if isForced, try storage.workflows.cancel(subject: volume.subject, in: transaction) { return }
+        if isForced { return try storage.forceDeletion(of: former, requestID: requestID, in: transaction) }
         try storage.begin(
             DeleteVolumeWorkflow(storage: storage).workflow, DeleteVolumeState(volumeID: id), subject: volume.subject,
             requestID: requestID, in: transaction)

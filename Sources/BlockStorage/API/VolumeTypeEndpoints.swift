@@ -85,8 +85,8 @@ struct VolumeTypeEndpoints: Sendable {
     }
 
     private func defaultType(_ request: APIRequest) async throws -> VolumeType {
-        let project = request.token?.projectID
-        let type = try await storage.database.read { try VolumeTypeRecords.defaultType(projectID: project, in: $0) }
+        let (project, name) = (request.token?.projectID, storage.options.defaultVolumeType)
+        let type = try await storage.database.read { try VolumeTypeRecords.defaultType(projectID: project, name: name, in: $0) }
         guard let type else { throw BlockStorageError.notFound("Default volume type can not be found.") }
         return type
     }
@@ -132,7 +132,7 @@ struct VolumeTypeEndpoints: Sendable {
         let id = request["type_id"]
         try await storage.database.write { transaction in
             guard let type = try VolumeTypeRecords.find(id, in: transaction) else { throw BlockStorageError.typeNotFound(id) }
-            let isDefault = try type.name == VolumeType.defaultName || VolumeTypeRecords.isProjectDefault(id, in: transaction)
+            let isDefault = try type.name == storage.options.defaultVolumeType || VolumeTypeRecords.isProjectDefault(id, in: transaction)
             guard !isDefault else {
                 throw BlockStorageError.badRequest(
                     "The volume type \(id) is a default volume type and cannot be deleted.")

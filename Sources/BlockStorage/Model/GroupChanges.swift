@@ -120,14 +120,12 @@ struct GroupChanges: Sendable {
     /// Begins a volume's removal; it stays in its group until it is gone.
     private func remove(_ volume: Volume, in transaction: any Transaction) throws {
         guard volume.status != .deleting else { return }
-        let isBusy = try storage.workflows.cancel(subject: volume.subject, in: transaction)
-        guard volume.host != nil || isBusy else { return try VolumeRecords.delete(volume.id, in: transaction) }
+        let isBeingMade = try volume.host == nil && storage.workflows.cancel(subject: volume.subject, in: transaction)
+        guard volume.host != nil || isBeingMade else { return try VolumeRecords.delete(volume.id, in: transaction) }
         try VolumeRecords.change(volume.id, in: transaction) { ($0.status, $0.details.terminatedAt) = (.deleting, .now) }
-        // What is under way unwinds first, and then removes the row itself.
-        if isBusy { return }
-        try storage.begin(
-            DeleteVolumeWorkflow(storage: storage).workflow, DeleteVolumeState(volumeID: volume.id), subject: volume.subject,
-            requestID: requestID, in: transaction)
+        // One that has no place yet goes when its making has unwound.
+        guard !isBeingMade else { return }
+        try storage.forceDeletion(of: volume, requestID: requestID, in: transaction)
     }
 
     // MARK: Snapshots

@@ -20,6 +20,16 @@ struct Volume: Sendable, Hashable {
         case errorAttaching = "error_attaching"
         case errorDetaching = "error_detaching"
 
+        /// Whether its bytes are being made, moved, copied or removed.
+        var isAtWork: Bool {
+            switch self {
+            case .creating, .managing, .downloading, .uploading, .retyping, .extending, .reverting, .deleting, .errorManagingDeleting,
+                .restoringBackup, .backingUp:
+                true
+            default: false
+            }
+        }
+
         /// The status that the API shows: managing is making, to those who look from outside.
         var shown: Status {
             switch self {

@@ -59,6 +59,11 @@ enum TransferRecords {
             """)
     }
 
+    /// Removes the offer of a volume, if there is one.
+    static func delete(volume id: String, in transaction: any Transaction) throws {
+        try transaction.execute("DELETE FROM volume_transfers WHERE volume_id = \(id)")
+    }
+
     static func delete(_ id: String, in transaction: any Transaction) throws {
         try transaction.execute("DELETE FROM volume_transfers WHERE id = \(id)")
     }

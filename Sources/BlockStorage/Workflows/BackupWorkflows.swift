@@ -296,11 +296,13 @@ struct RestoreBackupWorkflow: Sendable {
     @Sendable private func fail(_ transaction: any Transaction, _ state: RestoreBackupState, _ failure: WorkflowFailure) throws {
         let backup = try BackupRecords.change(state.backupID, in: transaction) { backup in
             if backup.status == .restoring { (backup.status, backup.failReason) = (.available, failure.message) }
-            // One that was deleted by force meanwhile is removed by asking again.
-            if backup.status == .deleting { backup.status = .error }
         }
-        try VolumeRecords.change(state.volumeID, in: transaction) { volume in
+        let volume = try VolumeRecords.change(state.volumeID, in: transaction) { volume in
             if volume.status == .restoringBackup { volume.status = .errorRestoring }
+        }
+        // One that is still being made for this has nothing to wait for.
+        if state.isNew, let volume, volume.status == .creating {
+            _ = try storage.workflows.cancel(subject: volume.subject, in: transaction)
         }
         if let backup { try storage.tell(backup, .restoreBackup, .backupRestoreFailed, requestID: state.requestID, in: transaction) }
         storage.logger.error("a restoration failed", metadata: ["backup": "\(state.backupID)", "reason": "\(failure.message)"])

@@ -81,7 +81,7 @@ struct CreateVolumeWorkflow: Sendable {
             state.tried.append(place.text)
             guard state.tried.count < storage.options.schedulerAttempts else { throw WorkflowStop(error.summary, cause: error) }
             throw WorkflowRewind(to: "schedule", error.summary)
-        } catch let error as BusError where error.volumeFailure == .imageUnavailable || error.volumeFailure == .unsupported {
+        } catch let error as BusError where error.volumeFailure == .imageUnavailable {
             throw WorkflowStop(error.summary, cause: error)
         }
     }
@@ -89,7 +89,7 @@ struct CreateVolumeWorkflow: Sendable {
     /// Whether another back end may do better.
     private static func isOfBackend(_ error: BusError) -> Bool {
         switch error.volumeFailure {
-        case .full, .backendError, .unknownBackend: true
+        case .full, .backendError, .unknownBackend, .unsupported: true
         default: false
         }
     }

@@ -26,6 +26,7 @@ struct ExtendVolumeWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(2 * 3600),
             steps: [
+                .transaction("admit", perform: admit),
                 .action("extend", timeout: .seconds(3000), perform: extend),
                 // Who has to be let go must be known when the program is back after a crash.
                 .transaction("plan", perform: { _, _, _ in }),
@@ -37,6 +38,23 @@ struct ExtendVolumeWorkflow: Sendable {
             ],
             unwound: fail)
     }
+
+    /// Asks for room as for a new volume, so that no pool promises more than it may.
+    @Sendable private func admit(_ transaction: any Transaction, _ state: inout ExtendVolumeState, _ context: StepContext) throws {
+        guard let volume = try VolumeRecords.find(state.volumeID, in: transaction), let place = volume.place,
+            let type = try VolumeTypeRecords.find(volume.typeID, in: transaction)
+        else { throw WorkflowStop("the volume is gone") }
+        let growth = state.newSize - volume.size
+        let pool = try StorageServiceRecords.pools(in: transaction).first { $0.name.text == place.text }
+        let scheduler = VolumeScheduler(options: storage.options, picks: storage.picks)
+        guard pool.map({ scheduler.hasRoom($0, for: PoolDemand(size: growth, type: type)) }) ?? true else {
+            throw WorkflowStop(Self.refusal + "The back end has no room for \(growth) GiB more.")
+        }
+        transaction.onCommit { [picks = storage.picks] in picks.add(growth, to: place) }
+    }
+
+    /// What the reason begins with where nothing was done to the volume.
+    private static let refusal = "refused: "
 
     @Sendable private func extend(_ state: inout ExtendVolumeState, _ context: StepContext) async throws {
         try await awaitSnapshots(of: state.volumeID)
@@ -70,7 +88,7 @@ struct ExtendVolumeWorkflow: Sendable {
         do {
             return try await storage.ask(place, request, within: seconds, key: key).needsHypervisor
         } catch let error as BusError where error.volumeFailure == .full || error.volumeFailure == .unsupported {
-            throw WorkflowStop(error.summary, cause: error)
+            throw WorkflowStop(Self.refusal + error.summary, cause: error)
         }
     }
 
@@ -120,8 +138,9 @@ struct ExtendVolumeWorkflow: Sendable {
 
     @Sendable private func fail(_ transaction: any Transaction, _ state: ExtendVolumeState, _ failure: WorkflowFailure) throws {
         try VolumeRecords.change(state.volumeID, in: transaction) { volume in
-            let hasGrown = volume.size == state.newSize
-            volume.status = hasGrown ? (volume.previousStatus ?? .available) : .errorExtending
+            // One that was refused is what it was, as is one that has grown before something else went wrong.
+            let isSound = volume.size == state.newSize || failure.message.hasPrefix(Self.refusal)
+            volume.status = isSound ? (volume.previousStatus ?? .available) : .errorExtending
             (volume.previousStatus, volume.growth) = (nil, 0)
             try storage.note(failure, of: "extend", volume: volume, requestID: state.requestID, in: transaction)
         }

@@ -11,6 +11,7 @@ extension BlockStorage.Parts {
             ReimageVolumeWorkflow(storage: self).workflow.definition,
             CreateSnapshotWorkflow(storage: self).workflow.definition,
             DeleteSnapshotWorkflow(storage: self).workflow.definition,
+            PromisedDeletionWorkflow(storage: self).workflow.definition,
         ]
     }
 }

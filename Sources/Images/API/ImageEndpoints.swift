@@ -113,13 +113,10 @@ struct ImageEndpoints: Sendable {
 
     @Sendable private func delete(_ request: APIRequest) async throws -> APIResponse {
         let found = try await images.find(request)
-        let collect = images.collectGarbage
         try await images.database.write { transaction in
             guard let image = try ImageRecords.find(found.id, in: transaction) else { throw ImageError.notFound(found.id) }
             guard !image.isProtected else { throw ImageError.forbidden("Image \(image.id) is protected and cannot be deleted.") }
-            try ImageRecords.delete(image, in: transaction)
-            try images.abandonImport(of: image.id, in: transaction)
-            transaction.onCommit(collect)
+            try images.remove(image, in: transaction)
         }
         return .empty()
     }

@@ -11,7 +11,7 @@ import VolumeMessages
 @testable import BlockStorage
 @testable import CloudWorkflow
 
-/// Tokens of the form `role@project`, each a user of its own; `admin@…` holds the three usual roles.
+/// Tokens of the form `role@project`, each a user of its own; `admin@…` holds the three usual roles, and `…@none` is of no project.
 struct RoleTokens: TokenAuthenticator {
     func authenticate(_ token: Secret<String>) async throws -> TokenContext? {
         let parts = token.reveal().split(separator: "@").map(String.init)
@@ -22,8 +22,9 @@ struct RoleTokens: TokenAuthenticator {
         case "reader": ["reader"]
         default: []
         }
+        let project = parts[1] == "none" ? nil : parts[1]
         return TokenContext(
-            userID: "user-\(parts[0])", userName: parts[0], userDomainID: "default", projectID: parts[1], projectName: parts[1],
+            userID: "user-\(parts[0])", userName: parts[0], userDomainID: "default", projectID: project, projectName: project,
             projectDomainID: "default", roles: roles, expiresAt: Timestamp.now + .seconds(3600))
     }
 }
@@ -35,6 +36,7 @@ final class FakeStorageHost: Sendable {
         var snapshots: Set<String> = []
         var connections: [String: String] = [:]
         var failures: [String: VolumeFailureCode] = [:]
+        var held: Set<String> = []
         var keys: [String: String] = [:]
         var overwritten: [String: String] = [:]
     }
@@ -53,6 +55,17 @@ final class FakeStorageHost: Sendable {
     /// From now on a method fails.
     func fail(_ method: String, _ code: VolumeFailureCode?) { state.withLock { $0.failures[method] = code } }
 
+    /// From now on a method does not end until it is interrupted or let go.
+    func hold(_ method: String, _ isHeld: Bool = true) {
+        state.withLock { state in
+            if isHeld { state.held.insert(method) } else { state.held.remove(method) }
+        }
+    }
+
+    private func wait(_ method: String) async throws {
+        while state.withLock({ $0.held.contains(method) }) { try await Task.sleep(for: .milliseconds(2)) }
+    }
+
     /// Makes a connection that no attachment knows of.
     func connect(_ attachment: String, _ volume: String) { state.withLock { $0.connections[attachment] = volume } }
 
@@ -70,6 +83,7 @@ final class FakeStorageHost: Sendable {
             return BusNothing()
         }
         service.on(DeleteVolume.self) { [self] request, _ in
+            try await wait(DeleteVolume.method)
             try perform(DeleteVolume.method) { _ = $0.volumes.remove(request.volume.name) }
             return BusNothing()
         }
@@ -85,10 +99,12 @@ final class FakeStorageHost: Sendable {
             return BusNothing()
         }
         service.on(ExtendVolume.self) { [self] _, _ in
+            try await wait(ExtendVolume.method)
             try perform(ExtendVolume.method) { _ in }
             return ExtendVolume.Reply(needsHypervisor: false)
         }
         service.on(CreateSnapshot.self) { [self] request, _ in
+            try await wait(CreateSnapshot.method)
             try perform(CreateSnapshot.method) { _ = $0.snapshots.insert(request.snapshot.name) }
             return CreateSnapshot.Reply()
         }
@@ -136,8 +152,16 @@ final class NamedKeys: VolumeKeys {
     func giveKey(_ id: String, to token: TokenContext) async throws {}
 }
 
-struct NoImages: VolumeImages {
-    func image(_ id: String, for token: TokenContext) async throws -> VolumeImage? { nil }
+/// No images but those that a test puts in.
+final class FewImages: VolumeImages {
+    private let images = Mutex<[String: VolumeImage]>([:])
+    func add(_ id: String, properties: [String: String]) {
+        let image = VolumeImage(
+            id: id, name: nil, status: "active", diskFormat: "raw", containerFormat: "bare", sizeBytes: 512, virtualSizeBytes: 512,
+            minDiskGiB: 0, minMemoryMiB: 0, checksum: nil, sha512: nil, properties: properties)
+        images.withLock { $0[id] = image }
+    }
+    func image(_ id: String, for token: TokenContext) async throws -> VolumeImage? { images.withLock { $0[id] } }
     func images(named name: String, for token: TokenContext) async throws -> [String] { [] }
 }
 
@@ -156,6 +180,7 @@ final class StorageSite: Sendable {
     let server: CloudServer
     let runner: WorkflowRunner
     let keys = NamedKeys()
+    let images = FewImages()
     private let left = Mutex<(count: Int, waiters: [CheckedContinuation<Void, Never>])>((0, []))
     private let running = Mutex<Task<Void, Never>?>(nil)
 
@@ -173,7 +198,7 @@ final class StorageSite: Sendable {
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         storage = BlockStorage(
             database: database, bus: bus, workflows: runner,
-            neighbours: VolumeNeighbours(images: NoImages(), identity: AnyProject(), keys: keys, servers: servers),
+            neighbours: VolumeNeighbours(images: images, identity: AnyProject(), keys: keys, servers: servers),
             options: options)
         runner.register(storage.workflows)
         server = try CloudServer(services: [storage.api], authenticator: RoleTokens())
