@@ -141,7 +141,7 @@ extension Placement {
     }
 
     /// With thousands of providers it takes some milliseconds to take up claims: too much to be done for each.
-    private static let usageAge = Duration.milliseconds(20)
+    private static let usageAge = Duration.milliseconds(50)
 
     private static func matches(
         _ wanted: CandidateRequest, watching classes: [String], from place: Double, limit: Int, over snapshot: ProviderSnapshot

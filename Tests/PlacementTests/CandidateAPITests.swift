@@ -178,4 +178,33 @@ private func claims(_ response: TestResponse) -> Set<JSON> {
             }
         }
     }
+
+    /// What is given and given back is taken up without reading anything else again.
+    @Test func whatIsGivenIsTakenUpWherever() async throws {
+        try await Site.with { site in
+            let cache = SnapshotCache()
+            var hosts: [String] = []
+            for number in 0..<20 { hosts.append(try await site.host("host-\(number)")) }
+            func used() async throws -> [Int?] {
+                let (kept, fresh) = try await site.database.read { reader in
+                    (try cache.snapshot(in: reader), try SnapshotRecords.load(nil, in: reader))
+                }
+                #expect(kept.providers.map(\.state) == fresh)
+                return try hosts.map { host in
+                    let (number, vcpus) = (try #require(kept.number(of: host)), try #require(kept.number(ofClass: "VCPU")))
+                    return kept.columns[vcpus][number]?.used
+                }
+            }
+            #expect(try await used() == hosts.map { _ in 0 })
+            let consumers = hosts.map { _ in Identifier.uuid() }
+            for (number, host) in hosts.enumerated() where number % 2 == 0 {
+                await site.expect(.noContent, .put, "/allocations/\(consumers[number])", Site.claim([host: ["VCPU": 2]]))
+            }
+            #expect(try await used() == hosts.indices.map { $0 % 2 == 0 ? 2 : 0 })
+            for number in hosts.indices where number % 4 == 0 {
+                await site.expect(.noContent, .delete, "/allocations/\(consumers[number])")
+            }
+            #expect(try await used() == hosts.indices.map { $0 % 4 == 2 ? 2 : 0 })
+        }
+    }
 }

@@ -109,6 +109,17 @@ final class ProviderSnapshot: Sendable {
     /// The providers as answers have written them, so that each is written once.
     let summaries: WrittenSummaries
 
+    /// Who can give what was asked for lately.
+    private let fitting = Mutex<[WantedAmount: ProviderSet]>([:])
+    /// For how many different amounts that is kept.
+    private static let maximumFitting = 64
+
+    /// An amount of a resource class, by the class's number.
+    private struct WantedAmount: Hashable {
+        let resourceClass: Int
+        let amount: Int
+    }
+
     /// The trait that says that a provider shares.
     static let sharingTrait = "MISC_SHARES_VIA_AGGREGATE"
 
@@ -258,8 +269,20 @@ extension ProviderSnapshot {
         return result
     }
 
-    /// Those who can give an amount of a class in one allocation now.
+    /// Those who can give an amount of a class in one allocation now. Counted once: many ask for the same.
     func providers(with amount: Int, ofClass resourceClass: Int) -> ProviderSet {
+        let wanted = WantedAmount(resourceClass: resourceClass, amount: amount)
+        if let known = fitting.withLock({ $0[wanted] }) { return known }
+        let found = search(wanted)
+        fitting.withLock { known in
+            if known.count >= Self.maximumFitting { known = [:] }
+            known[wanted] = found
+        }
+        return found
+    }
+
+    private func search(_ wanted: WantedAmount) -> ProviderSet {
+        let (resourceClass, amount) = (wanted.resourceClass, wanted.amount)
         var result = ProviderSet(capacity: count)
         let column = columns[resourceClass]
         for position in column.providers.indices where column.inventories[position].admits(amount) {

@@ -76,13 +76,24 @@ enum ChangeRecords {
         return totals ?? Totals(all: 0, beyondUsage: 0)
     }
 
+    /// How many changes there were in a shard.
+    struct Numbers: Sendable, Equatable {
+        /// Those of what is given.
+        var usage = 0
+        /// Those of anything else.
+        var beyondUsage = 0
+    }
+
     /// How many changes there were in each shard.
-    static func numbers(in reader: any Reader) throws -> [String: Int] {
-        var numbers: [String: Int] = [:]
+    static func numbers(in reader: any Reader) throws -> [String: Numbers] {
+        var numbers: [String: Numbers] = [:]
         try reader.forEach("SELECT shard, number FROM placement_changes") { row in
             let counter: String = try row[0]
-            let shard = counter.hasSuffix(usageMark) ? String(counter.dropLast()) : counter
-            numbers[shard, default: 0] += try row[1] as Int
+            if counter.hasSuffix(usageMark) {
+                numbers[String(counter.dropLast()), default: Numbers()].usage = try row[1]
+            } else {
+                numbers[counter, default: Numbers()].beyondUsage = try row[1]
+            }
         }
         return numbers
     }

@@ -41,6 +41,24 @@ enum SnapshotRecords {
         return providers
     }
 
+    /// How much the providers of some shards have given, by provider and resource class.
+    static func usage(of shards: Set<String>, in reader: any Reader) throws -> [String: [String: Int]] {
+        // A SELECT for each shard: an index is then read from end to end, where ranges in one condition are gone through one by one and
+        // compared with what was found before.
+        let parts = shards.sorted().map { shard -> SQL in
+            """
+            SELECT provider_uuid, resource_class, CAST(SUM(amount) AS BIGINT) FROM placement_allocations
+            WHERE \(range([shard], "provider_uuid")) GROUP BY provider_uuid, resource_class
+            """
+        }
+        var usage: [String: [String: Int]] = [:]
+        guard !parts.isEmpty else { return usage }
+        try reader.forEach(parts.joined(separator: " UNION ALL ")) { row in
+            usage[try row[0], default: [:]][try row[1]] = try row[2] as Int
+        }
+        return usage
+    }
+
     /// UUIDs are hexadecimal: whatever begins like the shard comes before the shard's name with a letter after those.
     private static func range(_ shards: [String], _ column: SQL) -> SQL {
         let ranges = shards.map { shard -> SQL in "\(column) >= \(shard) AND \(column) < \(shard + "g")" }
