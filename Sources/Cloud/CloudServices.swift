@@ -59,19 +59,19 @@ final class CloudServices: Sendable {
         let bells = ReconcilerBells()
         runner = WorkflowRunner(database: database, owner: options.hostName)
         identity = try Identity(database: database, options: options.identity)
+        keyManager = KeyManager(
+            database: database,
+            cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))
         images = Images(
             database: database, stores: try options.imageStores(), cache: try options.imageCache(), options: options.images,
             imports: try options.imageImportMeans(identity: identity, workflows: runner, bells: bells),
             limits: settings[ImageLimitSettingKeys.useUnifiedLimits]
                 ? ImageLimitsAdapter(identity: identity, region: settings[CloudSettingKeys.region]) : nil,
-            collectGarbage: { bells.ring("images.garbage") })
+            keys: ImageKeysAdapter(keyManager: keyManager), collectGarbage: { bells.ring("images.garbage") })
         metadataDefinitions = MetadataDefinitions(database: database)
         placement = Placement(database: database, candidates: options.candidates)
         networking = Networking(
             database: database, bus: bus, options: options.networking, placement: NetworkPlacementAdapter(placement: placement))
-        keyManager = KeyManager(
-            database: database,
-            cipher: KeyManagerCipher(keys: try KeyRepository(directory: directory.secretKeys, maximumActiveKeys: .max)))
         let volumeServers = VolumeServersAdapter()
         blockStorage = BlockStorage(
             database: database, bus: bus, workflows: runner,

@@ -47,7 +47,7 @@ public struct ServerImage: Sendable, Codable, Hashable {
 public protocol ComputeNetworking: Sendable {
     /// Turns what a request asks for into the ports to make.
     /// - Throws: `NetworkRefusal` when the caller can't have it.
-    func plan(_ request: NetworkRequest, projectID: String, isAdmin: Bool, in reader: any Reader) throws -> [PlannedPort]
+    func plan(_ request: NetworkRequest, for caller: NetworkCaller, in reader: any Reader) throws -> [PlannedPort]
 
     /// Creates or takes over the planned ports for a server and binds them to a host. Repeating it for a server
     /// that has its ports already binds those.
@@ -65,7 +65,9 @@ public protocol ComputeNetworking: Sendable {
 
     /// Notes at a server's ports which resource provider serves each of their requests, by the requests' ids. Ports whose
     /// requests are not named are left alone.
-    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws
+    /// - Returns: which served them before.
+    @discardableResult
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws -> [String: String]
 
     /// Waits until the data plane has these ports.
     /// - Throws: when it hasn't by the deadline.
@@ -159,6 +161,21 @@ public enum NetworkRequest: Sendable, Codable, Hashable {
     case explicit([RequestedNetwork])
 }
 
+/// Who asks for a server's networks, and what they may.
+public struct NetworkCaller: Sendable, Hashable {
+    /// The server's project.
+    public var projectID: String
+    /// Whether others' networks and ports may be used.
+    public var isAdmin: Bool
+    /// Whether a port may be made on an external network that is shared with nobody (`network:attach_external_network`).
+    public var mayUseExternal: Bool
+
+    /// A caller.
+    public init(projectID: String, isAdmin: Bool, mayUseExternal: Bool) {
+        (self.projectID, self.isAdmin, self.mayUseExternal) = (projectID, isAdmin, mayUseExternal)
+    }
+}
+
 /// One entry of a request's networks.
 public struct RequestedNetwork: Sendable, Codable, Hashable {
     /// A network to make a port on.
@@ -235,14 +252,43 @@ public struct ServerPort: Sendable, Codable, Hashable {
         public var nameservers: [String]
         /// The floating IPs that lead to it.
         public var floatingIPs: [String]
+        /// How a guest comes by it; nil in what workflows kept before it was told, which means by DHCP.
+        public var configuration: Configuration?
 
         /// An address.
         public init(
             address: String, subnetID: String, version: Int, cidr: String, gateway: String?, nameservers: [String],
-            floatingIPs: [String]
+            floatingIPs: [String], configuration: Configuration? = nil
         ) {
             (self.address, self.subnetID, self.version, self.cidr) = (address, subnetID, version, cidr)
             (self.gateway, self.nameservers, self.floatingIPs) = (gateway, nameservers, floatingIPs)
+            self.configuration = configuration
+        }
+
+        /// How guests on a subnet come by their addresses and routes.
+        public struct Configuration: Sendable, Codable, Hashable {
+            /// Whether the subnet's addresses are given out by DHCP.
+            public var isDHCPEnabled: Bool
+            /// The subnet's `ipv6_address_mode`: slaac, dhcpv6-stateful or dhcpv6-stateless; nil where it has none.
+            public var ipv6Mode: String?
+            /// The subnet's routes besides the gateway's.
+            public var routes: [Route]
+
+            /// What a subnet says.
+            public init(isDHCPEnabled: Bool, ipv6Mode: String?, routes: [Route]) {
+                (self.isDHCPEnabled, self.ipv6Mode, self.routes) = (isDHCPEnabled, ipv6Mode, routes)
+            }
+
+            /// A static route.
+            public struct Route: Sendable, Codable, Hashable {
+                /// The range it leads to.
+                public var destination: String
+                /// The address of the next router.
+                public var nextHop: String
+
+                /// A route.
+                public init(destination: String, nextHop: String) { (self.destination, self.nextHop) = (destination, nextHop) }
+            }
         }
     }
 

@@ -15,8 +15,10 @@ public struct GuestSpecification: Codable, Sendable, Hashable {
     public var memoryMiB: Int
     /// The root disk, made from an image; nil for a guest that boots from one of its volumes.
     public var root: RootDisk?
-    /// A second disk in GiB, empty; zero for none.
+    /// All its further disks together in GiB; zero for none.
     public var ephemeralGiB: Int
+    /// Its further disks, where they are other than one of that size; see `ephemeralDisks`.
+    public var ephemerals: [EphemeralDisk]?
     /// Swap in MiB; zero for none.
     public var swapMiB: Int
     /// Its interfaces in order.
@@ -40,12 +42,37 @@ public struct GuestSpecification: Codable, Sendable, Hashable {
     public init(
         id: String, name: String, domainName: String, projectID: String, vcpus: Int, memoryMiB: Int, root: RootDisk?,
         ephemeralGiB: Int = 0, swapMiB: Int = 0, interfaces: [GuestInterface], properties: [String: String] = [:],
-        hostName: String? = nil, configDrive: ConfigDrive? = nil, rescue: RootDisk? = nil, volumes: [GuestVolume] = []
+        hostName: String? = nil, configDrive: ConfigDrive? = nil, rescue: RootDisk? = nil, volumes: [GuestVolume] = [],
+        ephemerals: [EphemeralDisk]? = nil
     ) {
+        self.ephemerals = ephemerals
         (self.id, self.name, self.domainName, self.projectID) = (id, name, domainName, projectID)
         (self.vcpus, self.memoryMiB, self.root) = (vcpus, memoryMiB, root)
         (self.ephemeralGiB, self.swapMiB, self.interfaces, self.properties) = (ephemeralGiB, swapMiB, interfaces, properties)
         (self.hostName, self.configDrive, self.rescue, self.volumes) = (hostName, configDrive, rescue, volumes)
+    }
+}
+
+/// A disk beside the root disk that goes with the guest: empty, with a file system on it.
+public struct EphemeralDisk: Codable, Sendable, Hashable {
+    /// Its size in GiB.
+    public var sizeGiB: Int
+    /// The file system that was asked for (`guest_format`); nil for what the host makes.
+    public var format: String?
+
+    /// A disk.
+    public init(sizeGiB: Int, format: String? = nil) { (self.sizeGiB, self.format) = (sizeGiB, format) }
+}
+
+extension GuestSpecification {
+    /// Its further disks in order.
+    public var ephemeralDisks: [EphemeralDisk] { EphemeralDisk.list(ephemerals, totalGiB: ephemeralGiB) }
+}
+
+extension EphemeralDisk {
+    /// The disks that were asked for, or one of the whole size.
+    public static func list(_ disks: [EphemeralDisk]?, totalGiB: Int) -> [EphemeralDisk] {
+        disks ?? (totalGiB > 0 ? [EphemeralDisk(sizeGiB: totalGiB)] : [])
     }
 }
 

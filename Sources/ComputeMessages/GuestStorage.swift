@@ -33,9 +33,6 @@ extension GuestSpecification {
         for position in guest.volumes.indices { guest.volumes[position].dropSecrets() }
         return guest
     }
-
-    /// Whether its volumes can't be reached without what `withoutSecrets` takes away.
-    public var hasSecrets: Bool { self != withoutSecrets || volumes.contains { $0.needsSecrets } }
 }
 
 /// A volume as a guest has it.
@@ -71,16 +68,6 @@ public struct GuestVolume: Codable, Sendable, Hashable {
         case .iscsi(let portals, let iqn, let lun, let user, .some):
             connection = .iscsi(portals: portals, iqn: iqn, lun: lun, user: user, password: "")
         case .file, .nfs, .rbd, .iscsi: break
-        }
-    }
-
-    /// Whether what unlocks it was taken away.
-    fileprivate var needsSecrets: Bool {
-        if encryption?.passphrase.isEmpty == true { return true }
-        switch connection {
-        case .rbd(_, _, _, _, let secret?): return secret.isEmpty
-        case .iscsi(_, _, _, _, let password?): return password.isEmpty
-        case .file, .nfs, .rbd, .iscsi: return false
         }
     }
 

@@ -61,7 +61,7 @@ import Testing
         #expect(info["backing-filename-format"]?.string == format)
         let base = try #require(info["backing-filename"]?.string)
         #expect(try FileManager.default.attributesOfItem(atPath: base)[.posixPermissions] as? Int == 0o444)
-        let ephemeral = try JSON(parsing: try await qemuImage("info", "--output=json", try #require(files.ephemeral).path))
+        let ephemeral = try JSON(parsing: try await qemuImage("info", "--output=json", try #require(files.ephemerals.first).path))
         #expect(ephemeral["virtual-size"]?.int == 1 << 30)
         let swap = try #require(files.swap)
         #expect(try FileSystem.size(of: swap.path) == 8 << 20)
@@ -71,6 +71,40 @@ import Testing
         for _ in 1...2 { try await disks.remove(guest.id) }
         #expect(try await disks.locate(guest) == nil)
         #expect(try FileSystem.names(in: folder.path + "/instances").isEmpty)
+    }
+
+    @Test(.enabled(if: isContinuousIntegration || programExists("mkfs.ext4"), "mkfs.ext4 is needed"))
+    func ephemeralDisksHaveFileSystemsOfTheirOwn() async throws {
+        let disks = try await disks()
+        var guest = specification(root: image(mebibyte, format: "raw"))
+        guest.ephemerals = [EphemeralDisk(sizeGiB: 1), EphemeralDisk(sizeGiB: 2, format: "ext2")]
+        let files = try await disks.prepare(guest)
+        #expect(files.ephemerals.map { $0.path.split(separator: "/").last } == ["disk.eph0", "disk.eph1"])
+        for (number, file) in files.ephemerals.enumerated() {
+            let info = try JSON(parsing: try await qemuImage("info", "--output=json", file.path))
+            #expect(info["format"]?.string == "qcow2")
+            #expect(info["virtual-size"]?.int == (number + 1) << 30)
+            let plain = folder.path + "/\(number).raw"
+            _ = try await qemuImage("convert", "-O", "raw", file.path, plain)
+            // The superblock lies at 1024; its magic at 56, its volume's name at 120 (Linux's struct ext4_super_block).
+            let superblock = try FileSystem.prefix(of: plain, count: 2048).suffix(1024)
+            #expect(superblock.dropFirst(56).prefix(2).elementsEqual([0x53, 0xef]))
+            #expect(superblock.dropFirst(120).prefix(11).elementsEqual("ephemeral\(number)\0".utf8))
+        }
+        let left = try FileSystem.names(in: folder.path + "/instances/" + guest.id)
+        #expect(left.allSatisfy { !$0.hasSuffix(".plain") && !$0.hasSuffix(".part") })
+        #expect(FileDisks.isEphemeral("disk.eph12") && !FileDisks.isEphemeral("disk.eph") && !FileDisks.isEphemeral("disk.eph/.."))
+    }
+
+    @Test func aFileSystemThatNobodyMakesIsRefusedOrLeftOut() async throws {
+        var options = FileDisks.Options()
+        options.ephemeralFormat = "none"
+        let disks = try await disks(options)
+        var guest = specification(root: image(mebibyte, format: "raw"))
+        guest.ephemerals = [EphemeralDisk(sizeGiB: 1, format: "reiserfs")]
+        #expect(await code { try await disks.prepare(guest) } == .unsupported)
+        guest.ephemerals = [EphemeralDisk(sizeGiB: 1)]
+        #expect(try await disks.prepare(guest).ephemerals.count == 1)
     }
 
     @Test func withoutASizeTheImageKeepsItsOwn() async throws {

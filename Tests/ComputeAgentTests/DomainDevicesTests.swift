@@ -68,10 +68,10 @@ import Testing
         var guest = specification(root: rootDisk, ephemeralGiB: 1)
         guest.root = nil
         guest.volumes = [volume(1) { ($0.bootIndex, $0.deviceName) = (0, "/dev/vda") }, volume(2) { $0.bootIndex = 1 }]
-        let document = try document(guest) { $0.ephemeral = .init(path: "/e", format: "qcow2") }
+        let document = try document(guest) { $0.ephemerals = ["/e", "/f"].map { .init(path: $0, format: "qcow2") } }
         #expect(try values("//disk[boot/@order='1']/source/@file", document) == ["/volumes/1"])
         #expect(try values("//disk[boot/@order='2']/source/@file", document) == ["/volumes/2"])
-        #expect(try values("//disk[source/@file='/e']/target/@dev", document) == ["vdb"])
+        #expect(try values("//disk[source/@file='/e' or source/@file='/f']/target/@dev", document) == ["vdb", "vdc"])
     }
 
     @Test func rescueTakesTheRootsPlaceOrItsOwn() throws {
@@ -122,6 +122,14 @@ import Testing
         #expect(try values(path, try document(specification(root: rootDisk, properties: [property: value]))) == [expected])
     }
 
+    @Test func aFlavorMayForbidRandomNumbers() throws {
+        #expect(try values("//rng/@model", try document(specification(root: rootDisk))) == ["virtio"])
+        for properties in [["hw_rng:allowed": "False"], ["hw_rng:allowed": "false", "hw_rng_model": "virtio"]] {
+            #expect(try values("//rng", try document(specification(root: rootDisk, properties: properties))).isEmpty)
+        }
+        #expect(throws: GuestFailure.self) { try document(specification(root: rootDisk, properties: ["hw_rng_model": "dice"])) }
+    }
+
     @Test func firmwareComesFromTheHost() throws {
         let uefi = host { $0.firmware = Firmware(code: "/f/code", variables: "/f/vars") }
         let guest = specification(root: rootDisk, properties: ["hw_firmware_type": "uefi"])
@@ -146,7 +154,7 @@ import Testing
     }
 
     @Test func whatTheHostHasIsGiven() throws {
-        let rich = host { ($0.hugePages, $0.dedicated, $0.hasTPM) = ([2048], [[5, 7]], true) }
+        let rich = host { ($0.hugePages, $0.cells, $0.hasTPM) = ([2048], [HostCell(id: 0, memoryMiB: 1024, dedicated: [5, 7])], true) }
         let guest = specification(
             root: rootDisk, properties: ["hw:mem_page_size": "2MB", "hw:cpu_policy": "dedicated", "hw:tpm_version": "2.0", "hw:tpm_model": "tpm-crb"])
         let document = try document(guest, host: rich)
@@ -156,7 +164,8 @@ import Testing
     }
 
     @Test func processorsOfMixedGuestsArePinnedByTheirMask() throws {
-        let host = host { ($0.dedicated, $0.shared) = ([[4], [5, 6, 7]], [0, 1, 3]) }
+        let cells = [HostCell(id: 0, memoryMiB: 1024, dedicated: [4]), HostCell(id: 1, memoryMiB: 1024, dedicated: [5, 6, 7])]
+        let host = host { ($0.cells, $0.shared) = (cells, [0, 1, 3]) }
         let properties = ["hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0", "hw:emulator_threads_policy": "isolate"]
         var guest = specification(root: rootDisk, properties: properties)
         guest.vcpus = 3

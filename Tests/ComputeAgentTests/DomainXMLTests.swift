@@ -7,18 +7,20 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct DomainXMLTests {
     private let host = DomainXML.Host(hasKVM: false, hasDirectIO: true)
 
-    private func definition(_ guest: GuestSpecification, offload: Bool = false) -> GuestDefinition {
+    private func definition(_ guest: GuestSpecification, offload: Bool = false, hasQueues: Bool = false) -> GuestDefinition {
         let folder = "/data/instances/\(guest.id)"
         return GuestDefinition(
             guest: guest,
             disks: GuestDisks(
                 root: .init(path: folder + "/disk", format: "qcow2"),
                 swap: guest.swapMiB > 0 ? .init(path: folder + "/disk.swap", format: "raw") : nil, console: folder + "/console.log"),
-            interfaces: guest.interfaces.map { GuestDevice(interface: $0, device: "tap0", offload: offload) })
+            interfaces: guest.interfaces.map { GuestDevice(interface: $0, device: "tap0", offload: offload, hasQueues: hasQueues) })
     }
 
-    private func document(_ guest: GuestSpecification, offload: Bool = false, host: DomainXML.Host? = nil) throws -> XMLDocument {
-        try XMLDocument(xmlString: try DomainXML(definition(guest, offload: offload), host: host ?? self.host).text)
+    private func document(
+        _ guest: GuestSpecification, offload: Bool = false, hasQueues: Bool = false, host: DomainXML.Host? = nil
+    ) throws -> XMLDocument {
+        try XMLDocument(xmlString: try DomainXML(definition(guest, offload: offload, hasQueues: hasQueues), host: host ?? self.host).text)
     }
 
     private func values(_ path: String, _ document: XMLDocument) throws -> [String] {
@@ -47,6 +49,18 @@ import Testing
         #expect(try values("//interface/driver/guest/@csum", try document(specification())) == ["off"])
         #expect(try values("//interface/driver", try document(specification(), offload: true)).isEmpty)
         #expect(try values("//interface/driver", try document(specification(properties: ["hw_vif_model": "e1000"]))).isEmpty)
+    }
+
+    @Test func aDeviceWithQueuesHasOneForEachProcessor() throws {
+        var guest = specification()
+        guest.vcpus = 4
+        #expect(try values("//interface/driver/@queues", try document(guest, offload: true, hasQueues: true)) == ["4"])
+        #expect(try values("//interface/driver/@name", try document(guest, offload: true, hasQueues: true)).isEmpty)
+        #expect(try values("//interface/driver/@queues", try document(guest, hasQueues: true)) == ["4"])
+        #expect(try values("//interface/driver/@name", try document(guest, hasQueues: true)) == ["qemu"])
+        guest.vcpus = 1000
+        #expect(try values("//interface/driver/@queues", try document(guest, hasQueues: true)) == ["256"])
+        #expect(try values("//interface/driver/@queues", try document(guest)).isEmpty)
     }
 
     @Test func namesCannotBreakOut() throws {

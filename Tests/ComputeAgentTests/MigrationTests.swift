@@ -76,8 +76,10 @@ import Testing
 
     @Test func guestsThatRanAreStartedAfterAReboot() async throws {
         let bus = InProcessBus()
-        let (host, stopped, running) = (try await SimulatedHost(bus: bus), specification(), specification())
-        for guest in [stopped, running] { _ = try await host.call(SpawnGuest(guest: guest)) }
+        let host = try await SimulatedHost(bus: bus)
+        let (stopped, running, evacuated) = (specification(), specification(), specification())
+        for guest in [stopped, running, evacuated] { _ = try await host.call(SpawnGuest(guest: guest)) }
+        host.controller.know([stopped, running])
         _ = try await host.call(PowerGuest(guest: stopped, action: .stop(graceSeconds: 1)))
         // The boot before is the one to tell the next from.
         await host.agent.bringBack()
@@ -85,6 +87,7 @@ import Testing
         await host.agent.bringBack()
         #expect(try await host.driver.guest(running.id)?.power == .running)
         #expect(try await host.driver.guest(stopped.id)?.power == .shutdown)
+        #expect(try await host.driver.guest(evacuated.id)?.power == .shutdown)
         #expect(try await host.controller.events.take("the start") { $0.status.power == .running }.status.id == running.id)
     }
 
@@ -93,7 +96,7 @@ import Testing
         let guest = specification()
         _ = try await host.call(SpawnGuest(guest: guest))
         let orphan = GuestInterface(portID: Identifier.uuid(), networkID: Identifier.uuid(), mac: "fa:16:3e:00:00:99", mtu: 1442)
-        _ = try await host.agent.plug([orphan])
+        _ = try await host.agent.plug([orphan], of: guest)
         #expect(host.network.plugged.count == 2)
         await host.agent.removeOrphans()
         #expect(host.network.plugged == Set(guest.interfaces.map(\.portID)))

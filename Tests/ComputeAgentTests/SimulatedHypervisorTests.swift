@@ -62,6 +62,7 @@ import Testing
         #expect(inventory.dedicatedProcessors == [2, 4, 5, 6, 7])
         #expect(inventory.freeDedicatedProcessors == [6, 7])
         #expect(inventory.sharedProcessors == [0, 1])
+        #expect(try await driver.placement(first.id) == GuestPlacement(processors: [0: 2, 1: 4, 2: 5], cells: [0: 0]))
         let second = try await definition(pinned(3), driver)
         await #expect(throws: GuestFailure.self) { try await driver.spawn(second) }
         try await driver.destroy(first.id)

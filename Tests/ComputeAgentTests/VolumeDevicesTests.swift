@@ -77,7 +77,6 @@ struct VolumeDevicesTests {
 
     @Test func whatIsKeptOfAGuestUnlocksNothing() throws {
         var guest = specification(root: RootDisk(imageID: Identifier.uuid(), format: "raw", checksum: nil, sizeGiB: 1))
-        #expect(!guest.hasSecrets)
         guest.volumes = [
             GuestVolume(
                 id: Self.volumeID, connection: .iscsi(portals: ["h:1"], iqn: "i", lun: 0, user: "u", password: "chap-word"),
@@ -85,7 +84,6 @@ struct VolumeDevicesTests {
         ]
         let kept = String(decoding: try JSONEncoder().encode(guest.withoutSecrets), as: UTF8.self)
         for word in ["chap-word", "luks-word"] { #expect(!kept.contains(word)) }
-        #expect(guest.withoutSecrets.hasSecrets)
         #expect(!"\(guest)".contains("luks-word"))
     }
 }

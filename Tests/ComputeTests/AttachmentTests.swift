@@ -88,6 +88,36 @@ import Testing
         }
     }
 
+    @Test func markersAreServersOfTheProjectsThatAreListed() async throws {
+        try await Site.with { site in
+            let (own, foreign) = (try await site.build(), try await site.build("theirs", token: "member@red"))
+            func status(_ marker: String, _ query: String = "", token: String = Site.member) async -> Int {
+                await site.send(.get, "/servers?marker=\(marker)\(query)", token: token).status.code
+            }
+            #expect(await status(own) == 200)
+            #expect(await status(foreign) == 400)
+            let answer = await site.send(.get, "/servers/detail?marker=\(foreign)")
+            #expect(answer.json["badRequest"]?["message"] == .string("marker [\(foreign)] not found"))
+            #expect(await status(foreign, "&all_tenants=1", token: Site.admin) == 200)
+            #expect(await status(foreign, "&all_tenants=1&project_id=red", token: Site.admin) == 200)
+            #expect(await status(foreign, "&all_tenants=1&project_id=blue", token: Site.admin) == 400)
+        }
+    }
+
+    @Test func addressesNarrowWhatOtherFiltersFind() async throws {
+        try await Site.with { site in
+            let ids = [try await site.build("a"), try await site.build("b")]
+            func found(_ query: String, at version: String = "2.66") async -> [String] {
+                let answer = await site.send(.get, "/servers?all_tenants=1&" + query, token: Site.admin, at: version)
+                return answer.json["servers"]?.array?.compactMap { $0["id"]?.string } ?? ["\(answer.status)"]
+            }
+            #expect(Set(await found("ip=10.0.0")) == Set(ids))
+            #expect(await found("ip=10.0.0&uuid=\(ids[0])") == [ids[0]])
+            #expect(await found("ip=192.0.2&uuid=\(ids[0])") == [])
+            #expect(await found("ip=10.0.0&status=unheard", at: "2.37") == [])
+        }
+    }
+
     @Test func drivesHoldEveryVersion() async throws {
         try await Site.with { site in
             let id = try await site.build("web", ["config_drive": true, "user_data": "aGVsbG8=", "metadata": ["a": "b"]])

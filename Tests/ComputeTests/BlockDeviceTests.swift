@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 import Testing
 
 @testable import Compute
@@ -28,9 +29,16 @@ struct BlockDeviceTests {
         ])
         #expect(disks.ephemeralGiB(Self.flavor) == 3)
         #expect(disks.swapMiB(Self.flavor) == 256)
+        let several = try check([
+            Self.root, ["source_type": "blank", "destination_type": "local", "boot_index": -1, "volume_size": 3, "guest_format": "ext3"],
+            ["source_type": "blank", "destination_type": "local", "boot_index": -1, "volume_size": 1],
+        ])
+        #expect(several.ephemerals(Self.flavor) == [EphemeralDisk(sizeGiB: 3, format: "ext3"), EphemeralDisk(sizeGiB: 1)])
+        #expect(several.ephemeralGiB(Self.flavor) == 4)
         let plain = try BlockDevices(["imageRef": .string(Self.image)])
         try plain.check(Self.flavor, count: 5)
         #expect(plain.ephemeralGiB(Self.flavor) == 4)
+        #expect(plain.ephemerals(Self.flavor) == nil)
         #expect(plain.root?.sourceID == Self.image)
     }
 

@@ -113,4 +113,44 @@ import Testing
             #expect(await site.send(.post, "/os-server-external-events", at: "2.51", ["events": events]).status == .forbidden)
         }
     }
+
+    @Test func hostsStatusesAreToldApart() {
+        var host = Sample.state(memory: 0).host
+        #expect(host.status(after: .seconds(60)) == .up)
+        #expect(host.status(after: .seconds(60), now: .now + .seconds(61)) == .unknown)
+        host.isDisabled = true
+        #expect(host.status(after: .seconds(60), now: .now + .seconds(61)) == .maintenance)
+        host.isForcedDown = true
+        #expect(host.status(after: .seconds(60)) == .down)
+        let all = HostStatuses(known: ["a": .up, "b": .unknown], isUnknownOnly: false)
+        #expect(["a", "b", "c", nil].map(all.text) == ["UP", "UNKNOWN", "", ""])
+        let unknown = HostStatuses(known: all.known, isUnknownOnly: true)
+        #expect(["a", "b", "c", nil].map(unknown.text) == [nil, "UNKNOWN", nil, nil])
+    }
+
+    @Test func serversTellWhatTheirHostsServiceIs() async throws {
+        let rule = "os_compute_api:servers:show:host_status"
+        try await Site.with(hosts: ["host-1"], policy: [rule: "role:reader"]) { site in
+            let id = try await site.build()
+            #expect(await site.show(id)["host_status"] == "UP")
+            #expect(await site.show(id, at: "2.15")["host_status"] == nil)
+            #expect(await site.show(id)["OS-EXT-SRV-ATTR:host"] == nil)
+            let services = await site.send(.get, "/os-services", token: Site.admin, at: "2.53").json["services"]
+            let service = try #require(services?[0]?["id"]?.string)
+            for (change, status): (JSON, JSON) in [
+                (["status": "disabled"], "MAINTENANCE"), (["forced_down": true], "DOWN"),
+                (["status": "enabled", "forced_down": false], "UP"),
+            ] {
+                #expect(await site.send(.put, "/os-services/\(service)", token: Site.admin, at: "2.53", change).status == .ok)
+                #expect(await site.show(id)["host_status"] == status)
+                let list = await site.send(.get, "/servers/detail", at: "2.104").json["servers"]
+                #expect(list?[0]?["host_status"] == status)
+            }
+        }
+        try await Site.with(policy: [rule + ":unknown-only": "role:reader"]) { site in
+            let id = try await site.build()
+            #expect(await site.show(id)["host_status"] == nil)
+            #expect(await site.show(id, token: Site.admin)["host_status"] == "UP")
+        }
+    }
 }

@@ -165,6 +165,43 @@ import Testing
         }
     }
 
+    @Test(arguments: ["destroy", "power"]) func resettingTheStateDoesNotTakeADeletionBack(during call: String) async throws {
+        try await Site.with { site in
+            let id = try await site.build()
+            let isFirst = Flag()
+            site.agents.orders.before(call) { _ in
+                guard isFirst.raise() else { return }
+                if call == "power" { _ = await site.send(.delete, "/servers/\(id)") }
+                _ = await site.act(id, ["os-resetState": ["state": "active"]], token: Site.admin)
+            }
+            if call == "power" { _ = await site.act(id, ["pause": nil]) } else { _ = await site.send(.delete, "/servers/\(id)") }
+            try await site.settle()
+            #expect(await site.send(.get, "/servers/\(id)").status == .notFound)
+            #expect(try await site.log(id)["delete"] == "Success")
+            site.agents.orders.clear()
+            try await GuestReconciler(compute: site.compute.parts).reconcile()
+            try await site.expectCleanSlate()
+        }
+    }
+
+    @Test func aDeletionThatFailsLeavesAnErrorAndCanBeAskedForAgain() async throws {
+        try await Site.with { site in
+            let id = try await site.build()
+            site.orders.fail("unclaim", with: Unlucky())
+            site.agents.orders.before("destroy") { _ in
+                let reset = await site.act(id, ["os-resetState": ["state": "active"]], token: Site.admin)
+                #expect(reset.status == .accepted)
+            }
+            _ = await site.send(.delete, "/servers/\(id)")
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ERROR")
+            site.orders.clear()
+            _ = await site.send(.delete, "/servers/\(id)")
+            try await site.settle()
+            #expect(await site.send(.get, "/servers/\(id)").status == .notFound)
+        }
+    }
+
     @Test func passwordsAreSetOrRefused() async throws {
         try await Site.with { site in
             let id = try await site.build()
@@ -194,6 +231,28 @@ import Testing
             #expect(site.agents.powerRequests.last?.guest.rescue == nil)
             #expect(await site.act(id, ["rescue": ["rescue_image_ref": .string(FakeImages.queued)]]).status == .badRequest)
             #expect(await site.act(id, ["rescue": ["rescue_image_ref": "nonsense"]]).status == .badRequest)
+        }
+    }
+
+    @Test func theRescueSystemLearnsItsPassword() async throws {
+        try await Site.with { site in
+            let id = try await site.build("web", ["config_drive": true])
+            func told() throws -> JSON? {
+                let drive = try #require(site.agents.powerRequests.last?.guest.configDrive)
+                let file = try #require(drive.files.first { $0.path == "openstack/latest/meta_data.json" })
+                return try JSON(parsing: String(decoding: file.bytes, as: UTF8.self))["admin_pass"]
+            }
+            #expect(await site.act(id, ["rescue": ["adminPass": "w0rd"]]).status == .ok)
+            try await site.settle()
+            #expect(try told() == "w0rd")
+            #expect(try await site.count("workflows WHERE state LIKE '%w0rd%'") == 0)
+            _ = await site.act(id, ["unrescue": nil])
+            try await site.settle()
+            #expect(try told() == nil)
+            site.agents.orders.fail("power", with: BusFailure(code: "unsupported", message: "no"))
+            #expect(await site.act(id, ["rescue": ["adminPass": "w0rd"]]).status == .ok)
+            try await site.settle()
+            #expect(site.compute.parts.passwords.password(of: id) == nil)
         }
     }
 

@@ -102,11 +102,7 @@ import Testing
             #expect(await site.host(of: id) == "host-2")
             #expect(try await site.migrations() == ["evacuation done"])
             #expect(try await site.claims() == [id: 1])
-            try await site.database.write { transaction in
-                guard var host = try HostRecords.find(name: "host-1", in: transaction) else { return }
-                host.isForcedDown = false
-                try HostRecords.update(host, in: transaction)
-            }
+            try await site.forceUp("host-1")
             try await GuestReconciler(compute: site.compute.parts).reconcile()
             #expect(site.agents.guests(on: "host-1") == [:])
             #expect(site.agents.all == [id])

@@ -42,6 +42,21 @@ import Testing
         }
     }
 
+    @Test func aFlavorsDiskMayShrinkWhereTheRootDiskIsAVolume() async throws {
+        let root: JSON = [
+            "source_type": "image", "destination_type": "volume", "uuid": .string(FakeImages.image), "boot_index": 0, "volume_size": 20,
+        ]
+        try await Site.with { site in
+            try await site.addFlavor("2", "small", vcpus: 2, disk: 2)
+            try await site.addFlavor("3", "wide", disk: 20)
+            let local = try await site.build("local", ["flavorRef": "3"])
+            #expect(await site.act(local, Self.resize).status == .badRequest)
+            let onVolume = try await site.build("volume", ["flavorRef": "3", "block_device_mapping_v2": [root]])
+            #expect(await site.act(onVolume, Self.resize).status == .accepted)
+            try await site.settle()
+        }
+    }
+
     @Test func aResizeIsReverted() async throws {
         try await Self.with { site, id in
             try await site.order(id, ["os-stop": .null])
@@ -155,6 +170,60 @@ import Testing
             try await site.forceDown("host-1")
             #expect(await refusal("2") == 409)
             #expect(try await site.migrations() == [])
+        }
+    }
+
+    /// Begins a resize that fails when its source has just died, so that nothing can be brought back.
+    private static func strand(_ site: Site, _ id: String) async throws {
+        site.agents.orders.before("receive") { _ in
+            try await site.forceDown("host-1")
+            site.agents.orders.fail("revert", with: BusFailure(code: "hypervisor_error", message: "dead"))
+            throw BusFailure(code: "unsupported", message: "no")
+        }
+        try await site.order(id, resize)
+        try await site.settle()
+        #expect(await site.show(id)["status"] == "ERROR")
+        #expect(await site.show(id)["OS-EXT-STS:task_state"] == .null)
+        #expect(await site.host(of: id) == "host-1")
+        #expect(try await site.migrations() == ["resize error"])
+        site.agents.orders.clear()
+    }
+
+    @Test func aServerWhoseSourceDiesInAMoveIsEvacuated() async throws {
+        try await Self.with { site, id in
+            try await Self.strand(site, id)
+            try await site.order(id, ["evacuate": [:]], token: Site.admin, at: "2.90")
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(await site.host(of: id) == "host-2")
+            #expect(try await site.claims() == [id: 1])
+            try await site.forceUp("host-1")
+            try await GuestReconciler(compute: site.compute.parts).reconcile()
+            #expect(site.agents.all == [id])
+            #expect(site.agents.guests(on: "host-2") == [id: .running])
+        }
+    }
+
+    @Test func aSourceThatIsBackBringsBackWhatAMoveLeftAside() async throws {
+        try await Self.with { site, id in
+            try await Self.strand(site, id)
+            try await site.forceUp("host-1")
+            try await GuestReconciler(compute: site.compute.parts).reconcile()
+            #expect(site.agents.all == [id])
+            #expect(site.agents.guests(on: "host-1") == [id: .shutdown])
+        }
+    }
+
+    @Test func onlyFlavorsOfOnesOwnAreGiven() async throws {
+        try await Self.with { site, id in
+            try await site.addFlavor("3", "theirs", vcpus: 4, isPublic: false)
+            let resize: JSON = ["resize": ["flavorRef": "3"]]
+            #expect(await site.act(id, resize).status == .badRequest)
+            let access: JSON = ["addTenantAccess": ["tenant": "blue"]]
+            #expect(await site.send(.post, "/flavors/3/action", token: Site.admin, access).status == .ok)
+            try await site.order(id, resize)
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "VERIFY_RESIZE")
         }
     }
 

@@ -21,6 +21,17 @@ import Testing
         #expect(request(bootsFromVolume: true).main.resources["DISK_GB"] == 7)
     }
 
+    @Test func asksForWhatTheRootVolumesImageSays() {
+        var scheduling = SchedulingRequest(serverID: "s", projectID: "p", userID: "u", flavor: Sample.flavor([:]), image: nil)
+        scheduling.bootsFromVolume = true
+        scheduling.volumeProperties = ["hw_cpu_policy": "dedicated", "trait:CUSTOM_FAST": "required"]
+        let wanted = ResourceTranslation.request(for: scheduling)
+        #expect(wanted.main.resources["PCPU"] == 4)
+        #expect(wanted.main.requiredTraits.contains("CUSTOM_FAST"))
+        scheduling.image = Sample.image([:])
+        #expect(scheduling.properties == [:])
+    }
+
     @Test func letsExtraSpecsOverrideTheSize() {
         let wanted = request([
             "resources:VCPU": "0", "resources:MEMORY_MB": "512", "resources1:CUSTOM_GPU": "2", "trait1:CUSTOM_FAST": "required",
@@ -85,18 +96,18 @@ import Testing
     }
 
     @Test func fitsCells() throws {
-        let guest = try #require(GuestTopology(Sample.flavor(["hw:numa_nodes": "2", "hw:mem_page_size": "large"]), nil))
+        let guest = try #require(GuestTopology(Sample.flavor(["hw:numa_nodes": "2", "hw:mem_page_size": "large"]), [:]))
         let cell = ComputeHost.Cell(id: 0, processors: [0, 1], memoryMiB: 4096, hugePages: [2048: 512])
         #expect(guest.fits([cell, cell], free: []))
         #expect(!guest.fits([cell], free: []))
         var small = cell
         small.hugePages = [2048: 511]
         #expect(!guest.fits([cell, small], free: []))
-        #expect(GuestTopology(Sample.flavor([:]), nil) == nil)
+        #expect(GuestTopology(Sample.flavor([:]), [:]) == nil)
     }
 
     @Test func pinnedProcessorsTakeFreeOnesOfOneCell() throws {
-        let pinned = try #require(GuestTopology(Sample.flavor(["hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"]), nil))
+        let pinned = try #require(GuestTopology(Sample.flavor(["hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"]), [:]))
         let cells = [
             ComputeHost.Cell(id: 0, processors: [0, 1, 2, 3], memoryMiB: 4096), ComputeHost.Cell(id: 1, processors: [4, 5, 6, 7], memoryMiB: 4096),
         ]
@@ -124,6 +135,18 @@ import Testing
     @Test func avoidsHostsWhereBuildsFail() throws {
         let scores = try scores([Sample.state(memory: 4096, failures: 1), Sample.state(memory: 1024)])
         #expect(scores[1] > scores[0])
+    }
+
+    @Test func leavesHostsWithDevicesToThoseThatNeedThem() throws {
+        func state(_ devices: [String: Int]) -> HostState { Sample.state(memory: 1024, devices: devices) }
+        let scores = try scores([state(["gpu": 2, "nic": 1]), state([:]), state(["gpu": 1])])
+        #expect(scores[1] > scores[2] && scores[2] > scores[0])
+        let plenty = try self.scores([state(["gpu": 99]), state(["gpu": 2000])])
+        #expect(plenty[0] == plenty[1])
+        var weights = SchedulerOptions.Weights()
+        weights.devices = 0
+        let even = try self.scores([state(["gpu": 2]), state([:])], weights)
+        #expect(even[0] == even[1])
     }
 
     @Test func letsAggregatesOverrideMultipliers() throws {
@@ -186,10 +209,11 @@ enum Sample {
         SchedulingRequest(serverID: "s", projectID: "p", userID: "u", flavor: flavor([:]), image: image([:]))
     }
 
-    static func state(memory: Int, failures: Int = 0, aggregates: [Aggregate] = []) -> HostState {
-        let host = ComputeHost(
+    static func state(memory: Int, failures: Int = 0, devices: [String: Int] = [:], aggregates: [Aggregate] = []) -> HostState {
+        var host = ComputeHost(
             serviceID: "s", id: "h", name: "host", hypervisorType: "QEMU", hypervisorVersion: 7_002_022, vcpus: 16, memoryMiB: 32768,
             diskGiB: 1000, cpuInfo: "{}", isDisabled: false, disabledReason: nil, isForcedDown: false, seenAt: .now, createdAt: .now)
+        host.details.freeDevices = devices
         return HostState(
             known: KnownHost(host, aggregates), room: HostCandidates.Room(vcpus: 8, memoryMiB: memory, diskGiB: 100), diskWork: 0,
             servers: 0, buildFailures: failures, place: 0)

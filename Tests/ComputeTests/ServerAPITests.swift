@@ -145,6 +145,31 @@ import Testing
         }
     }
 
+    @Test func operatorsDecideWhoSeesExtraSpecs() async throws {
+        try await Site.with(policy: ["os_compute_api:servers:show:flavor-extra-specs": "role:admin"]) { site in
+            let id = try await site.build()
+            #expect(await site.show(id)["flavor"]?["original_name"] == "tiny")
+            #expect(await site.show(id)["flavor"]?["extra_specs"] == nil)
+            #expect(await site.show(id, token: Site.admin)["flavor"]?["extra_specs"] == [:])
+        }
+    }
+
+    @Test func operatorsDecideWhoUsesExternalNetworks() async throws {
+        let refusal = NetworkRefusal(.forbidden, "It is not allowed to create an interface on external network n")
+        func status(_ policy: [String: String], _ token: String) async throws -> Int {
+            var code = 0
+            try await Site.with(policy: policy) { site in
+                site.orders.fail("plan without external networks", with: refusal)
+                code = await site.send(.post, "/servers", token: token, at: "2.104", Site.request()).status.code
+                try await site.settle()
+            }
+            return code
+        }
+        #expect(try await status([:], Site.member) == 403)
+        #expect(try await status([:], Site.admin) == 202)
+        #expect(try await status(["network:attach_external_network": "role:member"], Site.member) == 202)
+    }
+
     @Test func guestsReadTheirMetadata() async throws {
         try await Site.with { site in
             let data = "IyEvYmluL3NoCg=="

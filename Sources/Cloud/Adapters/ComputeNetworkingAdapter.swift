@@ -1,15 +1,14 @@
 import CloudCore
 import CloudStore
 import Compute
+import NetworkMessages
 import Networking
 
 /// Networking as compute asks for it.
 struct ComputeNetworkingAdapter: ComputeNetworking {
     let networking: Networking
 
-    func plan(
-        _ request: NetworkRequest, projectID: String, isAdmin: Bool, in reader: any Reader
-    ) throws -> [PlannedPort] {
+    func plan(_ request: NetworkRequest, for caller: NetworkCaller, in reader: any Reader) throws -> [PlannedPort] {
         let wanted: NetworksRequest = switch request {
         case .automatic: .automatic
         case .none: .none
@@ -20,7 +19,9 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         var tags: [String?] = []
         if case .explicit(let entries) = request { tags = entries.map(\.tag) }
         return try refusing {
-            try networking.plan(wanted, projectID: projectID, isAdmin: isAdmin, in: reader).enumerated().map { index, plan in
+            let plans = try networking.plan(
+                wanted, projectID: caller.projectID, isAdmin: caller.isAdmin, mayUseExternal: caller.mayUseExternal, in: reader)
+            return plans.enumerated().map { index, plan in
                 PlannedPort(
                     networkID: plan.networkID, portID: plan.portID, fixedIP: plan.fixedIP,
                     tag: index < tags.count ? tags[index] : nil)
@@ -40,7 +41,7 @@ struct ComputeNetworkingAdapter: ComputeNetworking {
         }
     }
 
-    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws {
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws -> [String: String] {
         try refusing { try networking.allocate(providers, device: server, in: transaction) }
     }
 
@@ -158,11 +159,19 @@ extension ServerPort {
     fileprivate init(_ port: DevicePort) {
         self.init(
             id: port.id, networkID: port.networkID, networkName: port.networkName, mac: port.mac, mtu: port.mtu,
-            addresses: port.addresses.map {
-                Address(
-                    address: $0.address, subnetID: $0.subnetID, version: $0.version, cidr: $0.cidr, gateway: $0.gateway,
-                    nameservers: $0.nameservers, floatingIPs: $0.floatingIPs)
-            }, securityGroups: port.securityGroups, isActive: port.isActive, host: port.host, hasPortSecurity: port.hasPortSecurity)
+            addresses: port.addresses.map(Address.init), securityGroups: port.securityGroups, isActive: port.isActive,
+            host: port.host, hasPortSecurity: port.hasPortSecurity)
+    }
+}
+
+extension ServerPort.Address {
+    fileprivate init(_ address: DevicePort.Address) {
+        self.init(
+            address: address.address, subnetID: address.subnetID, version: address.version, cidr: address.cidr,
+            gateway: address.gateway, nameservers: address.nameservers, floatingIPs: address.floatingIPs,
+            configuration: Configuration(
+                isDHCPEnabled: address.isDHCPEnabled, ipv6Mode: address.addressMode,
+                routes: address.hostRoutes.map { Configuration.Route(destination: $0.destination, nextHop: $0.nexthop) }))
     }
 }
 

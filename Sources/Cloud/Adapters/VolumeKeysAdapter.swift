@@ -2,6 +2,7 @@ import BlockStorage
 import CloudAPI
 import CloudCore
 import CloudStore
+import Images
 import KeyManager
 
 /// The key manager as block storage asks for it.
@@ -36,4 +37,13 @@ struct VolumeKeysAdapter: VolumeKeys {
     }
 
     func deleteKey(_ id: String) async throws { try await keyManager.deleteKey(id) }
+}
+
+/// The key manager as the image service asks for it.
+struct ImageKeysAdapter: ImageKeys {
+    let keyManager: KeyManager
+
+    func deleteKey(_ id: String, of projectID: String, in transaction: any Transaction) throws {
+        try keyManager.deleteKey(id, of: projectID, in: transaction)
+    }
 }

@@ -48,6 +48,7 @@ enum SchedulerSettingKeys {
         "soft_anti_affinity", weights.softAntiAffinity, "members of a group with soft anti-affinity")
     static let buildFailureWeight = weight("build_failure", weights.buildFailure, "builds that failed there")
     static let versionWeight = weight("hypervisor_version", weights.hypervisorVersion, "the hypervisor's version")
+    static let deviceWeight = weight("pci", weights.devices, "want of free PCI devices")
     static let serversWeight = weight("num_instances", weights.servers, "servers there")
 
     private static func weight(_ name: String, _ value: Double, _ what: String) -> SettingKey<Double> {
@@ -59,7 +60,7 @@ enum SchedulerSettingKeys {
     static let all: [any SettingDeclaration] = [
         enabledFilters, maximumCandidates, hostSubsetSize, isolatesAggregates, limitsProjects, requiresProjects, imageTypes,
         imageMetadata, maximumDiskWork, maximumServers, ramWeight, cpuWeight, diskWeight, diskWorkWeight, softAffinityWeight,
-        softAntiAffinityWeight, buildFailureWeight, versionWeight, serversWeight,
+        softAntiAffinityWeight, buildFailureWeight, versionWeight, deviceWeight, serversWeight,
     ]
 
     static func apply(_ settings: Settings, to options: inout SchedulerOptions) {
@@ -81,6 +82,7 @@ enum SchedulerSettingKeys {
         options.weights.softAntiAffinity = settings[softAntiAffinityWeight]
         options.weights.buildFailure = settings[buildFailureWeight]
         options.weights.hypervisorVersion = settings[versionWeight]
+        options.weights.devices = settings[deviceWeight]
         options.weights.servers = settings[serversWeight]
     }
 }

@@ -44,6 +44,7 @@ enum ComputePolicies {
         rule("servers:allow_all_filters", .admin, "Filter servers by administrators' attributes."),
         rule("servers:show", .readerOrAdmin, "Show a server."),
         rule("servers:show:host_status", .admin, "Show the status of a server's host."),
+        rule("servers:show:host_status:unknown-only", .admin, "Show the status of a server's host when it is unknown."),
         rule("servers:create", .memberOrAdmin, "Create a server."),
         rule("servers:create:forced_host", .admin, "Create a server on a host of choice."),
         rule("servers:create:attach_network", .memberOrAdmin, "Create a server on networks of choice."),

@@ -178,13 +178,18 @@ extension Compute.Parts {
     /// - Throws: 404 when there is none, or it is private and not the caller's to use.
     func flavor(for request: APIRequest) async throws -> Flavor {
         let (id, token) = (request["flavor_id"], request.token)
-        let found = try await database.read { reader -> Flavor? in
-            guard let flavor = try FlavorRecords.find(id, in: reader) else { return nil }
-            guard !flavor.isPublic, let token, !token.isAdmin else { return flavor }
-            let projects = try FlavorRecords.projects(id, in: reader)
-            return token.projectID.map(projects.contains) == true ? flavor : nil
-        }
+        let found = try await database.read { try FlavorRecords.usable(id, by: token, in: $0) }
         guard let found else { throw ComputeError.flavorNotFound(id) }
         return found
+    }
+}
+
+extension FlavorRecords {
+    /// The flavor with an id, if the caller may use it: a private one is for administrators and the projects on its list.
+    static func usable(_ id: String, by token: TokenContext?, in reader: any Reader) throws -> Flavor? {
+        guard let flavor = try find(id, in: reader) else { return nil }
+        guard !flavor.isPublic, token?.isAdmin != true else { return flavor }
+        guard let project = token?.projectID else { return nil }
+        return try projects(id, in: reader).contains(project) ? flavor : nil
     }
 }

@@ -128,7 +128,7 @@ struct InterfaceEndpoints: Sendable {
         let port = try attachment {
             let isOpen = wanted.networkID == nil && wanted.portID == nil
             let plan = try compute.networking.plan(
-                isOpen ? .automatic : .explicit([wanted]), projectID: server.projectID, isAdmin: token.isAdmin, in: transaction)
+                isOpen ? .automatic : .explicit([wanted]), for: NetworkCaller(request, projectID: server.projectID), in: transaction)
             guard var first = plan.first else {
                 throw ComputeError.badRequest(
                     "No specific network was requested and none are available for project '\(server.projectID)'.")

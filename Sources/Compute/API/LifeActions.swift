@@ -136,11 +136,14 @@ enum LifeActions {
         return .empty()
     }
 
-    /// What is under way is given up: its workflow unwinds without a say in the server's state.
+    /// What is under way is given up: its workflow unwinds without a say in the server's state. A deletion is not, as upstream's is
+    /// not: it was promised, and half of the server may be gone. It goes on to its end; one that fails leaves an error.
     @Sendable private static func resetState(_ call: ActionCall) async throws -> APIResponse {
         let state: Server.State = call.value["state"]?.string == "active" ? .active : .error
         try await call.change(if: .always(.resetState)) { server, transaction in
-            (server.state, server.task) = (state, nil)
+            server.state = state
+            guard server.task != .deleting, server.task != .softDeleting else { return }
+            server.task = nil
             _ = try call.compute.workflows.cancel(subject: server.subject, in: transaction)
         }
         return .empty()

@@ -15,8 +15,12 @@ enum RescueActions {
         try PowerAction.rescue.conditions.check(call.server, isAdmin: call.isAdmin)
         let image = try await image(call)
         if call.server.isVolumeBacked { try checkVolume(image, call) }
-        try await call.begin(.rescue) { server, _ in server.details.rescueImage = image }
-        return .json(status: .ok, "adminPass", call.value["adminPass"]?.string ?? AdministratorPassword.make())
+        let password = call.value["adminPass"]?.string ?? AdministratorPassword.make()
+        try await call.begin(.rescue) { server, transaction in
+            server.details.rescueImage = image
+            call.compute.passwords.hold(Secret(password), for: server.id, from: transaction)
+        }
+        return .json(status: .ok, "adminPass", password)
     }
 
     /// The image that is asked for, or the server's own.

@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudCore
 import CloudStore
+import ComputeMessages
 
 /// Images of servers whose root disk is a volume (nova's snapshot_volume_backed).
 struct VolumeImage: Sendable {
@@ -58,13 +59,12 @@ struct VolumeImage: Sendable {
     /// The disks that are files on the host, which servers made of the image get anew.
     private var local: [JSON] {
         let server = call.server
-        let sizes = [
-            ("ephemeral", server.details.ephemeralGiB ?? server.flavor.ephemeralGiB), ("swap", server.details.swapMiB ?? server.flavor.swapMiB),
-        ]
-        return sizes.filter { $0.1 > 0 }.map { kind, size in
+        let swap = server.details.swapMiB ?? server.flavor.swapMiB
+        let disks = server.ephemeralDisks.map { ($0.format, $0.sizeGiB) } + (swap > 0 ? [("swap", swap)] : [])
+        return disks.map { format, size in
             [
                 "source_type": "blank", "destination_type": "local", "boot_index": -1, "delete_on_termination": true,
-                "guest_format": kind == "swap" ? "swap" : .null, "volume_size": .int(size), "device_type": "disk", "no_device": .null,
+                "guest_format": format.map { .string($0) } ?? .null, "volume_size": .int(size), "device_type": "disk", "no_device": .null,
             ]
         }
     }

@@ -32,7 +32,8 @@ enum MoveActions {
         let diskConfig = call.value["OS-DCF:diskConfig"]?.string
         let allowance = try await call.compute.limits(project: call.server.projectID, user: call.server.userID)
         try await begin(call, .resize) { server, transaction in
-            let flavor = try ResizeRules(server: server, compute: call.compute, allowance: allowance).flavor(id, in: transaction)
+            let flavor = try ResizeRules(server: server, compute: call.compute, allowance: allowance)
+                .flavor(id, for: call.request.token, in: transaction)
             server.details.diskConfig = diskConfig
             // Where there is one host, there is no other to go to.
             let staysPossible = try call.compute.options.allowsResizeToSameHost || HostRecords.all(in: transaction).count == 1
@@ -147,10 +148,10 @@ struct ResizeRules: Sendable {
     let compute: Compute.Parts
     let allowance: ComputeAllowance
 
-    /// The flavor with an id, if the server may have it.
-    /// - Throws: 400 when it may not, 403 when the quota does not admit it.
-    func flavor(_ id: String, in transaction: any Transaction) throws -> Flavor {
-        guard let flavor = try FlavorRecords.find(id, in: transaction) else {
+    /// The flavor with an id, if the caller may use it and the server may have it.
+    /// - Throws: 400 when not, 403 when the quota does not admit it.
+    func flavor(_ id: String, for token: TokenContext?, in transaction: any Transaction) throws -> Flavor {
+        guard let flavor = try FlavorRecords.usable(id, by: token, in: transaction) else {
             throw ComputeError.badRequest("Flavor \(id) could not be found.")
         }
         guard flavor.extraSpecs["accel:device_profile"] == nil else {
@@ -173,6 +174,11 @@ struct ResizeRules: Sendable {
         guard flavor.memoryMiB >= image.minMemoryMiB else {
             throw ComputeError.badRequest("Flavor's memory is too small for requested image.")
         }
+        // The flavor's disk is not made where the root disk is a volume, so that its size means nothing.
+        if !server.isVolumeBacked { try checkDisk(flavor, image) }
+    }
+
+    private func checkDisk(_ flavor: Flavor, _ image: ServerImage) throws {
         guard flavor.diskGiB == 0 || flavor.diskGiB >= image.minDiskGiB else {
             throw ComputeError.badRequest(
                 "The created instance's disk would be too small: the image asks for \(image.minDiskGiB) GiB, "

@@ -71,11 +71,11 @@ struct ServerCreation: Sendable {
             flavor: flavor, image: image, allowance: try await compute.limits(project: projectID, user: token.userID),
             details: details(flavor, disks, sources, image), disks: disks, sources: sources)
         let mayLackDisk = request.allows("os_compute_api:servers:create:zero_disk_flavor", request.callerTarget)
-        let servers = try await compute.database.write { transaction in
-            try accept(template, mayLackDisk: mayLackDisk, in: transaction)
+        return try await compute.database.write { transaction in
+            let servers = try accept(template, mayLackDisk: mayLackDisk, in: transaction)
+            for server in servers { compute.passwords.hold(password, for: server.id, from: transaction) }
+            return servers
         }
-        for server in servers { compute.passwords.hold(password, for: server.id) }
-        return servers
     }
 
     // MARK: Within the transaction
@@ -106,8 +106,7 @@ struct ServerCreation: Sendable {
     private func surroundings(_ template: Template, in transaction: any Transaction) throws -> Surroundings {
         let projectID = template.allowance.projectID
         let groups = try compute.networking.securityGroups(demand.securityGroups, projectID: projectID, in: transaction)
-        var plan = try compute.networking.plan(
-            demand.network, projectID: projectID, isAdmin: token.isAdmin, in: transaction)
+        var plan = try compute.networking.plan(demand.network, for: NetworkCaller(request, projectID: projectID), in: transaction)
         if demand.wantsAnyNetwork, plan.isEmpty { plan = [try anyNetwork(projectID, in: transaction)] }
         return Surroundings(
             keyPair: try keyPair(in: transaction), securityGroups: groups, plan: plan)
@@ -176,6 +175,7 @@ struct ServerCreation: Sendable {
         }
         let (ephemeral, swap) = (disks.ephemeralGiB(flavor), disks.swapMiB(flavor))
         if ephemeral != flavor.ephemeralGiB { details.ephemeralGiB = ephemeral }
+        details.ephemerals = disks.ephemerals(flavor)
         if swap != flavor.swapMiB { details.swapMiB = swap }
         if disks.root?.destination == .volume {
             if image != nil { details.isVolumeBacked = true }
@@ -187,12 +187,8 @@ struct ServerCreation: Sendable {
     }
 
     private func flavor() async throws -> Flavor {
-        let (id, projectID, isAdmin) = (demand.flavorID, token.projectID ?? "", token.isAdmin)
-        let found = try await compute.database.read { reader -> Flavor? in
-            guard let flavor = try FlavorRecords.find(id, in: reader) else { return nil }
-            guard !flavor.isPublic, !isAdmin else { return flavor }
-            return try FlavorRecords.projects(id, in: reader).contains(projectID) ? flavor : nil
-        }
+        let (id, token) = (demand.flavorID, token)
+        let found = try await compute.database.read { try FlavorRecords.usable(id, by: token, in: $0) }
         guard let found, !found.isDisabled else { throw ComputeError.badRequest("Flavor \(id) could not be found.") }
         return found
     }
@@ -242,11 +238,25 @@ enum HostName {
 
     /// - Parameter number: the server's among those of one request; nil for the only one.
     static func make(from name: String, id: String, number: Int? = nil) -> String {
-        let scalars = name.unicodeScalars.filter { $0.value < 0x100 }.prefix(limit)
-        let text = String(String.UnicodeScalarView(scalars))
-        let allowed = text.replacing(/[ _.]/, with: "-").replacing(/[^\w.-]/, with: "").lowercased()
-        let trimmed = allowed.trimmingCharacters(in: CharacterSet(charactersIn: ".-"))
+        // Without a regular expression, which would be compiled for every server.
+        let allowed = name.unicodeScalars.lazy.filter { $0.value < 0x100 }.prefix(limit).compactMap { scalar -> Unicode.Scalar? in
+            switch scalar {
+            case " ", "_", ".", "-": "-"
+            default: scalar.properties.isAlphabetic || scalar.properties.numericType != nil ? scalar : nil
+            }
+        }
+        let text = String(String.UnicodeScalarView(allowed)).lowercased()
+        let trimmed = text.trimmingCharacters(in: CharacterSet(charactersIn: "-"))
         guard !trimmed.isEmpty else { return "Server-\(id)" }
         return number.map { "\(trimmed)-\($0)" } ?? trimmed
+    }
+}
+
+extension NetworkCaller {
+    /// Who asks for the networks of a project's server. The rule is asked for the caller's project, as upstream does.
+    init(_ request: APIRequest, projectID: String) {
+        self.init(
+            projectID: projectID, isAdmin: request.token?.isAdmin ?? false,
+            mayUseExternal: request.allows("network:attach_external_network", request.callerTarget))
     }
 }

@@ -220,15 +220,40 @@ extension ServerViewContext {
     /// The context of a request's answer.
     init(_ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], isSingle: Bool, in reader: any Reader) throws {
         let showsHost = request.allows("os_compute_api:os-extended-server-attributes", request.callerTarget)
-        let showsStatus = showsHost && request.isAtLeast(16)
+        let target = Self.target(request, servers, isSingle: isSingle)
         let zones = try compute.zones(in: reader)
         self.init(
             microversion: request.microversion, address: ServiceAddress(root: request.serviceURL),
             isAdmin: request.token?.isAdmin ?? false, showsHost: showsHost,
+            showsExtraSpecs: request.isAtLeast(47) && request.allows("os_compute_api:servers:show:flavor-extra-specs", target),
             zone: compute.options.defaultAvailabilityZone, isSingle: isSingle,
-            upHosts: showsStatus ? Set(zones.snapshot.hosts.lazy.filter(compute.isUp).map(\.name)) : [],
+            hostStatuses: HostStatuses(request, compute, of: servers, target, zones),
             surroundings: try ServerSurroundings.read(
                 servers, zones, tags: request.isAtLeast(26), groups: isSingle && request.isAtLeast(71), in: reader),
             ports: try compute.networking.ports(servers: servers.map(\.id), in: reader))
+    }
+
+    /// Whose project rules about what is shown are asked for: the server's, or for a list the caller's, as upstream does.
+    private static func target(_ request: APIRequest, _ servers: [Server], isSingle: Bool) -> PolicyTarget {
+        guard isSingle, let server = servers.first else { return request.callerTarget }
+        return ["project_id": .string(server.projectID), "user_id": .string(server.userID)]
+    }
+}
+
+extension HostStatuses {
+    private static let rule = "os_compute_api:servers:show:host_status"
+    private static let unknownRule = "os_compute_api:servers:show:host_status:unknown-only"
+
+    /// The statuses of the servers' hosts; nil when the caller may know none, or the microversion has none.
+    fileprivate init?(
+        _ request: APIRequest, _ compute: Compute.Parts, of servers: [Server], _ target: PolicyTarget, _ zones: AvailabilityZones
+    ) {
+        guard request.isAtLeast(16) else { return nil }
+        let isForAll = request.allows(Self.rule, target)
+        guard isForAll || request.allows(Self.unknownRule, target) else { return nil }
+        isUnknownOnly = !isForAll
+        for name in Set(servers.compactMap(\.host)) {
+            known[name] = zones.snapshot.host(named: name)?.status(after: compute.options.serviceDownTime)
+        }
     }
 }

@@ -153,18 +153,22 @@ extension ServerQuery {
     private static let batch = 500
 
     /// The servers of the page, and one more where more follow.
-    /// - Throws: 400 for a marker that is no server.
+    /// - Throws: 400 for a marker that is no server of the projects that are listed.
     func servers(networking: any ComputeNetworking, zones: AvailabilityZones, in reader: any Reader) throws -> [Server] {
         var filter = filter
         if let marker = page.marker {
-            guard let server = try ServerRecords.find(marker, deleted: true, in: reader) else {
+            // Another project's server would tell that it exists, and between which of the caller's own it was made.
+            guard let server = try ServerRecords.find(marker, deleted: true, in: reader),
+                filter.projectID == nil || server.projectID == filter.projectID
+            else {
                 throw ComputeError.badRequest("marker [\(marker)] not found")
             }
             filter.marker = server
         }
         if !filter.addressParts.isEmpty {
             let found = try networking.servers(withAddressesContaining: filter.addressParts, projectID: filter.projectID, in: reader)
-            filter.uuids = (filter.uuids ?? []) + found
+            // Upstream unites the two, which no other pair of filters does.
+            filter.uuids = filter.uuids.map { named in named.filter(Set(found).contains) } ?? found
         }
         guard !patterns.isEmpty else { return try ServerRecords.list(filter, in: reader) }
         return try matching(&filter, zones, in: reader)

@@ -140,7 +140,7 @@ struct ServerView: JSONWritable {
         json.member("ephemeral", server.flavor.ephemeralGiB)
         json.member("swap", server.flavor.swapMiB)
         json.member("original_name", server.flavor.name)
-        json.member("extra_specs", server.flavor.extraSpecs)
+        if context.showsExtraSpecs { json.member("extra_specs", server.flavor.extraSpecs) }
     }
 
     private func writeExtended(to json: inout JSONWriter) {
@@ -196,6 +196,7 @@ struct ServerView: JSONWritable {
     }
 
     private func writeAdministration(to json: inout JSONWriter) {
+        if let status = context.hostStatuses?.text(of: server.host) { json.member("host_status", status) }
         if from(90), !context.showsHost { json.member("OS-EXT-SRV-ATTR:hostname", server.hostName) }
         guard context.showsHost else { return }
         json.member("OS-EXT-SRV-ATTR:host", server.host)
@@ -210,7 +211,6 @@ struct ServerView: JSONWritable {
         json.member("OS-EXT-SRV-ATTR:root_device_name", server.details.rootDeviceName ?? "/dev/vda")
         // The answer to a rebuild has it under a name of its own.
         if !context.isRebuild { json.member("OS-EXT-SRV-ATTR:user_data", server.userData) }
-        if from(16) { json.member("host_status", context.hostStatus(server.host)) }
     }
 }
 
@@ -264,12 +264,14 @@ struct ServerViewContext: Sendable {
     let isAdmin: Bool
     /// Whether the caller may see hosts (os-extended-server-attributes).
     let showsHost: Bool
+    /// Whether the caller may see the extra specs of servers' flavors.
+    let showsExtraSpecs: Bool
     /// The availability zone of the hosts.
     let zone: String
     /// Whether one server is shown, which has its groups; upstream's lists leave them out.
     let isSingle: Bool
-    /// The names of hosts whose agent reports.
-    let upHosts: Set<String>
+    /// The statuses of the servers' hosts; nil when the caller may know none.
+    let hostStatuses: HostStatuses?
     /// What stands around the servers, by server.
     let surroundings: [String: ServerSurroundings]
     /// Whether everything is shown. What changes a server answers less before microversion 2.75.
@@ -278,10 +280,20 @@ struct ServerViewContext: Sendable {
     var isRebuild = false
     /// The servers' ports, by server.
     let ports: [String: [ServerPort]]
+}
 
-    /// UP, DOWN, or empty for a server without a host.
-    func hostStatus(_ host: String?) -> String {
-        host.map { upHosts.contains($0) ? "UP" : "DOWN" } ?? ""
+/// What a caller may know of the statuses of servers' hosts.
+struct HostStatuses: Sendable {
+    /// The statuses by the hosts' names.
+    var known: [String: HostStatus] = [:]
+    /// Whether the caller may know of those alone whose status nobody knows.
+    let isUnknownOnly: Bool
+
+    /// What a server tells: empty without a host, nil where it tells nothing.
+    func text(of host: String?) -> String? {
+        let status = host.flatMap { known[$0] }
+        guard !isUnknownOnly || status == .unknown else { return nil }
+        return status?.rawValue ?? ""
     }
 }
 

@@ -108,9 +108,9 @@ struct EC2Tree {
     private var disks: [Child] {
         let root = server.details.rootDeviceName ?? "/dev/vda"
         var disks = [Child("ami", .value(root.hasPrefix("/dev/") ? String(root.dropFirst(5)) : root))]
-        var letters = ["vdb", "vdc"][...]
-        if server.details.ephemeralGiB ?? server.flavor.ephemeralGiB > 0, let name = letters.popFirst() {
-            disks.append(Child("ephemeral0", .value(name)))
+        var letters = "bcdefgh".map { "vd\($0)" }[...]
+        for number in server.ephemeralDisks.indices {
+            if let name = letters.popFirst() { disks.append(Child("ephemeral\(number)", .value(name))) }
         }
         disks.append(Child("root", .value(root)))
         if server.details.swapMiB ?? server.flavor.swapMiB > 0, let name = letters.popFirst() {

@@ -88,7 +88,7 @@ struct MetadataTree: Sendable {
         case "meta_data.json": json(.object(metaData(version)))
         case "user_data": userDataBytes.map { ("application/octet-stream", $0) }
         case "vendor_data.json" where version >= .havana: json(vendorData ?? [:])
-        case "network_data.json" where version >= .liberty: json(.object(networkData))
+        case "network_data.json" where version >= .liberty: json(NetworkData(ports: ports).json)
         case "vendor_data2.json" where version >= .newtonTwo: json(vendorData.map { ["static": $0] } ?? [:])
         default: nil
         }
@@ -116,7 +116,7 @@ struct MetadataTree: Sendable {
         return object
     }
 
-    private var dedicatedProcessors: [JSON] { GuestTopology.pinned(server.flavor, server.image).sorted().map { .int($0) } }
+    private var dedicatedProcessors: [JSON] { GuestTopology.pinned(server.flavor, server.imageProperties).sorted().map { .int($0) } }
 
     /// Entropy for the guest's own generator, other bytes each time.
     private static func randomSeed() -> String {
@@ -149,36 +149,4 @@ struct MetadataTree: Sendable {
             }
         }
     }
-
-    // MARK: Networks
-
-    private var networkData: JSONObject {
-        var (links, networks, services): ([JSON], [JSON], [JSON]) = ([], [], [])
-        for port in ports {
-            links.append([
-                "id": .string(port.deviceName), "vif_id": .string(port.id), "type": "ovs", "mtu": .int(port.mtu),
-                "ethernet_mac_address": .string(port.mac),
-            ])
-            for address in port.addresses {
-                networks.append(network(address, of: port, number: networks.count))
-                for resolver in address.nameservers {
-                    let service: JSON = ["type": "dns", "address": .string(resolver)]
-                    if !services.contains(service) { services.append(service) }
-                }
-            }
-        }
-        return ["links": .array(links), "networks": .array(networks), "services": .array(services)]
-    }
-
-    private func network(_ address: ServerPort.Address, of port: ServerPort, number: Int) -> JSON {
-        [
-            "id": .string("network\(number)"), "type": .string(address.version == 4 ? "ipv4_dhcp" : "ipv6_dhcp"),
-            "link": .string(port.deviceName), "network_id": .string(port.networkID),
-        ]
-    }
-}
-
-extension ServerPort {
-    /// The name under which the guest's metadata and the host know the interface.
-    var deviceName: String { "tap" + id.prefix(11) }
 }

@@ -85,12 +85,11 @@ enum DiskNames {
     /// A device's name with its folder, whether it was given with it or not.
     static func full(_ name: String) -> String { name.hasPrefix(folder) ? name : folder + name }
 
-    /// The names that a server's disks without a row take: root disk, ephemeral disk, swap.
+    /// The names that a server's disks without a row take: root disk, ephemeral disks, swap.
     static func own(_ server: Server) -> [String] {
         let isRootLocal = !server.isVolumeBacked
-        let hasEphemeral = (server.details.ephemeralGiB ?? server.flavor.ephemeralGiB) > 0
         let hasSwap = (server.details.swapMiB ?? server.flavor.swapMiB) > 0
-        let count = 1 + (hasEphemeral ? 1 : 0) + (hasSwap ? 1 : 0)
+        let count = 1 + server.ephemeralDisks.count + (hasSwap ? 1 : 0)
         let names = (0..<count).map { name($0, prefix: "vd") }
         return isRootLocal ? names : Array(names.dropFirst())
     }

@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 
 /// A disk that a create request wants beside, or in place of, the one made from its image.
 struct BlockDevice: Sendable, Hashable {
@@ -149,11 +150,18 @@ struct BlockDevices: Sendable, Hashable {
         deviceName.map { $0.hasPrefix("/dev/") ? String($0.dropFirst(5)) : $0 }
     }
 
-    /// The size in GiB of the second disk: what the request asks for, else the flavor's.
-    func ephemeralGiB(_ flavor: Flavor) -> Int {
+    /// The further disks on the host that the request names one by one; nil for the flavor's. One without a size has the flavor's.
+    func ephemerals(_ flavor: Flavor) -> [EphemeralDisk]? {
         let asked = devices.filter(\.isEphemeral)
-        return asked.isEmpty ? flavor.ephemeralGiB : asked.reduce(0) { $0 + ($1.sizeGiB ?? flavor.ephemeralGiB) }
+        guard !asked.isEmpty else { return nil }
+        return asked.map { device in
+            let size = device.sizeGiB.flatMap { $0 > 0 ? $0 : nil } ?? flavor.ephemeralGiB
+            return EphemeralDisk(sizeGiB: size, format: device.guestFormat.flatMap { $0.isEmpty ? nil : $0 })
+        }.filter { $0.sizeGiB > 0 }
     }
+
+    /// The size in GiB of the further disks: what the request asks for, else the flavor's.
+    func ephemeralGiB(_ flavor: Flavor) -> Int { ephemerals(flavor)?.reduce(0) { $0 + $1.sizeGiB } ?? flavor.ephemeralGiB }
 
     /// The size in MiB of swap: what the request asks for, else the flavor's.
     func swapMiB(_ flavor: Flavor) -> Int { devices.first(where: \.isSwap).map { $0.sizeGiB ?? 0 } ?? flavor.swapMiB }

@@ -67,6 +67,27 @@ struct ComputeHost: Sendable, Hashable {
     func isUp(after downTime: Duration, now: Timestamp = .now) -> Bool { !isForcedDown && seenAt + downTime > now }
 }
 
+/// A host's status as servers tell it (`host_status`, from microversion 2.16 on).
+enum HostStatus: String, Sendable {
+    /// Its agent reports.
+    case up = "UP"
+    /// Its agent has been silent for too long.
+    case unknown = "UNKNOWN"
+    /// Somebody said that it is down.
+    case down = "DOWN"
+    /// Its service is disabled.
+    case maintenance = "MAINTENANCE"
+}
+
+extension ComputeHost {
+    /// What servers tell of it. What somebody decided comes before what its agent says, as upstream has it.
+    func status(after downTime: Duration, now: Timestamp = .now) -> HostStatus {
+        if isForcedDown { return .down }
+        if isDisabled { return .maintenance }
+        return isUp(after: downTime, now: now) ? .up : .unknown
+    }
+}
+
 /// Traits of hosts that compute itself gives and takes.
 public enum HostTrait {
     /// The host's service is disabled, so that nothing new may go there.

@@ -2,7 +2,7 @@ import CloudCore
 import CloudStore
 import Synchronization
 
-/// The administrators' passwords of servers that are being built, rebuilt or evacuated. They are kept in this process's memory until the guest has
+/// The administrators' passwords of servers that are being built, rebuilt, evacuated or rescued. They are kept in this process's memory until the guest has
 /// them, and nowhere else: a program that is killed in between forgets them.
 final class PassingPasswords: Sendable {
     /// More than are built at the same time; what lies longer is forgotten.

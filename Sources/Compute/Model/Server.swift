@@ -99,8 +99,14 @@ struct Server: Sendable, Hashable {
     /// Whether its root disk is a volume.
     var isVolumeBacked: Bool { details.isVolumeBacked ?? (image == nil) }
 
+    /// The properties of the image that it boots from, or that its root volume was made of.
+    var imageProperties: [String: String] { image?.properties ?? details.volumeProperties ?? [:] }
+
     /// What it takes on a host, by resource class.
     var resources: [String: Int] { flavor.resources }
+
+    /// Its further disks on its host, in order.
+    var ephemeralDisks: [EphemeralDisk] { EphemeralDisk.list(details.ephemerals, totalGiB: details.ephemeralGiB ?? flavor.ephemeralGiB) }
 
     /// The API's status for the state and the task.
     var status: String { ServerStatus.text(state, task) }
@@ -131,12 +137,12 @@ extension Server {
                 GuestInterface(
                     portID: $0.id, networkID: $0.networkID, mac: $0.mac, mtu: $0.mtu, tag: details.portTags?[$0.id])
             },
-            properties: (image?.properties ?? details.volumeProperties ?? [:]).merging(flavor.extraSpecs) { _, flavor in flavor }
+            properties: imageProperties.merging(flavor.extraSpecs) { _, flavor in flavor }
                 .merging(rescue?.rescueProperties ?? [:]) { $1 },
             hostName: hostName, configDrive: drive(ports, disks, zone: zone, vendorData: vendorData),
             rescue: rescue.map {
                 RootDisk(imageID: $0.id, format: $0.diskFormat, checksum: $0.checksum, sizeGiB: 0)
-            })
+            }, ephemerals: details.ephemerals)
     }
 }
 

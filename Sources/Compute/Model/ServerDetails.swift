@@ -1,4 +1,5 @@
 import CloudCore
+import ComputeMessages
 import Glibc
 
 /// What a server has beside what its row's columns hold. Every member is optional or has a default that `init(from:)` gives
@@ -26,6 +27,8 @@ struct ServerDetails: Sendable, Hashable, Codable {
     var oldFlavor: Flavor?
     /// The host it came from in a move that is neither confirmed nor reverted.
     var sourceHost: String?
+    /// Which resource providers served its ports there, by the ports' requests.
+    var sourceAllocations: [String: String]?
     /// The image that it is rescued with.
     var rescueImage: ServerImage?
     /// Whether its deletion can be taken back for some time.
@@ -44,6 +47,8 @@ struct ServerDetails: Sendable, Hashable, Codable {
     /// The size of its second disk and of its swap, where its creation asked for others than its flavor's.
     var ephemeralGiB: Int?
     var swapMiB: Int?
+    /// Its further disks, where its creation named them one by one.
+    var ephemerals: [EphemeralDisk]?
     /// The tag of its root disk.
     var rootTag: String?
     /// Whether its root disk is a volume though it has an image, which then only says what the volume was made of.

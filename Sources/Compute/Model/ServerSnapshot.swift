@@ -37,7 +37,7 @@ struct ServerSnapshot: Sendable {
     }
 
     private func properties(userID: String) -> [String: String] {
-        var properties = (server.image?.properties ?? server.details.volumeProperties ?? [:]).filter { name, _ in
+        var properties = server.imageProperties.filter { name, _ in
             !Self.notInherited.contains(name) && !name.hasPrefix(Self.reservedPrefix)
         }
         properties["base_image_ref"] = server.image?.id

@@ -40,19 +40,28 @@ struct GuestReconciler: Reconciler {
         }
         try await stopVanished(servers, Set(guests.map(\.id)))
         try await VolumeComparison(compute: compute).run(host, servers)
-        try await discardReleased(at: address)
+        try await settleReleased(host, at: address)
     }
 
-    /// Deletes disks that moves put aside on a host which could not be asked when their servers were deleted.
-    private func discardReleased(at address: BusAddress) async throws {
+    /// What moves put aside on a host that could not be asked when they ended: the disks of servers that are gone or live elsewhere
+    /// are deleted, and a server that belongs there gets its own back.
+    private func settleReleased(_ host: String, at address: BusAddress) async throws {
         let released = try await compute.bus.call(ListReleasedGuests(), to: address, deadline: .seconds(30))
         guard !released.isEmpty else { return }
-        let kept = try await compute.database.read { reader in
-            Set(try released.filter { try ServerRecords.find($0, in: reader) != nil })
+        let (servers, moving) = try await compute.database.read { reader in
+            let found = try released.compactMap { try ServerRecords.find($0, in: reader) }
+            return (Dictionary(uniqueKeysWithValues: found.map { ($0.id, $0) }), try MigrationRecords.servers(movingAt: host, in: reader))
         }
-        for id in released where !kept.contains(id) {
-            compute.logger.notice("removing disks of a deleted server", metadata: ["server": "\(id)"])
-            _ = try await compute.bus.call(ConfirmMove(id: id), to: address, deadline: .seconds(120))
+        for id in released where !moving.contains(id) {
+            if let server = servers[id], server.host == host {
+                guard server.task == nil else { continue }
+                compute.logger.notice("bringing back a server that a failed move left aside", metadata: ["server": "\(id)"])
+                let request = RevertMove(guest: try await compute.definition(of: id), start: false)
+                _ = try await compute.bus.call(request, to: address, deadline: .seconds(120))
+            } else {
+                compute.logger.notice("removing disks of a server that is not here any more", metadata: ["server": "\(id)"])
+                _ = try await compute.bus.call(ConfirmMove(id: id), to: address, deadline: .seconds(120))
+            }
         }
     }
 

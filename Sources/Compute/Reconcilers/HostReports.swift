@@ -24,10 +24,15 @@ struct HostReports: Sendable {
         return service
     }
 
-    /// A guest with what unlocks its volumes, for the host that it is on and no other.
+    /// A guest with what unlocks its volumes, for the host that it is on and no other, and not while it is evacuated from there.
     private func describe(_ request: DescribeGuest) async throws -> GuestSpecification {
-        let server = try await compute.database.read { try ServerRecords.find(request.id, in: $0) }
-        guard let server, server.host == request.host, let guest = try await compute.guest(request.id) else {
+        let (server, leaves) = try await compute.database.read { reader in
+            (
+                try ServerRecords.find(request.id, in: reader),
+                try MigrationRecords.open(server: request.id, in: reader).contains { $0.kind == .evacuation }
+            )
+        }
+        guard let server, server.host == request.host, !leaves, let guest = try await compute.guest(request.id) else {
             throw BusError.remote(code: GuestFailureCode.guestNotFound.rawValue, message: "No such server is on host \(request.host).")
         }
         return guest

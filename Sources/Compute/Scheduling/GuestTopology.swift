@@ -18,10 +18,11 @@ struct GuestTopology: Sendable {
     let pinned: Set<Int>
 
     /// Nil for a guest without a topology of its own.
-    init?(_ flavor: Flavor, _ image: ServerImage?) {
-        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? image?.properties["hw_\(name)"] }
+    /// - Parameter properties: those of the image that it boots from, or that its root volume was made of.
+    init?(_ flavor: Flavor, _ properties: [String: String]) {
+        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? properties["hw_\(name)"] }
         let pages = property("mem_page_size")
-        pinned = Self.pinned(flavor, image)
+        pinned = Self.pinned(flavor, properties)
         guard property("numa_nodes") != nil || pages != nil || !pinned.isEmpty else { return nil }
         let count = min(max(1, property("numa_nodes").flatMap { Int($0) } ?? 1), max(1, flavor.vcpus))
         cells = (0..<count).map { number in
@@ -36,8 +37,8 @@ struct GuestTopology: Sendable {
     }
 
     /// Those of a guest's processors that have host processors of their own (`hw:cpu_policy`).
-    static func pinned(_ flavor: Flavor, _ image: ServerImage?) -> Set<Int> {
-        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? image?.properties["hw_\(name)"] }
+    static func pinned(_ flavor: Flavor, _ properties: [String: String]) -> Set<Int> {
+        func property(_ name: String) -> String? { flavor.extraSpecs["hw:\(name)"] ?? properties["hw_\(name)"] }
         switch property("cpu_policy") {
         case "dedicated": return Set(0..<max(0, flavor.vcpus))
         case "mixed":

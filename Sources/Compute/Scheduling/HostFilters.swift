@@ -73,7 +73,7 @@ extension HostFilter {
             let (details, isHere) = (state.host.details, state.host.name == context.currentHost)
             // What the server has where it is, it may keep.
             let free = Set(isHere ? details.dedicated : details.freeDedicated)
-            return GuestTopology(context.request.flavor, context.request.image)?.fits(details.cells, free: free) ?? true
+            return GuestTopology(context.request.flavor, context.request.properties)?.fits(details.cells, free: free) ?? true
         },
         HostFilter("PciPassthroughFilter", rebuild: true) { state, context in
             // What the server has where it is, it may keep.
@@ -93,7 +93,7 @@ extension HostFilter {
 
     /// The image's architecture, hypervisor type and mode are among those the host runs, and its hypervisor is new enough.
     @Sendable private static func imageProperties(_ state: HostState, _ context: SchedulingContext) -> Bool {
-        let properties = context.request.image?.properties ?? [:]
+        let properties = context.request.properties
         let architecture = properties["hw_architecture"] ?? properties["architecture"] ?? context.options.scheduler.defaultArchitecture
         let wanted = [
             architecture.map(canonicalArchitecture), (properties["img_hv_type"] ?? properties["hypervisor_type"])?.lowercased(),
@@ -123,7 +123,7 @@ extension HostFilter {
     private static let aggregate: [HostFilter] = [
         HostFilter("AggregateInstanceExtraSpecsFilter", aggregateSpecs),
         HostFilter("AggregateImagePropertiesIsolation", rebuild: true) { state, context in
-            let properties = context.request.image?.properties ?? [:]
+            let properties = context.request.properties
             return state.metadata.allSatisfy { key, options in properties[key].map { options.contains($0) } ?? true }
         },
         HostFilter("AggregateMultiTenancyIsolation") { state, context in

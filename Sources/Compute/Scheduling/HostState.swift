@@ -18,6 +18,9 @@ struct HostState: Sendable {
     /// Its place among the candidates.
     let place: Int
 
+    /// How many devices that one guest alone may have are free. Servers that ask for none shall leave them to those that do.
+    var freeDevices: Int { host.details.freeDevices.values.reduce(0, +) }
+
     /// The values that the host's aggregates have for a metadata item.
     func values(_ key: String) -> [String] { aggregates.compactMap { $0.metadata[key] } }
 

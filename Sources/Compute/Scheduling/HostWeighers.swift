@@ -33,9 +33,15 @@ struct HostWeigher: Sendable {
             HostWeigher("hypervisor_version_weight_multiplier", weights.hypervisorVersion) { state, _ in
                 Double(state.host.hypervisorVersion)
             },
+            HostWeigher("pci_weight_multiplier", weights.devices) { state, _ in
+                Double(deviceLimit - min(state.freeDevices, deviceLimit - 1))
+            },
             HostWeigher("num_instances_weight_multiplier", weights.servers) { state, _ in Double(state.servers) },
         ]
     }
+
+    /// From so many free devices on a host counts as having plenty, as upstream has it.
+    private static let deviceLimit = 100
 
     /// Adds to each host's score: its weight between 0 and 1, times how much that counts.
     func weigh(_ states: [HostState], _ context: SchedulingContext, into scores: inout [Double]) {

@@ -13,8 +13,8 @@ struct ResourceTranslation: Sendable {
     /// What a server takes, and what its host must have.
     static func request(for scheduling: SchedulingRequest) -> ResourceRequest {
         var translation = ResourceTranslation(
-            scheduling.flavor, scheduling.image?.properties ?? [:], bootsFromVolume: scheduling.bootsFromVolume,
-            pinned: GuestTopology.pinned(scheduling.flavor, scheduling.image))
+            scheduling.flavor, scheduling.properties, bootsFromVolume: scheduling.bootsFromVolume,
+            pinned: GuestTopology.pinned(scheduling.flavor, scheduling.properties))
         translation.addExtraSpecs()
         translation.addImageTraits()
         translation.addProcessorPolicy()

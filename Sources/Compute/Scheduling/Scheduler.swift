@@ -167,7 +167,7 @@ extension Scheduler {
         if options.requiresImageTypeSupport, !request.bootsFromVolume, let image = request.image {
             wanted.rootRequired.insert("COMPUTE_IMAGE_TYPE_" + image.diskFormat.uppercased())
         }
-        if options.requiresImageMetadataSupport { requireImageSupport(&wanted, request.image?.properties ?? [:]) }
+        if options.requiresImageMetadataSupport { requireImageSupport(&wanted, request.properties) }
         guard let destination = request.destination else { return true }
         let host = snapshot.hosts.first { host in
             (destination.host.map { $0 == host.name } ?? true)

@@ -57,6 +57,9 @@ public struct SchedulerOptions: Sendable {
         public var buildFailure = 1_000_000.0
         /// The hypervisor's version: newer ones first.
         public var hypervisorVersion = 1.0
+        /// That few devices for one guest alone are free: servers that ask for none stay away from those that have them, and those
+        /// that ask are put together.
+        public var devices = 1.0
         /// Servers there: positive packs, negative spreads.
         public var servers = 0.0
 

@@ -38,8 +38,12 @@ struct SchedulingRequest: Sendable, Hashable, Codable {
     var userID: String
     /// What the server needs; for a resize the flavor that it gets.
     var flavor: Flavor
-    /// The image it boots from, whose properties say what the host must be; nil without one.
+    /// The image it boots from; nil without one.
     var image: ServerImage?
+    /// The properties of the image that its root volume was made of; nil without one.
+    var volumeProperties: [String: String]?
+    /// The properties that say what the host must be.
+    var properties: [String: String] { image?.properties ?? volumeProperties ?? [:] }
     /// Whether its root disk is a volume, so that it takes none of the host's disk for it.
     var bootsFromVolume = false
     /// The zone it must be in; nil for any.
@@ -60,7 +64,7 @@ struct SchedulingRequest: Sendable, Hashable, Codable {
     init(server: Server) {
         (serverID, projectID, userID) = (server.id, server.projectID, server.userID)
         (flavor, image, availabilityZone) = (server.flavor, server.image, server.availabilityZone)
-        bootsFromVolume = server.isVolumeBacked
+        (bootsFromVolume, volumeProperties) = (server.isVolumeBacked, server.details.volumeProperties)
         if let text = server.details.schedulerHints, let json = JSON(sqlValue: .text(text)) { hints = SchedulerHints(json) }
     }
 

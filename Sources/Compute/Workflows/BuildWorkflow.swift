@@ -201,6 +201,7 @@ struct BuildWorkflow: Sendable {
     // MARK: The end of a failed or cancelled build
 
     @Sendable private func end(_ transaction: any Transaction, _ state: BuildState, _ failure: WorkflowFailure) throws {
+        compute.passwords.forget(state.serverID, after: transaction)
         try compute.placement.release(server: state.serverID, in: transaction)
         try compute.networking.detach(server: state.serverID, in: transaction)
         try ServerRecords.change(state.serverID, in: transaction) { server in

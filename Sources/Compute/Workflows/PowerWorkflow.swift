@@ -48,7 +48,9 @@ struct PowerWorkflow: Sendable {
     }
 
     @Sendable private func power(_ state: inout PowerChange, _ context: StepContext) async throws {
-        guard let guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        guard var guest = try await compute.guest(state.serverID) else { throw WorkflowStop("The server is gone.") }
+        // A rescue boots another system, which learns its password as a new server does.
+        if state.action == .rescue { guest.configDrive = try await compute.configDrive(of: state.serverID) }
         let request = PowerGuest(guest: guest, action: state.action.request(grace: compute.options.shutdownGraceSeconds))
         do {
             state.outcome = try await compute.ask(request, host: state.host, context).power
@@ -81,6 +83,7 @@ struct PowerWorkflow: Sendable {
             server.power = state.outcome ?? server.power
             if state.action == .softDelete { server.details.softDeletedAt = .now }
         }
+        if state.action == .rescue { compute.passwords.forget(state.serverID, after: transaction) }
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: nil, in: transaction)
         if state.action == .softDelete {
             try ActionRecords.finishOpen(server: state.serverID, action: ServerAction.delete.logName, in: transaction)
@@ -88,6 +91,7 @@ struct PowerWorkflow: Sendable {
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: PowerChange, _ failure: WorkflowFailure) throws {
+        if state.action == .rescue { compute.passwords.forget(state.serverID, after: transaction) }
         try ActionRecords.finish(server: state.serverID, request: state.requestID, message: failure.message, in: transaction)
         try compute.conclude(state.serverID, after: failure, in: transaction) { server in
             switch state.action {

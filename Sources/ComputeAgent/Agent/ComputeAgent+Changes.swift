@@ -100,7 +100,7 @@ extension ComputeAgent {
         return try await turns.run(on: guest.id, interruptible: true) { [self] in
             let power = try await existing(guest.id).power
             try await remember(guest)
-            let devices = try await plug([request.interface])
+            let devices = try await plug([request.interface], of: guest)
             do {
                 if power.isOn { for device in devices { try await driver.attach(device, to: guest) } }
             } catch {

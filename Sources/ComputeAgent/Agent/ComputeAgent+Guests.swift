@@ -68,7 +68,7 @@ extension ComputeAgent {
             try await disks.remember(GuestRecord(guest: guest, runs: false))
         case (.resume, .suspended):
             // What comes back is the machine that was suspended; its taps may be gone with a reboot of the host.
-            _ = try await plug(guest.interfaces)
+            _ = try await plug(guest.interfaces, of: guest)
             try await driver.prepareVolumes(of: guest)
             try await driver.resume(guest.id)
             try await disks.remember(GuestRecord(guest: guest, runs: true))
@@ -117,7 +117,7 @@ extension ComputeAgent {
     func launch(
         _ guest: GuestSpecification, start: Bool = true, disks: @escaping @Sendable () async throws -> GuestDisks
     ) async throws -> GuestStatus {
-        async let devices = plug(guest.interfaces)
+        async let devices = plug(guest.interfaces, of: guest)
         var files = try await disks()
         // Kept before there is a tap, so that no start of this agent takes the tap for nobody's.
         try await self.disks.remember(GuestRecord(guest: guest, runs: start))
@@ -129,12 +129,15 @@ extension ComputeAgent {
         return status
     }
 
-    /// Plugs interfaces in order.
-    func plug(_ wanted: [GuestInterface]) async throws -> [GuestDevice] {
+    /// Plugs interfaces in order, such as the guest is to have them.
+    func plug(_ wanted: [GuestInterface], of guest: GuestSpecification) async throws -> [GuestDevice] {
+        let hasQueues = try driver.wantsQueues(guest)
         var devices: [GuestDevice] = []
         for interface in wanted {
-            let plugged = try await interfaces.plug(interface)
-            devices.append(GuestDevice(interface: interface, device: plugged.device, offload: plugged.offload))
+            let plugged = try await interfaces.plug(interface, hasQueues: hasQueues)
+            devices.append(
+                GuestDevice(
+                    interface: interface, device: plugged.device, offload: plugged.offload, hasQueues: plugged.hasQueues ?? false))
         }
         return devices
     }
@@ -187,9 +190,9 @@ extension GuestSpecification {
         guard Set(volumes.map(\.id)).count == volumes.count, volumes.allSatisfy({ Identifier.isUUID($0.id) }) else {
             throw GuestFailure(.volumeUnavailable, "A volume of the guest has no UUID, or one that another has.")
         }
-        guard vcpus > 0, memoryMiB > 0, root?.sizeGiB ?? 0 >= 0, ephemeralGiB >= 0, swapMiB >= 0 else {
-            throw GuestFailure(.hypervisorError, "The guest's size is not possible.")
-        }
+        guard vcpus > 0, memoryMiB > 0, root?.sizeGiB ?? 0 >= 0, ephemeralGiB >= 0, swapMiB >= 0,
+            ephemeralDisks.count <= 16, ephemeralDisks.allSatisfy({ $0.sizeGiB > 0 })
+        else { throw GuestFailure(.hypervisorError, "The guest's size is not possible.") }
     }
 }
 

@@ -24,7 +24,7 @@ extension ComputeAgent {
             let address = try await driver.prepareArrival(guest)
             let sizes = try await disks.prepareArrival(guest, block: block)
             try await disks.remember(GuestRecord(guest: guest, runs: false))
-            let devices = try await plug(guest.interfaces).map { ($0.interface.portID, $0.device) }
+            let devices = try await plug(guest.interfaces, of: guest).map { ($0.interface.portID, $0.device) }
             return ArrivalPlan(
                 host: host, address: address, block: block, disks: sizes,
                 devices: Dictionary(devices) { first, _ in first })
@@ -73,7 +73,7 @@ extension ComputeAgent {
             guard let files = try await disks.locate(guest), try await driver.guest(guest.id) != nil else {
                 throw GuestFailure.notFound(guest.id)
             }
-            let definition = GuestDefinition(guest: guest, disks: files, interfaces: try await plug(guest.interfaces))
+            let definition = GuestDefinition(guest: guest, disks: files, interfaces: try await plug(guest.interfaces, of: guest))
             let status = try await driver.finishArrival(definition)
             try await disks.remember(GuestRecord(guest: guest, runs: status.power.isOn))
             tell(status)
@@ -99,5 +99,5 @@ extension ComputeAgent {
 
 extension GuestSpecification {
     /// Whether it has disks that are files of its host; its config drive can be made anew anywhere.
-    fileprivate var hasLocalDisks: Bool { root != nil || ephemeralGiB > 0 || swapMiB > 0 }
+    fileprivate var hasLocalDisks: Bool { root != nil || !ephemeralDisks.isEmpty || swapMiB > 0 }
 }

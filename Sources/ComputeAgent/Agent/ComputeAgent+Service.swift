@@ -90,6 +90,12 @@ extension ComputeAgent {
                 return try await driver.diagnostics(request.id)
             }
         }
+        service.on(LocateGuest.self) { [self] request, _ in
+            try await answering("locate", request.id) {
+                _ = try await existing(request.id)
+                return try await driver.placement(request.id)
+            }
+        }
         service.on(OpenGuestConsole.self) { [self] request, _ in
             try await answering("open-console", request.id) {
                 _ = try await existing(request.id)

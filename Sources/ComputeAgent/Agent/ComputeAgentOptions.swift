@@ -22,6 +22,8 @@ public struct ComputeAgentOptions: Sendable {
     public var hostAddress = "127.0.0.1"
     /// Whether guests that ran when the host went down are started when it is up again.
     public var resumesGuests = true
+    /// How long a host that is up again waits for a controller that says which of its guests still belong there.
+    public var controllerPatience: Duration = .seconds(3600)
     /// The most bytes of a console that are handed out (Nova's MAX_CONSOLE_BYTES).
     public var consoleBytes = 100 * 1024
 

@@ -5,7 +5,8 @@ import NetworkMessages
 /// What makes and removes a guest's interfaces on this host.
 public protocol InterfacePlugger: Sendable {
     /// Makes the interface. Repeating it is harmless.
-    func plug(_ interface: GuestInterface) async throws -> PluggedInterface
+    /// - Parameter hasQueues: whether it shall take several queues; nil for as it is.
+    func plug(_ interface: GuestInterface, hasQueues: Bool?) async throws -> PluggedInterface
     /// Takes the interface away. Repeating it is harmless.
     func unplug(_ portID: String) async throws
     /// The ports that are plugged.
@@ -23,9 +24,9 @@ struct NetworkAgentInterfaces: InterfacePlugger {
         address = BusAddress(topic: NetworkTopic.agent, host: host)
     }
 
-    func plug(_ interface: GuestInterface) async throws -> PluggedInterface {
+    func plug(_ interface: GuestInterface, hasQueues: Bool?) async throws -> PluggedInterface {
         let request = PlugInterface(
-            portID: interface.portID, networkID: interface.networkID, mac: interface.mac, mtu: interface.mtu)
+            portID: interface.portID, networkID: interface.networkID, mac: interface.mac, mtu: interface.mtu, hasQueues: hasQueues)
         return try await mapping("plug", interface.portID) { try await bus.call(request, to: address, deadline: deadline) }
     }
 

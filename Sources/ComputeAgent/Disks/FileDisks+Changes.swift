@@ -57,8 +57,7 @@ extension FileDisks {
         // The image first: without it the guest keeps what it has.
         let image = try await image(of: guest)
         let size = try guest.root.flatMap { root in try image.map { try rootSize(of: root, on: $0) } } ?? 0
-        let keepsEphemeral = preserveEphemeral && FileSystem.exists(folder + "/disk.eph0")
-        if guest.ephemeralGiB > 0, !keepsEphemeral { try await create(folder + "/disk.eph0", over: nil, bytes: guest.ephemeralGiB << 30) }
+        try await makeEphemerals(of: guest, keeping: preserveEphemeral)
         if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
         try await makeRoot(of: guest, over: image, bytes: size)
         try await threads.run(deadline: options.ioDeadline) { try FileSystem.write(String(token.prefix(256)), to: mark) }

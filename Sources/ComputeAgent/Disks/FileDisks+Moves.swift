@@ -37,15 +37,15 @@ extension FileDisks {
     }
 
     /// What a guest takes along; the rest is made anew where it goes.
-    private static let movable: Set<String> = ["disk", "disk.eph0", "disk.none", "console.log"]
+    private static func isMovable(_ name: String) -> Bool { ["disk", "disk.none", "console.log"].contains(name) || isEphemeral(name) }
 
     private static func manifest(_ folder: String) throws -> [ReleasedGuest.File] {
-        try FileSystem.names(in: folder).filter(movable.contains).map { .init(name: $0, sizeBytes: try FileSystem.size(of: folder + "/" + $0)) }
+        try FileSystem.names(in: folder).filter(isMovable).map { .init(name: $0, sizeBytes: try FileSystem.size(of: folder + "/" + $0)) }
     }
 
     /// A piece of one of these files.
     public func readReleased(_ id: String, name: String, offset: Int, length: Int) async throws -> GuestFileChunk {
-        guard Identifier.isUUID(id), Self.movable.contains(name) else { throw GuestFailure.notFound(id) }
+        guard Identifier.isUUID(id), Self.isMovable(name) else { throw GuestFailure.notFound(id) }
         let path = aside(id) + "/" + name
         return try await threads.run(deadline: options.ioDeadline) {
             guard FileSystem.exists(path) else { throw GuestFailure.notFound(id) }
@@ -65,10 +65,10 @@ extension FileDisks {
         do {
             try await threads.run(deadline: options.ioDeadline) { try FileSystem.makeDirectory(folder, mode: 0o711) }
             // The root disk last and complete: where it is, everything is.
-            for file in files where Self.movable.contains(file.name) && file.name != "disk" && file.name != Self.rootless {
+            for file in files where Self.isMovable(file.name) && file.name != "disk" && file.name != Self.rootless {
                 try await bring(file, of: guest.id, from: source, to: folder + "/" + file.name)
             }
-            try await growEphemeral(of: guest)
+            try await growEphemerals(of: guest)
             if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
             guard guest.root != nil, let image, let disk = files.first(where: { $0.name == "disk" }) else {
                 try await makeRoot(of: guest, over: image, bytes: 0)
@@ -101,17 +101,6 @@ extension FileDisks {
         }
         if wanted > header.virtualSize { try await tool("qemu-img", ["resize", "-q", "-f", "qcow2", moving, String(wanted)], options.toolDeadline) }
         try await threads.run(deadline: options.ioDeadline) { try FileSystem.rename(moving, to: path) }
-    }
-
-    private func growEphemeral(of guest: GuestSpecification) async throws {
-        let path = folder(of: guest.id) + "/disk.eph0"
-        let bytes = guest.ephemeralGiB << 30
-        guard bytes > 0 else { return }
-        let size = try await threads.run(deadline: options.ioDeadline) {
-            FileSystem.exists(path) ? QCOW2Header(try FileSystem.prefix(of: path, count: QCOW2Header.prefixLength))?.virtualSize : nil
-        }
-        guard let size else { return try await create(path, over: nil, bytes: bytes) }
-        if size < bytes { try await tool("qemu-img", ["resize", "-q", "-f", "qcow2", path, String(bytes)], options.toolDeadline) }
     }
 
     /// One file from this host or another.

@@ -9,13 +9,15 @@ import Logging
 /// writes.
 ///
 ///     DIR/images/_base/<sha512>.<format>     the images
-///     DIR/instances/<uuid>/disk              a guest's root disk; disk.eph0 and disk.swap where it has them
+///     DIR/instances/<uuid>/disk              a guest's root disk; disk.eph0, disk.eph1 … and disk.swap where it has them
 ///     DIR/instances/<uuid>/console.log       what its serial console printed
 public final class FileDisks: GuestDiskStore {
     /// How disks are kept.
     public struct Options: Sendable {
         /// How long an image that no disk lies on is kept after its last use.
         public var imageLifetime: Duration = .seconds(86400)
+        /// The file system of an ephemeral disk where neither the request nor the image says (default_ephemeral_format).
+        public var ephemeralFormat = "ext4"
         /// The longest that a tool may take over a disk.
         public var toolDeadline: Duration = .seconds(60)
         /// The longest that copying a disk into an image, or from another place, may take.
@@ -150,7 +152,7 @@ public final class FileDisks: GuestDiskStore {
 
     func makeSecondDisks(of guest: GuestSpecification) async throws {
         let folder = folder(of: guest.id)
-        if guest.ephemeralGiB > 0 { try await create(folder + "/disk.eph0", over: nil, bytes: guest.ephemeralGiB << 30) }
+        try await makeEphemerals(of: guest)
         if guest.swapMiB > 0 { try await makeSwap(folder + "/disk.swap", megabytes: guest.swapMiB) }
     }
 
@@ -164,7 +166,7 @@ public final class FileDisks: GuestDiskStore {
         let folder = folder(of: guest.id)
         return GuestDisks(
             root: guest.root == nil ? nil : .init(path: folder + "/disk", format: "qcow2"),
-            ephemeral: guest.ephemeralGiB > 0 ? .init(path: folder + "/disk.eph0", format: "qcow2") : nil,
+            ephemerals: guest.ephemeralDisks.indices.map { .init(path: folder + "/" + Self.ephemeralName($0), format: "qcow2") },
             swap: guest.swapMiB > 0 ? .init(path: folder + "/disk.swap", format: "raw") : nil,
             console: folder + "/console.log")
     }

@@ -34,8 +34,8 @@ public struct GuestDisks: Sendable, Hashable {
     public var rescue: Disk?
     /// The drive with its metadata, if it has one.
     public var configDrive: Disk?
-    /// The ephemeral disk, if the flavor has one.
-    public var ephemeral: Disk?
+    /// The ephemeral disks in order.
+    public var ephemerals: [Disk]
     /// The swap disk, if the flavor has one.
     public var swap: Disk?
     /// The file that keeps what the serial console prints.
@@ -43,10 +43,10 @@ public struct GuestDisks: Sendable, Hashable {
 
     /// A guest's files.
     public init(
-        root: Disk?, rescue: Disk? = nil, ephemeral: Disk? = nil, swap: Disk? = nil, configDrive: Disk? = nil, console: String
+        root: Disk?, rescue: Disk? = nil, ephemerals: [Disk] = [], swap: Disk? = nil, configDrive: Disk? = nil, console: String
     ) {
         (self.root, self.rescue, self.configDrive) = (root, rescue, configDrive)
-        (self.ephemeral, self.swap, self.console) = (ephemeral, swap, console)
+        (self.ephemerals, self.swap, self.console) = (ephemerals, swap, console)
     }
 }
 
@@ -58,10 +58,12 @@ public struct GuestDevice: Sendable, Hashable {
     public var device: String
     /// Whether the guest may leave checksums and segmentation to the host.
     public var offload: Bool
+    /// Whether the device takes several queues, and must then have them.
+    public var hasQueues: Bool
 
     /// A plugged interface.
-    public init(interface: GuestInterface, device: String, offload: Bool) {
-        (self.interface, self.device, self.offload) = (interface, device, offload)
+    public init(interface: GuestInterface, device: String, offload: Bool, hasQueues: Bool = false) {
+        (self.interface, self.device, self.offload, self.hasQueues) = (interface, device, offload, hasQueues)
     }
 }
 

@@ -65,6 +65,10 @@ public protocol HypervisorDriver: Sendable {
 
     // MARK: Devices
 
+    /// Whether the guest's interfaces are to take several queues, one for each of its processors.
+    /// - Throws: `GuestFailure` for properties that no machine has.
+    func wantsQueues(_ guest: GuestSpecification) throws -> Bool
+
     /// Plugs an interface into a guest that runs. One that is off gets it when it is defined anew.
     func attach(_ device: GuestDevice, to guest: GuestSpecification) async throws
 
@@ -112,6 +116,10 @@ public protocol HypervisorDriver: Sendable {
     /// What the guest has used since it was started.
     /// - Throws: `GuestFailure` with `wrongState` when it is off.
     func diagnostics(_ id: String) async throws -> GuestDiagnostics
+
+    /// What of the host the guest is bound to.
+    /// - Throws: `GuestFailure` with `guestNotFound`.
+    func placement(_ id: String) async throws -> GuestPlacement
 
     /// Where the guest's screen or serial port can be reached from this host.
     /// - Throws: `GuestFailure` with `unsupported` when it has no such console, `wrongState` when it is off.

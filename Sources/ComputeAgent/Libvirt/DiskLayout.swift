@@ -26,6 +26,8 @@ struct DiskLayout: Sendable, Hashable {
         var remote: RemoteVolume?
         /// The name of the secret that the bytes are encrypted with; nil for a disk in the clear.
         var encryptionUsage: String?
+        /// What the flavor allows of it; nil for a volume, of which its type decides.
+        var limits: GuestLimits?
 
         /// The disk in libvirt's words.
         func markup(hasDirectIO: Bool) -> Markup {
@@ -43,6 +45,7 @@ struct DiskLayout: Sendable, Hashable {
                 Markup("target", ["dev": name, "bus": bus.rawValue]),
                 isReadOnly ? Markup("readonly") : nil,
                 isShared ? Markup("shareable") : nil,
+                limits?.diskMarkup,
                 serial.map { Markup("serial", text: $0) },
                 bootOrder.map { Markup("boot", ["order": "\($0)"]) },
             ])
@@ -58,13 +61,14 @@ struct DiskLayout: Sendable, Hashable {
 
     private var taken: Set<String> = []
     private let guestID: String
+    private let limits: GuestLimits
 
     /// A layout.
     /// - Throws: `GuestFailure` for a volume that can't be attached here.
     init(_ definition: GuestDefinition, _ machine: MachineProperties) throws {
         let (files, guest) = (definition.disks, definition.guest)
-        guestID = guest.id
-        let own = [files.root, files.ephemeral, files.swap].compactMap { $0 }
+        (guestID, limits) = (guest.id, machine.limits)
+        let own = [files.root].compactMap { $0 } + files.ephemerals + [files.swap].compactMap { $0 }
         let isRescued = files.rescue != nil
         // The old kind of rescue disk takes the root disk's name; the stable kind leaves all names as they are.
         if let rescue = files.rescue, machine.rescue == nil { add(rescue, machine.diskBus, bootOrder: 1) }
@@ -78,7 +82,9 @@ struct DiskLayout: Sendable, Hashable {
         let isNamed = { (volume: GuestVolume) in Self.name(of: volume) != nil }
         for volume in others.filter(isNamed) + others.filter({ !isNamed($0) }) { try add(volume, machine, boots: !isRescued) }
         if let rescue = files.rescue, let kind = machine.rescue {
-            append(Disk(file: rescue, device: kind.device, bus: kind.bus, name: free(kind.bus), bootOrder: 1, isReadOnly: kind.device == "cdrom"))
+            append(Disk(
+                file: rescue, device: kind.device, bus: kind.bus, name: free(kind.bus), bootOrder: 1, isReadOnly: kind.device == "cdrom",
+                limits: limits))
         }
         if let drive = files.configDrive { addConfigDrive(drive, of: guest, machine) }
     }
@@ -91,7 +97,7 @@ struct DiskLayout: Sendable, Hashable {
     }
 
     private mutating func add(_ file: GuestDisks.Disk, _ bus: MachineProperties.DiskBus, bootOrder: Int?) {
-        append(Disk(file: file, bus: bus, name: free(bus), bootOrder: bootOrder))
+        append(Disk(file: file, bus: bus, name: free(bus), bootOrder: bootOrder, limits: limits))
     }
 
     private mutating func add(_ volume: GuestVolume, _ machine: MachineProperties, boots: Bool) throws {

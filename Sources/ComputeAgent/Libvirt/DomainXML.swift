@@ -19,10 +19,14 @@ struct DomainXML {
         var hasSPICE = false
         /// Whether there is software that stands in for a TPM.
         var hasTPM = false
+        /// Whether it can be limited what guests take of the processors.
+        var limitsProcessors = false
         /// The sizes in KiB of the huge pages that are set aside.
         var hugePages: Set<Int> = []
-        /// The host's processors that are free for one guest alone, by NUMA cell.
-        var dedicated: [[Int]] = []
+        /// The host's NUMA cells, with what of them is free for one guest alone.
+        var cells: [HostCell] = []
+        /// Whether memory can be bound to them.
+        var bindsMemory = false
         /// The host's processors that guests share; nil for all.
         var shared: [Int]?
         /// The host's devices that guests may have to themselves, and those of them that are free.
@@ -48,7 +52,8 @@ struct DomainXML {
         layout = try DiskLayout(definition, machine)
         firmware = try Self.firmware(machine, host)
         cells = try machine.layout.cells(vcpus: definition.guest.vcpus, memoryMiB: definition.guest.memoryMiB)
-        pins = try ProcessorPins(machine.layout, vcpus: definition.guest.vcpus, cells: cells, free: host.dedicated)
+        pins = try ProcessorPins(
+            machine.layout, vcpus: definition.guest.vcpus, memoryMiB: definition.guest.memoryMiB, cells: cells, host: host.cells)
         devicesPassed = try host.pci.choose(for: definition.guest.properties, from: host.freeDevices)
         try Self.check(machine, host)
     }
@@ -71,6 +76,9 @@ struct DomainXML {
         guard machine.tpm == nil || host.hasTPM else {
             throw GuestFailure(.unsupported, "A virtual TPM takes the program swtpm, which this host lacks.")
         }
+        guard !machine.limits.limitsProcessors || host.limitsProcessors else {
+            throw GuestFailure(.unsupported, "This host can't limit what guests take of its processors (quota:cpu_…): no cpu controller of control groups is to be had.")
+        }
         switch machine.layout.pages {
         case .usual: break
         case .large where !host.hugePages.isEmpty: break
@@ -88,7 +96,8 @@ struct DomainXML {
             Markup("memory", ["unit": "MiB"], text: "\(guest.memoryMiB)"),
             memoryBacking,
             processors,
-            pinning,
+            tuning,
+            memoryBinding,
             systemInformation,
             system,
             Markup("features", [:], [
@@ -109,6 +118,7 @@ struct DomainXML {
         Markup("altostack:guest", [
             "xmlns:altostack": Self.namespace, "name": guest.name, "project": guest.projectID,
             "console": definition.disks.console, "administrator": guest.properties["os_admin_user"] ?? "root",
+            "pinned": ProcessorMask.text(pins.processors.keys),
         ])
     }
 
@@ -155,13 +165,25 @@ struct DomainXML {
         return Markup("vcpu", ["cpuset": ProcessorMask.text(shared)], text: "\(guest.vcpus)")
     }
 
-    private var pinning: Markup? {
-        guard !pins.processors.isEmpty else { return nil }
-        var children = pins.processors.sorted { $0.key < $1.key }.map { Markup("vcpupin", ["vcpu": "\($0.key)", "cpuset": "\($0.value)"]) }
-        // Where it has no processor to itself the emulator runs beside the guest, as upstream's does without a policy.
-        let emulator = pins.emulator.map { "\($0)" } ?? ProcessorMask.text(pins.processors.values)
-        children.append(Markup("emulatorpin", ["cpuset": emulator]))
-        return Markup("cputune", [:], children)
+    private var tuning: Markup? {
+        let children = machine.limits.processorMarkup + pinning
+        return children.isEmpty ? nil : Markup("cputune", [:], children)
+    }
+
+    private var pinning: [Markup] {
+        let sets = (pins.floating ?? [:]).merging(pins.processors.mapValues { [$0] }) { $1 }
+        guard !sets.isEmpty else { return [] }
+        let children = sets.sorted { $0.key < $1.key }.map { Markup("vcpupin", ["vcpu": "\($0.key)", "cpuset": ProcessorMask.text($0.value)]) }
+        return children + [Markup("emulatorpin", ["cpuset": ProcessorMask.text(pins.emulatorSet)])]
+    }
+
+    /// The memory of each of the guest's NUMA cells comes from the host's cell that its processors run in.
+    private var memoryBinding: Markup? {
+        guard host.bindsMemory, let places = pins.cells else { return nil }
+        let nodes = cells.indices.compactMap { number in
+            places[number].map { Markup("memnode", ["cellid": "\(number)", "mode": "strict", "nodeset": "\($0)"]) }
+        }
+        return Markup("numatune", [:], [Markup("memory", ["mode": "strict", "nodeset": ProcessorMask.text(places.values)])] + nodes)
     }
 
     private var cpu: Markup? {

@@ -134,7 +134,7 @@ struct LibvirtDaemon: Sendable {
         for overlay in overlays { try FileSystem.makeDirectory(overlay.source) }
         let uuid = try hostUUID()
         try FileSystem.write(Self.daemonConfiguration(hostUUID: uuid), to: directory + "/etc/libvirtd.conf")
-        try FileSystem.write(Self.driverConfiguration, to: directory + "/etc/qemu.conf")
+        try FileSystem.write(Self.driverConfiguration(limitsProcessors: ProcessorControl.here.isUsable), to: driverConfigurationPath)
     }
 
     /// Migrations tell hosts apart by it, and machines made from one image may have none of their own.
@@ -166,8 +166,18 @@ struct LibvirtDaemon: Sendable {
         """
     }
 
-    /// Guests' files are made by us with the owners they need; virtlogd isn't there to take consoles.
-    static let driverConfiguration = """
+    private var driverConfigurationPath: String { directory + "/etc/qemu.conf" }
+    private static let limitingLine = "cgroup_controllers = [\"cpu\"]"
+
+    /// Whether it was started so that it can limit what guests take of the processors: what it runs by is what is written.
+    var limitsProcessors: Bool {
+        ((try? String(contentsOfFile: driverConfigurationPath, encoding: .utf8)) ?? "").contains(Self.limitingLine)
+    }
+
+    /// Guests' files are made by us with the owners they need; virtlogd isn't there to take consoles. Control groups are
+    /// for limiting processors only, where that can be had: libvirt starts no guest without the controllers that are named.
+    static func driverConfiguration(limitsProcessors: Bool) -> String {
+        """
         security_driver = "none"
         user = "root"
         group = "root"
@@ -175,10 +185,11 @@ struct LibvirtDaemon: Sendable {
         remember_owner = 0
         stdio_handler = "file"
         namespaces = []
-        cgroup_controllers = []
+        \(limitsProcessors ? limitingLine : "cgroup_controllers = []")
         vnc_listen = "127.0.0.1"
         relaxed_acs_check = 0
         auto_dump_path = "/var/lib/libvirt/qemu/dump"
 
         """
+    }
 }

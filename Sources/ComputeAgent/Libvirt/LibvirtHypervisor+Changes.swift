@@ -40,10 +40,16 @@ extension LibvirtHypervisor {
 
     // MARK: Interfaces
 
+    /// Emulated processors gain nothing by them, and other cards than virtio's have none (nova.virt.libvirt.vif's
+    /// get_base_config).
+    public func wantsQueues(_ guest: GuestSpecification) throws -> Bool {
+        let machine = try MachineProperties(guest.properties)
+        return hasKVM && machine.hasQueues && machine.interfaceModel == "virtio" && guest.vcpus > 1
+    }
+
     /// Plugs an interface in, unless one with its MAC address is there.
     public func attach(_ device: GuestDevice, to guest: GuestSpecification) async throws {
-        let model = try MachineProperties(guest.properties).interfaceModel
-        let xml = DomainXML.interface(device, model: model).text
+        let xml = DomainXML.interface(device, try MachineProperties(guest.properties), vcpus: guest.vcpus).text
         let mac = device.interface.mac
         try await call { connection in
             let domain = try Self.existing(guest.id, on: connection)

@@ -9,38 +9,57 @@ extension LibvirtHypervisor {
             hasKVM: hasKVM, hasDirectIO: Self.hasDirectIO(for: definition.disks.root?.path ?? options.directory),
             firmware: Firmware.find(checksSignatures: false), secureFirmware: Firmware.find(checksSignatures: true),
             hasSPICE: options.hasSPICE, hasTPM: Self.hasTPM)
-        let layout = try MachineProperties(definition.guest.properties).layout
+        let machine = try MachineProperties(definition.guest.properties)
+        let layout = machine.layout
+        if machine.limits.limitsProcessors { host.limitsProcessors = daemon?.limitsProcessors ?? ProcessorControl.here.isOffered }
         let sets = options.processors
         (host.pci, host.freeDevices) = (options.pci, options.pci.installed())
-        guard layout.isPinned || layout.pages != .usual || sets != ProcessorSets() || !host.freeDevices.isEmpty else { return host }
+        guard layout.hasTopology || sets != ProcessorSets() || !host.freeDevices.isEmpty else { return host }
         let id = definition.guest.id
-        let (cells, pinned, passed) = try await call { connection in
-            (try connection.inventory().cells, try Self.pins(on: connection, but: id), try Self.passed(on: connection, but: id))
+        let (cells, pinned, bound, passed) = try await call { connection in
+            (
+                try connection.inventory().cells, try Self.pins(on: connection, but: id), try Self.boundMemory(on: connection, but: id),
+                try Self.passed(on: connection, but: id)
+            )
         }
         host.freeDevices.removeAll { passed.contains($0.address) }
         host.hugePages = Set(cells.flatMap(\.hugePages.keys))
         let all = cells.flatMap(\.processors)
         let dedicated = Set(sets.dedicated(of: all)).subtracting(pinned)
-        host.dedicated = cells.map { $0.processors.filter(dedicated.contains) }
         host.shared = sets.shared(of: all)
+        let shared = Set(host.shared ?? all)
+        host.cells = cells.map { cell in
+            HostCell(
+                id: cell.id, memoryMiB: cell.memoryMiB, boundMiB: bound[cell.id] ?? 0,
+                dedicated: cell.processors.filter(dedicated.contains), shared: cell.processors.filter(shared.contains))
+        }
+        host.bindsMemory = Self.hasCells(cells)
         return host
+    }
+
+    /// libvirt makes a cell up where the kernel knows of none, and nothing can be bound to that.
+    private static func hasCells(_ cells: [HostInventory.Cell]) -> Bool {
+        !cells.isEmpty && cells.allSatisfy { FileSystem.exists("/sys/devices/system/node/node\($0.id)") }
     }
 
     /// The host's processors that guests have to themselves, by what libvirt keeps of them; those of one guest are left out.
     private static func pins(on connection: LibvirtConnection, but id: String? = nil) throws -> Set<Int> {
-        let others = try connection.domains().filter { $0.id != id }
-        let tuning = try others.flatMap { domain in
-            let description = try domain.description
-            return description.nodes("cputune", "vcpupin") + description.nodes("cputune", "emulatorpin")
-        }
-        return tuning.reduce(into: []) { pins, node in
-            pins.formUnion(ProcessorMask.processors(node.attributes["cpuset"] ?? "", count: HostInventory.maximumProcessors))
-        }
+        try connection.domains().filter { $0.id != id }.reduce(into: []) { $0.formUnion(try $1.description.ownProcessors) }
+    }
+
+    /// How much of the memory of the host's NUMA cells guests are bound to, in MiB; one guest is left out.
+    private static func boundMemory(on connection: LibvirtConnection, but id: String) throws -> [Int: Int] {
+        try connection.domains().filter { $0.id != id }.reduce(into: [:]) { $0.merge(try $1.description.boundMemory, uniquingKeysWith: +) }
+    }
+
+    /// What of the host the domain is bound to, by what libvirt keeps of it.
+    public func placement(_ id: String) async throws -> GuestPlacement {
+        try await call { try Self.existing(id, on: $0).description.placement }
     }
 
     /// Whether a guest gets anything of the host's to itself, which is given to one guest at a time.
     func takesResources(_ guest: GuestSpecification) throws -> Bool {
-        try MachineProperties(guest.properties).layout.isPinned || guest.properties[DeviceAliases.property] != nil
+        try MachineProperties(guest.properties).layout.hasTopology || guest.properties[DeviceAliases.property] != nil
     }
 
     /// The addresses of the host's devices that guests have, by what libvirt keeps of them; those of one guest are left out.

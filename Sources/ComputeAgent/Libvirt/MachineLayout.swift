@@ -32,6 +32,8 @@ struct MachineLayout: Sendable, Hashable {
 
     /// What memory consists of.
     let pages: Pages
+    /// Whether the guest has a say in the NUMA cells that it gets (nova.virt.hardware.numa_get_constraints).
+    let hasTopology: Bool
     /// Whether some virtual processors have one of the host's to themselves each.
     var isPinned: Bool { policy != .shared }
     /// Whether the emulator's own threads have one of the host's processors to themselves.
@@ -60,7 +62,8 @@ struct MachineLayout: Sendable, Hashable {
         default: self.policy = .shared
         }
         isolatesEmulator = reader.text("hw:emulator_threads_policy") == "isolate" && self.policy != .shared
-        pages = try Self.pages(reader.text("hw:mem_page_size") ?? reader.text("hw_mem_page_size"))
+        let pageSize = reader.text("hw:mem_page_size") ?? reader.text("hw_mem_page_size")
+        pages = try Self.pages(pageSize)
         cellCount = try reader.count("hw:numa_nodes", 1...64) ?? reader.count("hw_numa_nodes", 1...64)
         var (processors, memory): ([Int: [Int]], [Int: Int]) = ([:], [:])
         for number in 0..<(cellCount ?? 0) {
@@ -70,6 +73,7 @@ struct MachineLayout: Sendable, Hashable {
             memory[number] = try reader.count("hw:numa_mem.\(number)", 1...1 << 30) ?? reader.count("hw_numa_mem.\(number)", 1...1 << 30)
         }
         (cellProcessors, cellMemory) = (processors, memory)
+        hasTopology = cellCount != nil || pageSize != nil || self.policy != .shared
     }
 
     private static func pages(_ value: String?) throws -> Pages {

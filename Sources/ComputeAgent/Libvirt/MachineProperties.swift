@@ -25,6 +25,14 @@ struct MachineProperties: Sendable, Hashable {
         var version: String
     }
 
+    /// How fast random numbers come.
+    struct RandomRate: Sendable, Hashable {
+        /// Bytes in a period.
+        var bytes: Int
+        /// The period in milliseconds; nil for libvirt's second.
+        var period: Int?
+    }
+
     /// How a rescue disk is plugged in where the image says so; the other disks then keep their names.
     struct Rescue: Sendable, Hashable {
         /// cdrom or disk.
@@ -43,6 +51,8 @@ struct MachineProperties: Sendable, Hashable {
     let scsiModel: String
     /// The network card.
     let interfaceModel: String
+    /// Whether the network card has a queue for each processor.
+    let hasQueues: Bool
     /// The graphics card; none for no display.
     let videoModel: String
     /// The graphics card's memory in MiB, where something is said of it.
@@ -57,6 +67,8 @@ struct MachineProperties: Sendable, Hashable {
     let hasAgent: Bool
     /// Whether there is a random number generator.
     let hasRandom: Bool
+    /// How much of it the guest may take: so many bytes in so many milliseconds; nil for as much as there is.
+    let randomRate: RandomRate?
     /// What happens when the watchdog isn't fed; nil for no watchdog.
     let watchdogAction: String?
     /// Whether there is a pointer with absolute positions.
@@ -69,6 +81,8 @@ struct MachineProperties: Sendable, Hashable {
     let rescue: Rescue?
     /// How processors and memory are laid out.
     let layout: MachineLayout
+    /// What the flavor allows of the host.
+    let limits: GuestLimits
 
     /// Reads properties; those that say nothing about the machine are passed over.
     /// - Throws: `GuestFailure` for a value that no machine has.
@@ -82,6 +96,7 @@ struct MachineProperties: Sendable, Hashable {
         scsiModel = try reader.choose("hw_scsi_model", ["virtio-scsi", "lsilogic", "lsisas1068", "lsisas1078", "vmpvscsi"]) ?? "virtio-scsi"
         interfaceModel = try reader.choose(
             "hw_vif_model", ["virtio", "e1000", "e1000e", "rtl8139", "ne2k_pci", "pcnet", "vmxnet3"]) ?? "virtio"
+        hasQueues = try reader.flag("hw:vif_multiqueue_enabled") ?? reader.flag("hw_vif_multiqueue_enabled") ?? false
         videoModel = try reader.choose("hw_video_model", ["virtio", "vga", "cirrus", "qxl", "bochs", "none"]) ?? "virtio"
         videoMemoryMiB = try reader.count("hw_video_ram", 1...512)
         let firmware = try reader.choose("hw_firmware_type", ["bios", "uefi"])
@@ -93,7 +108,10 @@ struct MachineProperties: Sendable, Hashable {
         _ = try reader.choose("hw_architecture", ["x86_64"])
         tpm = try Self.tpm(reader)
         hasAgent = try reader.flag("hw_qemu_guest_agent") ?? false
-        hasRandom = try reader.choose("hw_rng_model", ["virtio"]) != nil ? try reader.flag("hw_rng:allowed") ?? true : true
+        _ = try reader.choose("hw_rng_model", ["virtio"])
+        // Whatever the image says: the flavor alone decides.
+        hasRandom = try reader.flag("hw_rng:allowed") ?? true
+        randomRate = try Self.randomRate(reader)
         let action = try reader.choose("hw:watchdog_action", Self.watchdogActions) ?? reader.choose("hw_watchdog_action", Self.watchdogActions)
         watchdogAction = action == "disabled" ? nil : action
         hasTablet = try reader.choose("hw_pointer_model", ["usbtablet"]) != nil
@@ -101,6 +119,7 @@ struct MachineProperties: Sendable, Hashable {
         hasHPET = try reader.flag("hw_time_hpet") ?? false
         rescue = try Self.rescue(reader, isQ35: isQ35)
         layout = try MachineLayout(reader)
+        limits = try GuestLimits(reader)
     }
 
     private static let watchdogActions: Set<String> = ["disabled", "none", "pause", "poweroff", "reset"]
@@ -117,6 +136,13 @@ struct MachineProperties: Sendable, Hashable {
         let model = try reader.choose("hw:tpm_model", models) ?? reader.choose("hw_tpm_model", models) ?? "tpm-tis"
         guard model == "tpm-tis" || version == "2.0" else { throw PropertyReader.refusal("hw_tpm_model", model) }
         return TPM(model: model, version: version)
+    }
+
+    /// A rate of nothing is none, and so is a period of nothing, as upstream has it.
+    private static func randomRate(_ reader: PropertyReader) throws -> RandomRate? {
+        let period = try reader.count("hw_rng:rate_period", 0...Int.max)
+        guard let bytes = try reader.count("hw_rng:rate_bytes", 0...Int.max), bytes > 0 else { return nil }
+        return RandomRate(bytes: bytes, period: period == 0 ? nil : period)
     }
 
     private static func rescue(_ reader: PropertyReader, isQ35: Bool) throws -> Rescue? {

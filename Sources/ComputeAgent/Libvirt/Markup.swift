@@ -16,6 +16,13 @@ struct Markup: Sendable {
         content = .elements(children.compactMap { $0 })
     }
 
+    /// An element with elements in it; attributes and elements that are nil are left out.
+    init(_ name: StaticString, optional attributes: KeyValuePairs<StaticString, String?>, _ children: [Markup?] = []) {
+        self.name = name
+        self.attributes = attributes.compactMap { pair in pair.value.map { (pair.key, $0) } }
+        content = .elements(children.compactMap { $0 })
+    }
+
     /// An element with text in it.
     init(_ name: StaticString, _ attributes: KeyValuePairs<StaticString, String> = [:], text: String) {
         self.name = name

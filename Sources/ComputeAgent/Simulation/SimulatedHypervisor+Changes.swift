@@ -215,6 +215,9 @@ extension SimulatedHypervisor {
         }
     }
 
+    /// Nothing goes through simulated interfaces.
+    public func wantsQueues(_ guest: GuestSpecification) throws -> Bool { false }
+
     // MARK: Parts
 
     static let wrongState = GuestFailure(.wrongState, "The guest's power doesn't allow that.")
@@ -232,7 +235,7 @@ extension SimulatedHypervisor {
     }
 
     private func diskNames(of guest: GuestSpecification) -> [String] {
-        let own = (guest.root == nil ? 0 : 1) + (guest.ephemeralGiB > 0 ? 1 : 0) + (guest.swapMiB > 0 ? 1 : 0)
+        let own = (guest.root == nil ? 0 : 1) + guest.ephemeralDisks.count + (guest.swapMiB > 0 ? 1 : 0)
         return DeviceNames.first(own + guest.volumes.count, prefix: "vd")
     }
 

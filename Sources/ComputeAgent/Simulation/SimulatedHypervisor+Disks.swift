@@ -39,7 +39,7 @@ extension SimulatedHypervisor {
 
     /// What the guests' disks would take if they were full.
     public func usedGiB() async throws -> Int {
-        guests.withLock { $0.values.reduce(0) { $0 + ($1.specification.root?.sizeGiB ?? 0) + $1.specification.ephemeralGiB } }
+        guests.withLock { $0.values.reduce(0) { $0 + ($1.specification.root?.sizeGiB ?? 0) + $1.specification.ephemeralDisks.reduce(0) { $0 + $1.sizeGiB } } }
     }
 
     /// Nothing to tidy.
@@ -189,18 +189,16 @@ extension SimulatedHypervisor {
 
     private func files(of key: String) -> [ReleasedGuest.File]? {
         guests.withLock { $0[key] }.map { guest in
-            let names = [
-                guest.specification.root == nil ? nil : "disk", guest.specification.ephemeralGiB > 0 ? "disk.eph0" : nil,
-                guest.specification.swapMiB > 0 ? "disk.swap" : nil,
-            ]
-            return names.compactMap { $0 }.map { ReleasedGuest.File(name: $0, sizeBytes: 196_616) }
+            let names = (guest.specification.root == nil ? [] : ["disk"])
+                + guest.specification.ephemeralDisks.indices.map(FileDisks.ephemeralName) + (guest.specification.swapMiB > 0 ? ["disk.swap"] : [])
+            return names.map { ReleasedGuest.File(name: $0, sizeBytes: 196_616) }
         }
     }
 
     private func disks(of guest: GuestSpecification) -> GuestDisks {
         func disk(_ name: String) -> GuestDisks.Disk { .init(path: "/simulated/\(guest.id)/\(name)", format: "qcow2") }
         return GuestDisks(
-            root: guest.root == nil ? nil : disk("disk"), ephemeral: guest.ephemeralGiB > 0 ? disk("disk.eph0") : nil,
+            root: guest.root == nil ? nil : disk("disk"), ephemerals: guest.ephemeralDisks.indices.map { disk(FileDisks.ephemeralName($0)) },
             swap: guest.swapMiB > 0 ? disk("disk.swap") : nil, console: "/simulated/\(guest.id)/console.log")
     }
 }

@@ -196,13 +196,25 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
             return guests.withLock { if $0[guest.id]?.power.isOn == false { $0[guest.id]?.pins = nil } }
         }
         let layout = try MachineLayout(PropertyReader(guest.properties))
-        let dedicated = options.processors.dedicated(of: Array(0..<options.vcpus))
+        let all = Array(0..<options.vcpus)
+        let dedicated = options.processors.dedicated(of: all)
+        let shared = options.processors.shared(of: all) ?? all
         try guests.withLock { guests in
             guard guests[guest.id]?.power.isOn != true else { return }
             let taken = Self.pins(of: guests.filter { $0.key != guest.id })
             let cells = try layout.cells(vcpus: guest.vcpus, memoryMiB: guest.memoryMiB)
-            let pins = try ProcessorPins(layout, vcpus: guest.vcpus, cells: cells, free: [dedicated.filter { !taken.contains($0) }])
+            let host = HostCell(
+                id: 0, memoryMiB: options.memoryMiB, dedicated: dedicated.filter { !taken.contains($0) }, shared: shared)
+            let pins = try ProcessorPins(layout, vcpus: guest.vcpus, memoryMiB: guest.memoryMiB, cells: cells, host: [host])
             guests[guest.id, default: SimulatedGuest(specification: guest)].pins = pins
+        }
+    }
+
+    /// What a guest was given.
+    public func placement(_ id: String) async throws -> GuestPlacement {
+        try await perform(.diagnostics, on: id) {
+            let pins = try existing(id).pins
+            return GuestPlacement(processors: pins?.processors ?? [:], cells: pins?.cells ?? [:])
         }
     }
 

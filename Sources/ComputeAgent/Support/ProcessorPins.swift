@@ -26,37 +26,75 @@ public struct ProcessorSets: Sendable, Hashable {
     }
 }
 
-/// The host's processors that a guest has to itself.
+/// A NUMA cell of the host as guests are bound to it.
+struct HostCell: Sendable, Hashable {
+    /// Its number.
+    var id: Int
+    /// Its memory in MiB.
+    var memoryMiB: Int
+    /// How much of it guests are bound to already.
+    var boundMiB = 0
+    /// Its processors that are free for one guest alone.
+    var dedicated: [Int] = []
+    /// Its processors that guests share.
+    var shared: [Int] = []
+}
+
+/// What of the host a guest's processors are bound to.
 struct ProcessorPins: Sendable, Hashable, Codable {
     /// The host's processor of each of the guest's that has one.
     var processors: [Int: Int] = [:]
     /// The host's processor for the emulator's own threads; nil where it has none to itself.
     var emulator: Int?
+    /// The host's NUMA cell of each of the guest's; nil for a guest that has no say in that.
+    var cells: [Int: Int]?
+    /// The host's processors that each of the guest's others keeps to: what is shared of its cell.
+    var floating: [Int: [Int]]?
 
-    /// The host's processors.
+    /// The host's processors that are for this guest alone.
     var all: Set<Int> { Set(processors.values).union(emulator.map { [$0] } ?? []) }
+
+    /// The host's processors that the emulator's own threads keep to: where it has none to itself it runs beside the
+    /// guest, as upstream's does without a policy.
+    var emulatorSet: [Int] { emulator.map { [$0] } ?? Array(processors.values) + (floating ?? [:]).values.flatMap { $0 } }
 
     /// Nothing to itself.
     init() {}
 
-    /// Chooses processors: those of one NUMA cell of the guest lie in one of the host's.
-    /// - Parameter free: the host's processors that are free for one guest alone, by NUMA cell.
-    /// - Throws: `GuestFailure` when there are too few.
-    init(_ layout: MachineLayout, vcpus: Int, cells: [MachineLayout.Cell], free: [[Int]]) throws {
+    /// Chooses cells and processors: one NUMA cell of the guest is one of the host's, that with the most memory that
+    /// nobody is bound to (nova.virt.hardware.numa_fit_instance_to_host).
+    /// - Parameter host: the host's cells; none where it isn't known to have any.
+    /// - Throws: `GuestFailure` when there is too little of them.
+    init(_ layout: MachineLayout, vcpus: Int, memoryMiB: Int, cells: [MachineLayout.Cell], host: [HostCell]) throws {
         let pinned = layout.pinned(vcpus: vcpus)
-        guard !pinned.isEmpty else { return }
-        var left = free.map { $0.sorted() }
-        let groups = (cells.isEmpty ? [Array(0..<vcpus)] : cells.map(\.processors)).map { pinned.intersection($0).sorted() }
+        guard !pinned.isEmpty || layout.hasTopology && !host.isEmpty else { return }
+        var left = host
+        let groups = cells.isEmpty ? [MachineLayout.Cell(processors: Array(0..<vcpus), memoryMiB: memoryMiB)] : cells
         for (number, group) in groups.enumerated() {
-            let wanted = group.count + (number == 0 && layout.isolatesEmulator ? 1 : 0)
-            guard wanted > 0 else { continue }
-            guard let place = left.firstIndex(where: { $0.count >= wanted }) else {
-                throw GuestFailure(.unsupported, "This host has no \(wanted) processors free for one guest alone (hw:cpu_policy).")
-            }
-            for (processor, host) in zip(group, left[place]) { processors[processor] = host }
-            if wanted > group.count { emulator = left[place][group.count] }
+            let own = pinned.intersection(group.processors).sorted()
+            let wanted = own.count + (number == 0 && layout.isolatesEmulator ? 1 : 0)
             // Another cell of the guest is another cell of the host.
-            left[place] = []
+            let cell = left.remove(at: try Self.place(of: group, wanted: wanted, in: left))
+            bind(number, group, own, wanted, to: cell)
         }
+    }
+
+    private mutating func bind(_ number: Int, _ group: MachineLayout.Cell, _ own: [Int], _ wanted: Int, to cell: HostCell) {
+        let dedicated = cell.dedicated.sorted()
+        for (processor, host) in zip(own, dedicated) { processors[processor] = host }
+        if wanted > own.count { emulator = dedicated[own.count] }
+        cells = (cells ?? [:]).merging([number: cell.id]) { $1 }
+        guard !cell.shared.isEmpty else { return }
+        for processor in group.processors where processors[processor] == nil {
+            floating = (floating ?? [:]).merging([processor: cell.shared]) { $1 }
+        }
+    }
+
+    private static func place(of group: MachineLayout.Cell, wanted: Int, in left: [HostCell]) throws -> Int {
+        let fitting = left.indices.filter { left[$0].dedicated.count >= wanted && left[$0].memoryMiB >= group.memoryMiB }
+        func room(_ index: Int) -> Int { left[index].memoryMiB - left[index].boundMiB }
+        if let best = fitting.max(by: { room($0) < room($1) }) { return best }
+        let processors = wanted > 0 ? " and \(wanted) processors free for one guest alone (hw:cpu_policy)" : ""
+        throw GuestFailure(.unsupported, "This host has no NUMA node for each of the guest's, with \(group.memoryMiB) MiB\(processors).")
     }
 }

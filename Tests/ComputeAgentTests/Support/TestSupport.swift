@@ -66,6 +66,10 @@ final class Inbox<Value: Sendable>: Sendable {
 final class ControllerStub: Sendable {
     let reports = Inbox<HostReport>()
     let events = Inbox<GuestEvent>()
+    private let guests = Mutex<[String: GuestSpecification]>([:])
+
+    /// Says from now on that these guests belong to the host that asks.
+    func know(_ known: [GuestSpecification]) { guests.withLock { for guest in known { $0[guest.id] = guest } } }
 
     func listen(on bus: any Bus) async throws {
         var service = BusService()
@@ -76,6 +80,12 @@ final class ControllerStub: Sendable {
         service.on(GuestEvent.self) { [events] request, _ in
             events.put(request)
             return BusNothing()
+        }
+        service.on(DescribeGuest.self) { [self] request, _ in
+            guard let guest = guests.withLock({ $0[request.id] }) else {
+                throw BusFailure(code: GuestFailureCode.guestNotFound.rawValue, message: "It belongs elsewhere.")
+            }
+            return guest
         }
         _ = try await bus.serve(service, at: BusAddress(topic: ComputeTopic.controller), concurrency: 4, queueLimit: 1000)
     }

@@ -85,6 +85,7 @@ struct FakePlacement: ComputePlacement {
     }
 
     func release(server id: String, in transaction: any Transaction) throws {
+        try orders.check("unclaim")
         try transaction.execute("DELETE FROM fake_claims WHERE server_id = \(id)")
     }
 
@@ -146,8 +147,9 @@ struct FakeNetworking: ComputeNetworking {
     static let network = "11111111-2222-4333-8444-555555555555"
     let orders: Orders
 
-    func plan(_ request: NetworkRequest, projectID: String, isAdmin: Bool, in reader: any Reader) throws -> [PlannedPort] {
+    func plan(_ request: NetworkRequest, for caller: NetworkCaller, in reader: any Reader) throws -> [PlannedPort] {
         try orders.check("plan")
+        if !caller.mayUseExternal { try orders.check("plan without external networks") }
         switch request {
         case .automatic: return [PlannedPort(networkID: Self.network)]
         case .none: return []
@@ -161,8 +163,9 @@ struct FakeNetworking: ComputeNetworking {
 
     func resourceRequests(ports: [String], in reader: any Reader) throws -> [PortResourceRequest] { [] }
 
-    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws {
+    func allocate(_ providers: [String: String], server: String, in transaction: any Transaction) throws -> [String: String] {
         try orders.check("allocate")
+        return [:]
     }
 
     func attach(_ plan: [PlannedPort], to owner: PortOwner, in transaction: any Transaction) throws -> [ServerPort] {

@@ -40,6 +40,7 @@ extension FakeAgents {
             self.put(request.guest.id, on: host, power)
             return GuestStatus(id: request.guest.id, power: power)
         }
+        service.on(ListReleasedGuests.self) { _, _ in self.guests(on: Self.aside(host)).keys.sorted() }
         service.on(ConfirmMove.self) { request, _ in
             try await self.begin("confirm", host)
             self.lose(request.id, on: Self.aside(host))

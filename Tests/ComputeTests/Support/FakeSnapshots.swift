@@ -88,6 +88,11 @@ extension FakeAgents {
             try await self.upload(request.imageID)
             return GuestSnapshot(sizeBytes: 100, virtualSizeBytes: 1000, checksum: "5ca1ab1e")
         }
+        service.on(LocateGuest.self) { request, _ in
+            try await self.begin("locate", host)
+            _ = try self.status(request.id, host)
+            return GuestPlacement(processors: [0: 5], cells: [0: 1])
+        }
         service.on(SetGuestPassword.self) { request, _ in
             try await self.begin("password", host)
             _ = try self.status(request.id, host)

@@ -12,6 +12,15 @@ extension Site {
         }
     }
 
+    /// Lets a host that was forced down count as up.
+    func forceUp(_ name: String) async throws {
+        try await database.write { transaction in
+            guard var host = try HostRecords.find(name: name, in: transaction) else { return }
+            host.isForcedDown = false
+            try HostRecords.update(host, in: transaction)
+        }
+    }
+
     /// Makes a deletion that can be taken back a day old.
     func age(_ id: String) async throws {
         _ = try await database.write { transaction in

@@ -1,6 +1,7 @@
 import CloudAPI
 import CloudBus
 import CloudCore
+import CloudPolicy
 import CloudStore
 import ComputeMessages
 import Foundation
@@ -75,7 +76,7 @@ final class Site: Sendable {
     let departures = Departures()
     private let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: ComputeOptions) async throws {
+    private init(_ directory: URL, _ options: ComputeOptions, policy: [String: String]) async throws {
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(FakeSchema.migrations)
@@ -96,12 +97,15 @@ final class Site: Sendable {
             networking: FakeNetworking(orders: orders), placement: FakePlacement(orders: orders), options: options,
             others: neighbours)
         runner.register(compute.workflows)
-        server = try CloudServer(services: [compute.api], authenticator: RoleTokens())
+        let api = compute.api
+        server = try CloudServer(
+            services: [api], policy: try PolicyEngine(rules: api.rules, overrides: policy), authenticator: RoleTokens())
     }
 
     /// Runs a test on a site with a flavor and two hosts, the first with more free memory.
+    /// - Parameter policy: what an operator's rules say otherwise than the defaults.
     static func with(
-        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, _ adjust: (inout ComputeOptions) -> Void = { _ in },
+        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, policy: [String: String] = [:], _ adjust: (inout ComputeOptions) -> Void = { _ in },
         _ body: (Site) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "compute-\(UUID().uuidString)")
@@ -109,7 +113,7 @@ final class Site: Sendable {
         defer { try? FileManager.default.removeItem(at: directory) }
         var options = ComputeOptions()
         adjust(&options)
-        let site = try await Site(directory, options)
+        let site = try await Site(directory, options, policy: policy)
         for (position, host) in hosts.enumerated() { try await site.addHost(host, memory: 32768 - position * 1024) }
         try await site.addFlavor("1", "tiny")
         if runs { site.start() }
@@ -146,12 +150,12 @@ final class Site: Sendable {
             agents.service(host: host), at: BusAddress(topic: ComputeTopic.agent, host: host), concurrency: 8, queueLimit: 64)
     }
 
-    func addFlavor(_ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, isPublic: Bool = true) async throws {
+    func addFlavor(_ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, disk: Int = 1, isPublic: Bool = true) async throws {
         let answer = await server.respond(
             .post, "/compute/v2.1/flavors", token: Self.admin,
             json: [
                 "flavor": [
-                    "id": .string(id), "name": .string(name), "vcpus": .int(vcpus), "ram": .int(ram), "disk": 1,
+                    "id": .string(id), "name": .string(name), "vcpus": .int(vcpus), "ram": .int(ram), "disk": .int(disk),
                     "os-flavor-access:is_public": .bool(isPublic),
                 ]
             ])

@@ -62,6 +62,6 @@ extension Server {
     mutating func settleMoved() {
         // The guest may have been shut down from inside while it waited.
         state = power == .shutdown || power == .crashed ? .stopped : .active
-        (details.oldFlavor, details.sourceHost, details.previousState) = (nil, nil, nil)
+        (details.oldFlavor, details.sourceHost, details.sourceAllocations, details.previousState) = (nil, nil, nil, nil)
     }
 }

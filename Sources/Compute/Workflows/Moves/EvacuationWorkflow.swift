@@ -38,7 +38,7 @@ struct EvacuationWorkflow: Sendable {
     }
 
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout EvacuationState, _ context: StepContext) throws {
-        state.move.target = try compute.claimMove(state.move, in: transaction)
+        try compute.claimMove(&state.move, in: transaction)
         try MigrationRecords.change(state.move.migrationID, in: transaction) {
             ($0.status, $0.targetHost) = (.preMigrating, state.move.target)
         }
@@ -50,12 +50,12 @@ struct EvacuationWorkflow: Sendable {
 
     @Sendable private func bind(_ transaction: any Transaction, _ state: inout EvacuationState, _ context: StepContext) throws {
         guard let target = state.move.target else { throw WorkflowStop("The evacuation lost its host.") }
-        try compute.networking.rebind(server: state.move.serverID, host: target, in: transaction)
+        state.move.formerAllocations = try compute.rebind(state.move.serverID, to: target, state.move.allocations, in: transaction)
         try compute.advance(state.move.serverID, .rebuildSpawning, in: transaction) { $0.host = target }
     }
 
     @Sendable private func unbind(_ transaction: any Transaction, _ state: inout EvacuationState, _ context: StepContext) throws {
-        try compute.networking.rebind(server: state.move.serverID, host: state.move.source, in: transaction)
+        try compute.rebind(state.move.serverID, to: state.move.source, state.move.formerAllocations, in: transaction)
         try compute.advance(state.move.serverID, .rebuilding, in: transaction) { $0.host = state.move.source }
     }
 

@@ -49,7 +49,7 @@ struct LiveMigrationWorkflow: Sendable {
     }
 
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout LiveMigrationState, _ context: StepContext) throws {
-        state.move.target = try compute.claimMove(state.move, in: transaction)
+        try compute.claimMove(&state.move, in: transaction)
         state.attachments = try compute.reserveAgain(state.move.serverID, in: transaction)
         try MigrationRecords.change(state.move.migrationID, in: transaction) {
             ($0.status, $0.targetHost) = (.preparing, state.move.target)
@@ -150,7 +150,12 @@ struct LiveMigrationWorkflow: Sendable {
         guard !state.move.isDone, state.arrival != nil else { return }
         let status: MigrationStatus
         do {
-            status = try await compute.ask(state.move.source, AbortMigration(id: state.move.serverID), context)
+            let request = AbortMigration(id: state.move.serverID)
+            guard let answer = try await compute.askBack(state.move.source, request, of: state.move.serverID, context) else {
+                state.move.isStranded = true
+                return
+            }
+            status = answer
         } catch let error where error.isGuestMissing {
             state.move.isDone = try await hasArrived(state, context)
             return
@@ -174,7 +179,7 @@ struct LiveMigrationWorkflow: Sendable {
 
     private func moveRow(_ move: MoveState, in transaction: any Transaction) throws {
         guard let target = move.target else { return }
-        try compute.networking.rebind(server: move.serverID, host: target, in: transaction)
+        try compute.rebind(move.serverID, to: target, move.allocations, in: transaction)
         try ServerRecords.change(move.serverID, in: transaction) { $0.host = target }
     }
 
@@ -234,7 +239,7 @@ struct LiveMigrationWorkflow: Sendable {
         try compute.abandon(
             move.serverID, requestID: move.requestID, message: failure.message, leftAt: [move.source, move.target], in: transaction
         ) { server in
-            server.state = move.before
+            server.state = move.isStranded == true && !move.isDone ? .error : move.before
         }
     }
 }

@@ -27,12 +27,24 @@ extension Compute.Parts {
     func isUp(_ host: String, in reader: any Reader) throws -> Bool? { try HostRecords.find(name: host, in: reader).map(isUp) }
 
     /// Hands what a server has to its migration, and claims its room on one of the hosts that were chosen.
-    /// - Returns: the host; nil when none has room any more. The transaction must then be given up.
-    func claim(_ state: MoveState, for server: Server, in transaction: any Transaction) throws -> String? {
+    /// - Returns: that host; nil when none has room any more. The transaction must then be given up.
+    func claim(_ state: MoveState, for server: Server, in transaction: any Transaction) throws -> HostChoice? {
         let migration = ResourceConsumer(
             id: state.migrationID, kind: .migration, projectID: server.projectID, userID: server.userID)
         try placement.move(from: server.id, to: migration, in: transaction)
-        return try Scheduler(compute: self).claim(state.choices, for: state.request(for: server), in: transaction)?.host
+        return try Scheduler(compute: self).claim(state.choices, for: state.request(for: server), in: transaction)
+    }
+
+    /// Binds a server's ports to another host, where other providers serve what they need.
+    /// - Parameter providers: which, by the ports' requests.
+    /// - Returns: which did before.
+    @discardableResult
+    func rebind(
+        _ server: String, to host: String, _ providers: [String: String]?, in transaction: any Transaction
+    ) throws -> [String: String] {
+        try networking.rebind(server: server, host: host, in: transaction)
+        guard let providers, !providers.isEmpty else { return [:] }
+        return try networking.allocate(providers, server: server, in: transaction)
     }
 
     /// Gives up what a server claimed on the host that it does not go to, and gives it back what its migration holds.

@@ -18,13 +18,12 @@ extension Compute.Parts {
     }
 
     /// Claims room on a chosen host, while the migration holds what the server has on the other.
-    /// - Returns: the host.
-    func claimMove(_ state: MoveState, in transaction: any Transaction) throws -> String {
+    func claimMove(_ state: inout MoveState, in transaction: any Transaction) throws {
         guard let server = try ServerRecords.find(state.serverID, in: transaction) else { throw WorkflowStop("The server is gone.") }
-        guard let host = try claim(state, for: server, in: transaction) else {
+        guard let choice = try claim(state, for: server, in: transaction) else {
             throw WorkflowRewind(to: "schedule", MoveMessages.noValidHost)
         }
-        return host
+        (state.target, state.allocations) = (choice.host, choice.portAllocations)
     }
 
     /// Gives up the room on the chosen host.

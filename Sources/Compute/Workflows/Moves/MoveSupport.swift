@@ -28,6 +28,27 @@ extension Compute.Parts {
             key: "\(context.key)/\(Request.method)")
     }
 
+    /// Asks a host's agent for a part of a way back. A way back does not stand still with a host that cannot do its part: from the
+    /// fifth attempt on without one that is down, from the tenth on without any.
+    /// - Returns: the answer; nil when the way back goes on without it.
+    /// - Throws: what the host says, and that it has no such guest.
+    func askBack<Request: BusRequest>(
+        _ host: String, _ request: Request, of server: String, _ context: StepContext
+    ) async throws -> Request.Reply? {
+        let isUp = try await database.read { [self] in try self.isUp(host, in: $0) } == true
+        let deadline = isUp ? context.deadline - Timestamp.now : min(.seconds(20), context.deadline - Timestamp.now)
+        do {
+            return try await bus.call(
+                request, to: BusAddress(topic: ComputeTopic.agent, host: host), deadline: deadline,
+                key: "\(context.key)/\(Request.method)")
+        } catch let error as BusError where !error.isGuestMissing && context.attempt >= (isUp ? 10 : 5) {
+            logger.warning(
+                "host does not answer, going on without it",
+                metadata: ["server": "\(server)", "host": "\(host)", "error": "\(error)"])
+            return nil
+        }
+    }
+
     /// Asks a host's agent for what is true now.
     func look<Request: BusRequest>(at host: String, _ request: Request, _ context: StepContext) async throws -> Request.Reply {
         try await bus.call(

@@ -22,12 +22,17 @@ struct MoveState: Codable, Sendable, Hashable {
     var choices: [HostChoice] = []
     /// Where it goes.
     var target: String?
+    /// Which resource providers serve its ports where it goes, and which where it was, by the ports' requests.
+    var allocations: [String: String]?
+    var formerAllocations: [String: String]?
     /// Hosts on which there was no room after all, or which could not take it.
     var failedHosts: [String] = []
     /// What the source put aside.
     var released: ReleasedGuest?
     /// The guest's power at the end.
     var power: PowerState?
+    /// Whether the host it left could not bring it back: until the host can, or the server is evacuated, it is in error.
+    var isStranded: Bool?
     /// Whether it has got where there is no way back.
     var isDone = false
 
@@ -67,7 +72,7 @@ struct MoveWorkflow: Sendable {
     }
 
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
-        state.target = try compute.claimMove(state, in: transaction)
+        try compute.claimMove(&state, in: transaction)
         try compute.advance(state.serverID, .resizeMigrating, in: transaction)
         try MigrationRecords.change(state.migrationID, in: transaction) {
             ($0.status, $0.targetHost) = (.migrating, state.target)
@@ -97,7 +102,8 @@ struct MoveWorkflow: Sendable {
         try await compute.reconnectVolumes(of: state.serverID, to: state.source, context)
         let guest = try await compute.definition(of: state.serverID)
         do {
-            _ = try await compute.ask(state.source, RevertMove(guest: guest, start: state.before == .active), context)
+            let request = RevertMove(guest: guest, start: state.before == .active)
+            state.isStranded = try await compute.askBack(state.source, request, of: state.serverID, context) == nil
         } catch let error where error.isGuestMissing {
             compute.logger.notice("there is nothing to bring back", metadata: ["server": "\(state.serverID)"])
         }
@@ -106,17 +112,20 @@ struct MoveWorkflow: Sendable {
 
     @Sendable private func bind(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
         guard let target = state.target else { throw WorkflowStop("The move lost its host.") }
-        try compute.networking.rebind(server: state.serverID, host: target, in: transaction)
+        let former = try compute.rebind(state.serverID, to: target, state.allocations, in: transaction)
+        state.formerAllocations = former
         try compute.advance(state.serverID, .resizeFinishing, in: transaction) { server in
             (server.host, server.details.sourceHost) = (target, state.source)
+            server.details.sourceAllocations = former
         }
         try MigrationRecords.set(.postMigrating, state.migrationID, in: transaction)
     }
 
     @Sendable private func unbind(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
-        try compute.networking.rebind(server: state.serverID, host: state.source, in: transaction)
+        try compute.rebind(state.serverID, to: state.source, state.formerAllocations, in: transaction)
         try compute.advance(state.serverID, .resizeMigrating, in: transaction) { server in
             (server.host, server.details.sourceHost) = (state.source, nil)
+            server.details.sourceAllocations = nil
         }
     }
 
@@ -165,6 +174,7 @@ struct MoveWorkflow: Sendable {
             state.serverID, requestID: state.requestID, message: failure.message, leftAt: [state.target], in: transaction
         ) { server in
             (server.host, server.details.sourceHost) = (state.source, nil)
+            if state.isStranded == true { server.state = .error }
         }
     }
 }

@@ -56,7 +56,8 @@ struct RevertWorkflow: Sendable {
     }
 
     @Sendable private func bind(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
-        try compute.networking.rebind(server: state.serverID, host: state.source, in: transaction)
+        let former = try ServerRecords.find(state.serverID, in: transaction)?.details.sourceAllocations
+        state.formerAllocations = try compute.rebind(state.serverID, to: state.source, former, in: transaction)
         try ServerRecords.change(state.serverID, in: transaction) { server in
             (server.host, server.details.sourceHost) = (state.source, state.target)
         }
@@ -64,7 +65,7 @@ struct RevertWorkflow: Sendable {
 
     @Sendable private func unbind(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
         guard let target = state.target, !state.isDone else { return }
-        try compute.networking.rebind(server: state.serverID, host: target, in: transaction)
+        try compute.rebind(state.serverID, to: target, state.formerAllocations, in: transaction)
         try ServerRecords.change(state.serverID, in: transaction) { server in
             (server.host, server.details.sourceHost) = (target, state.source)
         }
@@ -93,7 +94,8 @@ struct RevertWorkflow: Sendable {
         guard moves(state), !state.isDone, try await !compute.isDeleting(state.serverID) else { return }
         let ports = try await compute.portIDs(state.serverID)
         do {
-            _ = try await compute.ask(state.source, ReleaseGuest(id: state.serverID, portIDs: ports, graceSeconds: 0), context)
+            let request = ReleaseGuest(id: state.serverID, portIDs: ports, graceSeconds: 0)
+            _ = try await compute.askBack(state.source, request, of: state.serverID, context)
         } catch let error where error.isGuestMissing {
             compute.logger.notice("there is nothing to put aside", metadata: ["server": "\(state.serverID)"])
         }

@@ -61,7 +61,7 @@ struct UnshelveWorkflow: Sendable {
             throw WorkflowRewind(to: "schedule", MoveMessages.noValidHost)
         }
         state.move.target = choice.host
-        try compute.networking.rebind(server: server.id, host: choice.host, in: transaction)
+        try compute.rebind(server.id, to: choice.host, choice.portAllocations, in: transaction)
         try compute.nameVolumes(of: server, in: transaction)
         try compute.advance(server.id, .spawning, in: transaction) { $0.host = choice.host }
     }
