@@ -1,5 +1,3 @@
-import Foundation
-
 /// Work that nobody waits for on a connection: workflows' steps, reconcilers, what hosts do for them. Where it queues with
 /// requests it stands behind them, so that a cloud that is busy building still answers.
 public enum Background {
@@ -23,7 +21,7 @@ public enum Background {
     /// Lets the current thread stand behind those that serve requests. To be called where a task of background work begins.
     public static func giveWay() {
         guard Task.currentPriority <= priority else { return }
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
+        ThreadNiceness.set(niceness)
     }
 
     /// By so much that one who serves requests gets nine times as much of a processor.

@@ -1,3 +1,4 @@
+import CloudCore
 import Dispatch
 import Foundation
 import Synchronization
@@ -16,7 +17,7 @@ final class WorkerPool: Sendable {
         let waiting = DispatchSemaphore(value: 0)
 
         func work() {
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, WorkerPool.niceness)
+            ThreadNiceness.set(WorkerPool.niceness)
             while true {
                 waiting.wait()
                 let (job, isClosed) = state.withLock { state in

@@ -102,6 +102,27 @@ struct VolumeLifeTests {
         }
     }
 
+    @Test(arguments: ["snapshot_id", "source_volid"]) func whatACopyIsMadeOfGoesWhenItIsMade(member: String) async throws {
+        try await StorageSite.with { site in
+            let volume = try await site.makeVolume()
+            let answer = await site.send(.post, "/snapshots", ["snapshot": ["volume_id": .string(volume)]])
+            let snapshot = try #require(answer.json["snapshot"]?["id"]?.string)
+            try await site.settle()
+            for host in site.hosts.values { host.hold(CreateVolume.method) }
+            let source = member == "snapshot_id" ? snapshot : volume
+            let made = await site.send(.post, "/volumes", ["volume": ["size": 1, member: .string(source)]])
+            let copy = try #require(made.json["volume"]?["id"]?.string, "\(made.text)")
+            #expect(await site.send(.delete, "/volumes/\(volume)?cascade=True").status == .accepted)
+            // Long enough for a deletion that waits for nothing.
+            try await Task.sleep(for: .milliseconds(50))
+            for host in site.hosts.values { host.hold(CreateVolume.method, false) }
+            try await site.settle()
+            #expect(try await site.volume(copy)?.status == .available)
+            #expect(try await site.volume(volume) == nil)
+            for host in site.hosts.values { #expect(host.snapshots.isEmpty) }
+        }
+    }
+
     @Test func listsAreAProjects() async throws {
         try await StorageSite.with { site in
             _ = try await site.makeVolume()

@@ -254,6 +254,43 @@ import Testing
         }
     }
 
+    @Test func aLongReadOfTheBackgroundHoldsNoRequest() async throws {
+        var options = SQLiteDatabase.Options()
+        options.readers = 1
+        try await withDatabase(options) { database in
+            let gate = Gate()
+            let long = Task { try await Background.$isCurrent.withValue(true) { try await database.read { _ in gate.pass() } } }
+            await gate.untilReached()
+            #expect(try await database.read { try $0.scalar("SELECT COUNT(*) FROM items") } == 0)
+            gate.open()
+            try await long.value
+        }
+    }
+
+    @Test func aCommitThatARequestWaitsForIsNotPutOffByTheBackground() async throws {
+        let sizes = Journal<Int>()
+        var options = SQLiteDatabase.Options()
+        (options.batchTime, options.requestTime) = (.seconds(60), .zero)
+        options.willCommit = { sizes.add($0) }
+        try await withDatabase(options) { database in
+            let before = sizes.entries.count
+            let hold = Gate()
+            let first = Task { try await Background.$isCurrent.withValue(true) { try await database.write { _ in hold.pass() } } }
+            await hold.untilReached()
+            let background = (0..<5).map { _ in
+                Task { try await Background.$isCurrent.withValue(true) { try await database.write { _ in } } }
+            }
+            let request = Task { try await database.write { _ in } }
+            try await database.untilWaiting(6)
+            hold.open()
+            try await first.value
+            try await request.value
+            for task in background { try await task.value }
+            // The request goes first, and takes only what was there before it.
+            #expect(Array(sizes.entries[before...]) == [2, 5])
+        }
+    }
+
     private func withDatabase(
         _ options: SQLiteDatabase.Options = .init(), _ body: (SQLiteDatabase) async throws -> Void
     ) async throws {

@@ -38,12 +38,14 @@ struct GroupReconciler: Reconciler {
 
     private static func settle(group id: String, in transaction: any Transaction) throws {
         guard let group = try GroupRecords.find(id, in: transaction), group.isSettling else { return }
-        let states = try VolumeRecords.all(where: "group_id = \(id)", in: transaction).map(\.status)
+        let volumes = try VolumeRecords.all(where: "group_id = \(id)", in: transaction)
         if group.status == .deleting {
-            if states.isEmpty { return try GroupRecords.delete(id, in: transaction) }
-            guard !states.contains(.deleting) else { return }
+            if volumes.isEmpty { return try GroupRecords.delete(id, in: transaction) }
+            // What is under way with one whose deletion was promised may show its own state while it unwinds.
+            guard !volumes.contains(where: { $0.status == .deleting || $0.details.terminatedAt != nil }) else { return }
             return try GroupRecords.end(id, .error, in: transaction)
         }
+        let states = volumes.map(\.status)
         let isBusy = states.contains { [.creating, .downloading].contains($0) }
         guard !isBusy else { return }
         try GroupRecords.end(id, states.contains(.error) ? .error : .available, in: transaction)

@@ -11,6 +11,7 @@ enum BlockStorageSchema {
         CatalogueSchema.settling,
         BackupRecords.migration,
         TransferRecords.migration,
+        VolumeRecords.unmadeIndex,
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

@@ -40,6 +40,27 @@ enum VolumeRecords {
         try reader.all("SELECT \(columns) FROM volumes WHERE \(condition) ORDER BY created_at, id", volume)
     }
 
+    /// Whether volumes are being made of a volume, or of one of its snapshots.
+    static func areBeingMade(ofVolume id: String, in reader: any Reader) throws -> Bool {
+        try reader.first(
+            """
+            SELECT 1 FROM volumes WHERE \(unmade) AND
+                (source_id = \(id) OR snapshot_id IN (SELECT id FROM volume_snapshots WHERE volume_id = \(id))) LIMIT 1
+            """
+        ) { _ in true } ?? false
+    }
+
+    /// Whether volumes are being made of a snapshot.
+    static func areBeingMade(ofSnapshot id: String, in reader: any Reader) throws -> Bool {
+        try reader.first("SELECT 1 FROM volumes WHERE \(unmade) AND snapshot_id = \(id) LIMIT 1") { _ in true } ?? false
+    }
+
+    /// Of volumes that are being made, which are few; `unmadeIndex` has them.
+    private static let unmade: SQL = "status IN ('creating', 'downloading')"
+    static let unmadeIndex = Migration(20, "volumes that are being made", [
+        "CREATE INDEX volumes_unmade ON volumes (id) WHERE status IN ('creating', 'downloading')",
+    ])
+
     /// A page of a list.
     static func list(_ selection: ListSelection, in reader: any Reader) throws -> [Volume] {
         try reader.all("SELECT \(columns) FROM volumes\(try selection.clause(table, in: reader))", volume)

@@ -221,6 +221,7 @@ struct RestoreBackupWorkflow: Sendable {
             Self.name, deadline: limit + .seconds(3 * 3600),
             steps: [
                 .action("await", attempts: 10, timeout: .seconds(600), perform: awaitVolume),
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .action("write", timeout: limit, perform: write),
                 .action("keep-key", perform: { _, _ in }, undo: dropKey),
                 .transaction("copy-key", perform: copyKey),

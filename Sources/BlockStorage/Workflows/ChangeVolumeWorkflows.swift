@@ -20,6 +20,7 @@ struct RevertVolumeWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(3600),
             steps: [
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .action("revert", timeout: .seconds(3500), perform: revert),
                 .transaction("finish", perform: finish),
             ],

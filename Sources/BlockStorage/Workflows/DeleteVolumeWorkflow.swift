@@ -19,6 +19,7 @@ struct DeleteVolumeWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(6 * 3600),
             steps: [
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .action("disconnect", perform: disconnect),
                 .action("remove-snapshots", attempts: 5, timeout: .seconds(3600), perform: removeSnapshots),
                 .action("remove", attempts: 5, timeout: .seconds(2 * 3600), perform: remove),
@@ -83,7 +84,7 @@ struct DeleteVolumeWorkflow: Sendable {
     @Sendable private func fail(_ transaction: any Transaction, _ state: DeleteVolumeState, _ failure: WorkflowFailure) throws {
         let isBusy = failure.message.hasPrefix("busy")
         try VolumeRecords.change(state.volumeID, in: transaction) { volume in
-            volume.status = isBusy ? .available : .errorDeleting
+            (volume.status, volume.details.terminatedAt) = (isBusy ? .available : .errorDeleting, nil)
             try storage.note(failure, of: "delete", volume: volume, in: transaction)
         }
         for snapshot in try SnapshotRecords.of(volume: state.volumeID, in: transaction) where snapshot.status == .deleting {

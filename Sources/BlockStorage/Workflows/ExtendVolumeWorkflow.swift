@@ -26,6 +26,7 @@ struct ExtendVolumeWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(2 * 3600),
             steps: [
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .transaction("admit", perform: admit),
                 .action("extend", timeout: .seconds(3000), perform: extend),
                 // Who has to be let go must be known when the program is back after a crash.

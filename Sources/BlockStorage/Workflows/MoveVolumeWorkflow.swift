@@ -45,6 +45,7 @@ struct MoveVolumeWorkflow: Sendable {
         return Workflow(
             Self.name, deadline: limit + .seconds(3600),
             steps: [
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .action("keep-key", perform: { _, _ in }, undo: VolumeReencryption(storage: storage).dropNewKey),
                 .transaction("choose", perform: choose, undo: AttachedMove(storage: storage).removeTarget),
                 .action("make-target", timeout: .seconds(600), perform: AttachedMove(storage: storage).makeTarget),

@@ -64,7 +64,8 @@ struct PromisedDeletionWorkflow: Sendable {
         _ transaction: any Transaction, _ state: PromisedDeletionState, _ failure: WorkflowFailure
     ) throws {
         switch state.kind {
-        case .volume: try VolumeRecords.change(state.id, in: transaction) { $0.status = .errorDeleting }
+        case .volume:
+            try VolumeRecords.change(state.id, in: transaction) { ($0.status, $0.details.terminatedAt) = (.errorDeleting, nil) }
         case .snapshot: try SnapshotRecords.change(state.id, in: transaction) { $0.status = .errorDeleting }
         case .backup: try BackupRecords.change(state.id, in: transaction) { $0.status = .errorDeleting }
         }

@@ -21,6 +21,7 @@ struct ReimageVolumeWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(3 * 3600),
             steps: [
+                .awaitCopies(ofVolume: \.volumeID, storage),
                 .action("make", timeout: .seconds(3500), perform: make, undo: removeMade),
                 .action("overwrite", timeout: .seconds(3500), perform: overwrite),
                 .action("remove-made", attempts: 5, timeout: .seconds(1800), perform: removeMade),

@@ -62,6 +62,7 @@ struct DeleteSnapshotWorkflow: Sendable {
         Workflow(
             Self.name, deadline: .seconds(2 * 3600),
             steps: [
+                .awaitCopies(ofSnapshot: \.snapshotID, storage),
                 .action("remove", attempts: 5, timeout: .seconds(3600), perform: remove),
                 .transaction("forget", perform: forget),
             ],

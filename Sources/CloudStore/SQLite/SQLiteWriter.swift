@@ -36,7 +36,7 @@ final class SQLiteWriter: Sendable {
     }
 
     /// Everybody waits for this thread: where that is permitted, it goes before others.
-    private static func goFirst() { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -5) }
+    private static func goFirst() { ThreadNiceness.set(-5) }
 
     /// A thread and a connection of their own move the log's pages into the file: the writer, and who waits for it, would stand
     /// still for tens of milliseconds meanwhile.

@@ -1,3 +1,4 @@
+import CloudCore
 import Dispatch
 import Foundation
 
@@ -26,7 +27,7 @@ final class WorkerPool<Context>: Sendable {
         self.waitLimit = waitLimit
         for number in 1...max(1, size) {
             threads.start(named: "\(name)-\(number)") { [queue] in
-                if niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
+                if niceness != 0 { ThreadNiceness.set(niceness) }
                 Self.work(queue, open)
             }
         }

@@ -66,6 +66,17 @@ final class FakeStorageHost: Sendable {
         while state.withLock({ $0.held.contains(method) }) { try await Task.sleep(for: .milliseconds(2)) }
     }
 
+    /// Whether there is what a volume shall be made of.
+    private func holds(_ content: VolumeContent) -> Bool {
+        state.withLock { state in
+            switch content {
+            case .snapshot(let snapshot): state.snapshots.contains(snapshot.name)
+            case .volume(let source): state.volumes.contains(source.name)
+            default: true
+            }
+        }
+    }
+
     /// Makes a connection that no attachment knows of.
     func connect(_ attachment: String, _ volume: String) { state.withLock { $0.connections[attachment] = volume } }
 
@@ -79,6 +90,10 @@ final class FakeStorageHost: Sendable {
     var service: BusService {
         var service = BusService()
         service.on(CreateVolume.self) { [self] request, _ in
+            try await wait(CreateVolume.method)
+            guard holds(request.content) else {
+                throw BusFailure(code: VolumeFailureCode.notFound.rawValue, message: "what it is made of is gone")
+            }
             try perform(CreateVolume.method) { _ = $0.volumes.insert(request.volume.name) }
             return BusNothing()
         }
