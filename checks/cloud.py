@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -135,10 +136,13 @@ class Program:
         expect(done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
-    def tail(self, lines=40):
+    def tail(self, lines=40, about=""):
+        """The end of the program's log, after what it says of the things whose ids are in a text."""
         self.log.flush()
-        text = (self.directory / "check.log").read_text(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        log = (self.directory / "check.log").read_text(errors="replace").splitlines()
+        ids = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", about))
+        told = [line for line in log if any(thing in line for thing in ids) and '"GET ' not in line]
+        return "\n".join(told[-100:] + log[-lines:])
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -254,7 +258,7 @@ def run_check(body, settings=(), add_options=None, needs_tools=False):
             if program.process.poll() is None:
                 program.stop()
         except (CheckFailed, subprocess.TimeoutExpired) as failure:
-            print(f"{program.tail(15)}\nerror: {failure}", file=sys.stderr)
+            print(f"{program.tail(15, about=str(failure))}\nerror: {failure}", file=sys.stderr)
             sys.exit(1)
         except Exception:
             print(program.tail(60), file=sys.stderr)

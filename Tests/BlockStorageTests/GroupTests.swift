@@ -76,14 +76,18 @@ struct GroupTests {
             let group = try await makeGroup(site)
             #expect(try await status(site, "/groups/\(group)", "group") == "available")
             let volume = try await site.makeVolume(["group_id": .string(group), "volume_type": "__DEFAULT__"])
-            for host in site.hosts.values { host.hold(ExtendVolume.method) }
+            for host in site.hosts.values {
+                host.hold(ExtendVolume.method)
+                host.hold(DeleteVolume.method)
+            }
             #expect(await site.send(.post, "/volumes/\(volume)/action", ["os-extend": ["new_size": 2]]).status == .accepted)
             let delete: JSON = ["delete": ["delete-volumes": true]]
             #expect(await site.send(.post, "/groups/\(group)/action", delete).status == .accepted)
-            // The growth has failed and said so; the deletion that was promised has not begun.
+            // The growth has failed and said so; the deletion that was promised has not ended.
             try await site.storage.parts.database.write { try VolumeRecords.change(volume, in: $0) { $0.status = .errorExtending } }
             try await GroupReconciler(storage: site.storage.parts).reconcile()
             #expect(await site.send(.get, "/groups/\(group)").json["group"]?["status"] == "deleting")
+            for host in site.hosts.values { host.hold(DeleteVolume.method, false) }
             #expect(try await status(site, "/groups/\(group)", "group") == nil)
             #expect(try await site.volume(volume) == nil)
         }
