@@ -11,6 +11,11 @@ enum BlockStorageSchema {
         CatalogueSchema.settling,
         BackupRecords.migration,
         TransferRecords.migration,
+        attachedQoS,
+    ])
+
+    private static let attachedQoS = Migration(20, "QoS specs that attachments keep", [
+        "ALTER TABLE volume_attachments ADD COLUMN qos_specs TEXT",
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [
