@@ -76,17 +76,17 @@ struct DiskLimits: Sendable, Hashable {
         }
         let hasOperations = ["total", "read", "write"].contains { amount($0 + "_iops_sec") > 0 }
         guard amount("size_iops_sec") == 0 || hasOperations else {
-            throw GuestFailure(.unsupported, "\(subject) say size_iops_sec, and how many operations there may be they do not say.")
+            throw GuestFailure(.unsupported, "\(subject) say size_iops_sec, which needs a limit of operations beside it.")
         }
     }
 
     private func checkBurst(of measure: String, _ subject: String) throws {
         let (most, seconds) = (amount(measure + "_max"), amount(measure + "_max_length"))
         guard most == 0 || amount(measure) > 0 && most >= amount(measure) else {
-            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max, which needs \(measure) and is not below it.")
+            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max, which needs \(measure) beside it and must not be below it.")
         }
         guard seconds <= 1 || most > 0 && seconds <= Self.maximum / most else {
-            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max_length, which needs \(measure)_max and fits it.")
+            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max_length, which needs \(measure)_max beside it and must not be too long for it.")
         }
     }
 }
