@@ -86,7 +86,7 @@ struct DiskLimits: Sendable, Hashable {
             throw GuestFailure(.unsupported, "\(subject) say \(measure)_max, which needs \(measure) beside it and must not be below it.")
         }
         guard seconds <= 1 || most > 0 && seconds <= Self.maximum / most else {
-            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max_length, which needs \(measure)_max beside it and must not be too long for it.")
+            throw GuestFailure(.unsupported, "\(subject) say \(measure)_max_length, which needs \(measure)_max and is bounded by it.")
         }
     }
 }
