@@ -9,7 +9,9 @@ Each back end is a volume type of its own (volume_backend_name); name them with 
 import argparse
 import atexit
 import pathlib
+import subprocess
 import time
+from xml.etree import ElementTree
 
 from ceph_cluster import CephCluster
 from cloud import Client, expect, free_port, run_check, wait_for
@@ -37,7 +39,7 @@ class VolumeLife:
     def run(self):
         steps = [self.make, self.fill, self.extend, self.snapshot, self.clone, self.kill, self.back_up]
         steps += [self.boots] if self.boots_others else []
-        steps += [self.reattach]
+        steps += [self.reattach, self.limit]
         # QEMU encrypts alike whatever lies below.
         steps += [self.encrypt, self.boot_encrypted] if self.boots_others or self.backend == self.flow.backends[-1] else []
         for step in steps + [self.clean]:
@@ -217,6 +219,41 @@ class VolumeLife:
         device = self.attach(self.name)
         self.expect_pattern(device, "the volume that was attached again")
         self.detach(self.name)
+
+    def limit(self):
+        """The front-end QoS specs of a volume's type hold in its guest; what no hypervisor can keep leaves guest and volume alone."""
+        kind, name = f"braked-{self.backend}", f"slow-{self.backend}"
+        self.client.run("volume", "type", "create", kind, "--property", f"volume_backend_name={self.backend}")
+        self.client.run("volume", "qos", "create", kind, "--consumer", "front-end", "--property", "total_iops_sec_per_gb=200",
+                        "--property", "total_bytes_sec=4194304")
+        self.client.run("volume", "qos", "associate", kind, kind)
+        self.client.run("volume", "create", name, "--size", "1", "--type", kind)
+        self.becomes(name, "available")
+        device = self.attach(name)
+        tuned = self.tuning(self.volume(name)["id"])
+        expect(tuned == {"total_iops_sec": "200", "total_bytes_sec": "4194304"}, f"the limits in the guest's definition: {tuned}")
+        began = time.monotonic()
+        self.root(f"dd if=/dev/{device} of=/dev/null bs=1M count=16 2>/dev/null; echo yes")
+        took = time.monotonic() - began
+        expect(took > 3, f"16 MiB at 4 MiB a second were read in {took:.1f} s")
+        self.detach(name)
+        self.client.run("volume", "qos", "set", kind, "--property", "read_bytes_sec=1048576")
+        before = self.disks()
+        self.client.run("server", "add", "volume", self.server, name, *MICROVERSION)
+        self.becomes(name, "available")
+        expect(self.disks() == before, "a refused volume changed the guest's disks")
+        self.client.run("volume", "delete", name)
+        wait_for("the end of the limited volume", lambda: len(self.client.json("volume", "list")) == 1, GONE, interval=1)
+        self.client.run("volume", "type", "delete", kind)
+        self.client.run("volume", "qos", "delete", kind)
+
+    def tuning(self, volume):
+        """What libvirt has a disk of the running guest limited to."""
+        socket = self.flow.program.directory / "compute/libvirt/run/libvirt-sock"
+        command = ["virsh", "-c", f"qemu+unix:///system?socket={socket}", "dumpxml", self.server]
+        text = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        found = ElementTree.fromstring(text).find(f".//disk[serial='{volume}']/iotune")
+        return {} if found is None else {element.tag: element.text for element in found}
 
     def encrypt(self):
         """What a guest writes on an encrypted volume is nowhere in the volume's file, and is there again in a clone."""

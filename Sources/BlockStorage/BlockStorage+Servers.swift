@@ -56,6 +56,8 @@ public struct VolumeAccess: Sendable {
     public let passphrase: Secret<String>?
     /// Whether it must not be written to.
     public let isReadOnly: Bool
+    /// What the host keeps of the QoS specs of its type, in Cinder's words; nil for nothing.
+    public let qosSpecs: [String: String]?
 }
 
 /// A volume that a server needs.
@@ -252,7 +254,8 @@ extension BlockStorage {
     private func access(_ attachment: Attachment, _ volume: Volume?, _ connection: VolumeConnection) async throws -> VolumeAccess {
         var passphrase: Secret<String>?
         if let key = volume?.encryptionKeyID { passphrase = try await parts.neighbours.keys.passphrase(key) }
-        return VolumeAccess(connection: connection, passphrase: passphrase, isReadOnly: attachment.mode == "ro")
+        return VolumeAccess(
+            connection: connection, passphrase: passphrase, isReadOnly: attachment.mode == "ro", qosSpecs: attachment.qosTexts)
     }
 
     /// How a connected volume is reached; nil when it is not connected.

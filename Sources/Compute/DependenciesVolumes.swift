@@ -249,10 +249,15 @@ public struct ServerVolumeAccess: Sendable, Hashable {
     public var encryption: GuestVolume.Encryption?
     /// Whether the guest may not write to it.
     public var isReadOnly: Bool
+    /// What the host keeps of the QoS specs of the volume's type, in Cinder's words; nil for nothing.
+    public var qosSpecs: [String: String]?
 
     /// A way to a volume.
-    public init(connection: GuestVolume.Connection, encryption: GuestVolume.Encryption? = nil, isReadOnly: Bool = false) {
-        (self.connection, self.encryption, self.isReadOnly) = (connection, encryption, isReadOnly)
+    public init(
+        connection: GuestVolume.Connection, encryption: GuestVolume.Encryption? = nil, isReadOnly: Bool = false,
+        qosSpecs: [String: String]? = nil
+    ) {
+        (self.connection, self.encryption, self.isReadOnly, self.qosSpecs) = (connection, encryption, isReadOnly, qosSpecs)
     }
 }
 

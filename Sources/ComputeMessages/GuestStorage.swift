@@ -102,14 +102,17 @@ public struct GuestVolume: Codable, Sendable, Hashable {
     public var serial: String
     /// The tag under which the guest's metadata lists it; nil for none.
     public var tag: String?
+    /// What its host keeps of the QoS specs of its type, in Cinder's words (total_iops_sec …), as they were when it was connected; nil
+    /// for nothing. A host passes over those that it does not know.
+    public var qosSpecs: [String: String]?
 
     /// A volume.
     public init(
         id: String, connection: Connection, deviceName: String? = nil, bus: String? = nil, bootIndex: Int? = nil,
         isReadOnly: Bool = false, isShared: Bool = false, serial: String? = nil, tag: String? = nil,
-        encryption: Encryption? = nil
+        encryption: Encryption? = nil, qosSpecs: [String: String]? = nil
     ) {
-        self.encryption = encryption
+        (self.encryption, self.qosSpecs) = (encryption, qosSpecs)
         (self.id, self.connection, self.deviceName, self.bus, self.bootIndex) = (id, connection, deviceName, bus, bootIndex)
         (self.isReadOnly, self.isShared, self.serial, self.tag) = (isReadOnly, isShared, serial ?? id, tag)
     }

@@ -53,6 +53,51 @@ import Testing
         #expect(try values("//disk[1]/iotune/*", document) == ["1048576", "100"])
     }
 
+    private func limited(_ specs: [String: String]) -> GuestVolume {
+        GuestVolume(
+            id: "00000000-0000-4000-8000-000000000001", connection: .file(path: "/volumes/1", format: "raw"), qosSpecs: specs)
+    }
+
+    @Test func volumesAreLimitedByTheirTypes() throws {
+        let specs = [
+            "read_bytes_sec": "1000", "read_bytes_sec_max": "2000", "read_bytes_sec_max_length": "5", "total_iops_sec": "300",
+            "size_iops_sec": "4096", "unheard": "of", "consumer": "both",
+        ]
+        let document = try document(["quota:disk_write_iops_sec": "7"], volumes: [limited(specs)])
+        #expect(try values("//disk[1]/iotune/*", document) == ["7"])
+        let path = "//disk[target/@dev='vdc']/iotune/"
+        #expect(try values(path + "*", document).count == 5)
+        for (measure, amount) in specs where !["unheard", "consumer"].contains(measure) {
+            #expect(try values(path + measure, document) == [amount])
+        }
+        #expect(try values("//disk/iotune", try self.document([:], volumes: [limited([:])])).isEmpty)
+    }
+
+    @Test(arguments: [
+        ["total_iops_sec": "500", "write_iops_sec": "1"], ["total_bytes_sec": "500", "read_bytes_sec": "1"],
+        ["total_iops_sec": "5", "total_iops_sec_max": "9", "read_iops_sec": "0", "read_iops_sec_max": "9"],
+        ["total_iops_sec_max": "9"], ["total_iops_sec": "9", "total_iops_sec_max": "8"], ["size_iops_sec": "4096"],
+        ["read_iops_sec": "9", "read_iops_sec_max_length": "8"], ["read_iops_sec": "-1"], ["read_iops_sec": "much"],
+        ["read_iops_sec": "1000000000000001"],
+    ])
+    func whatNoHypervisorCanKeepIsRefusedBeforeItIsTried(specs: [String: String]) {
+        let failure = #expect(throws: GuestFailure.self) { try document([:], volumes: [limited(specs)]) }
+        #expect(failure?.code == .unsupported)
+        #expect(failure?.message.contains("00000000-0000-4000-8000-000000000001") == true)
+    }
+
+    @Test func zerosLimitNothingAndContradictNothing() throws {
+        let specs = ["total_iops_sec": "500", "read_iops_sec": "0", "total_iops_sec_max": "0"]
+        #expect(try values("//disk/iotune/total_iops_sec", try document([:], volumes: [limited(specs)])) == ["500"])
+        #expect(throws: GuestFailure.self) { try document(["quota:disk_total_iops_sec": "9", "quota:disk_read_iops_sec": "9"]) }
+    }
+
+    @Test func allLimitsOfARunningDiskAreSetAtOnce() throws {
+        let parameters = try DiskLimits(limited(["total_iops_sec": "500", "unheard": "of"])).parameters
+        #expect(parameters.count == 19)
+        #expect(parameters.filter { $0.value > 0 }.map { "\($0.name) \($0.value)" } == ["total_iops_sec 500"])
+    }
+
     @Test func interfacesAreLimitedByDirection() throws {
         let document = try document([
             "quota:vif_inbound_average": "1000", "quota:vif_inbound_burst": "512", "quota:vif_outbound_peak": "2000",

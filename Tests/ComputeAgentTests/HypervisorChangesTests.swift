@@ -65,8 +65,10 @@ extension HypervisorConformanceTests {
             _ = try await arm.call(DetachInterface(guest: guest, portID: interface.portID, mac: interface.mac))
             #expect(!arm.network.plugged.contains(interface.portID))
         }
-        let volume = GuestVolume(id: Identifier.uuid(), connection: .file(path: try await arm.makeVolume(), format: "raw"))
+        var volume = GuestVolume(id: Identifier.uuid(), connection: .file(path: try await arm.makeVolume(), format: "raw"))
         wide = guest
+        try await isRefused(volume, with: ["total_iops_sec": "500", "read_iops_sec": "100"], wide, arm)
+        volume.qosSpecs = ["total_iops_sec": "5000", "total_iops_sec_max": "9000", "unheard": "of"]
         wide.volumes = [volume]
         for _ in 1...2 { #expect(try await arm.call(AttachVolume(guest: wide, volume: volume)).deviceName == "/dev/vdb") }
         #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda", "vdb"])
@@ -82,6 +84,19 @@ extension HypervisorConformanceTests {
         #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda"])
         #expect(try await arm.call(ListGuestVolumes()) == [guest.id: []])
         return guest
+    }
+
+    /// Limits that no hypervisor can keep leave the guest as it was.
+    private func isRefused(
+        _ volume: GuestVolume, with specs: [String: String], _ guest: GuestSpecification, _ arm: any HypervisorArm
+    ) async throws {
+        var (volume, wide) = (volume, guest)
+        volume.qosSpecs = specs
+        wide.volumes = [volume]
+        let request = AttachVolume(guest: wide, volume: volume)
+        #expect(await failureCode { try await arm.call(request) } == "unsupported")
+        #expect(try await arm.call(DiagnoseGuest(id: guest.id)).disks.map(\.device) == ["vda"])
+        #expect(try await arm.call(ListGuestVolumes()) == [guest.id: []])
     }
 
     private func isSnapshot(_ guest: GuestSpecification, _ arm: any HypervisorArm) async throws {

@@ -69,6 +69,33 @@ import Testing
         #expect(try await driver.spawn(second).power == .running)
     }
 
+    @Test func guestsPrintWhatTheirVolumesAreLimitedTo() async throws {
+        let driver = SimulatedHypervisor()
+        var volume = GuestVolume(
+            id: "a4ff6c1c-5b0d-4b0c-8f2f-7b3f3e0c1a52", connection: .file(path: "/v/a", format: "raw"),
+            qosSpecs: ["write_iops_sec": "40", "read_iops_sec": "90", "unheard": "of"])
+        let limits = "volume \(volume.id) limited to read_iops_sec 90, write_iops_sec 40"
+        var guest = specification()
+        _ = try await driver.spawn(try await definition(guest, driver))
+        guest.volumes = [volume]
+        _ = try await driver.attach(volume, to: guest)
+        #expect(try driver.existing(guest.id).journal?.contains("virtio_blk: " + limits) == true)
+        try await driver.powerOff(guest.id)
+        _ = try await driver.spawn(try await definition(guest, driver))
+        #expect(try await driver.console(guest.id, maximumBytes: 10_000)?.contains(limits) == true)
+
+        volume.qosSpecs?["total_iops_sec"] = "100"
+        guest.volumes = [volume]
+        let changed = guest
+        await #expect(throws: GuestFailure.self) { try await driver.prepareVolumes(of: changed) }
+        await #expect(throws: GuestFailure.self) { try await driver.swapVolume(volume.id, for: changed.volumes[0], in: changed) }
+        var other = specification()
+        other.volumes = [volume]
+        let refused = try await definition(other, driver)
+        await #expect(throws: GuestFailure.self) { try await driver.spawn(refused) }
+        #expect(try await driver.guest(other.id) == nil)
+    }
+
     @Test func assistedSnapshotsMakeChainsOfFiles() async throws {
         let driver = SimulatedHypervisor()
         let volume = GuestVolume(id: "a4ff6c1c-5b0d-4b0c-8f2f-7b3f3e0c1a52", connection: .file(path: "/v/a", format: "qcow2"))

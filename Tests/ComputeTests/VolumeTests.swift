@@ -32,6 +32,7 @@ import Testing
             try await site.settle()
             #expect(try await status(site) == "in-use")
             #expect(site.agents.disks.volumes(of: id) == [Self.volume])
+            #expect(site.agents.disks.qosSpecs(of: Self.volume) == ["total_iops_sec": "500"])
             #expect(await attach(site, id).status == .badRequest)
             let shown = await site.send(.get, "/servers/\(id)/os-volume_attachments", at: "2.89").json["volumeAttachments"]?[0]
             #expect(shown?["id"] == nil)
@@ -82,7 +83,9 @@ import Testing
             #expect(shown["image"] == "")
             let attached = shown["os-extended-volumes:volumes_attached"]?.array ?? []
             #expect(attached.map { $0["delete_on_termination"]?.bool } == [true, false])
-            #expect(Set(site.agents.disks.volumes(of: id)) == Set(attached.compactMap { $0["id"]?.string }))
+            let volumes = attached.compactMap { $0["id"]?.string }
+            #expect(Set(site.agents.disks.volumes(of: id)) == Set(volumes))
+            for volume in volumes { #expect(site.agents.disks.qosSpecs(of: volume) == ["total_iops_sec": "500"]) }
             _ = await site.send(.delete, "/servers/\(id)")
             try await site.settle()
             try await site.expectCleanSlate()

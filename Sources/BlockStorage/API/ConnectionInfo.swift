@@ -8,7 +8,7 @@ enum ConnectionInfo {
         var info = data(connection)
         info["driver_volume_type"] = .string(kind(connection))
         info["encrypted"] = .bool(volume.isEncrypted)
-        info["qos_specs"] = .null
+        info["qos_specs"] = attachment?.qosSpecs ?? .null
         info["access_mode"] = .string(attachment?.mode == "ro" ? "ro" : "rw")
         info["cacheable"] = false
         info["volume_id"] = .string(volume.id)

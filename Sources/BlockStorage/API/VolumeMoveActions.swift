@@ -74,13 +74,21 @@ enum VolumeMoveActions {
         if type.isMultiattach, type.encryption != nil {
             throw BlockStorageError.invalidInput("Retype requested both encryption and multi-attach, which is not supported.")
         }
-        let isSettled = !volume.isMigrating
+        let isSettled = try !volume.isMigrating && keepsFrontEndQoS(volume, type, in: reader)
         guard [.available, .inUse].contains(volume.status), isSettled, volume.groupID == nil, type.id != volume.typeID else {
             throw BlockStorageError.invalidVolume(
                 "Retype needs volume to be in available or in-use state, not be part of an active migration or a consistency group, "
                     + "requested type has to be different that the one from the volume, and for in-use volumes front-end qos specs "
                     + "cannot change.")
         }
+    }
+
+    /// Whether what hosts keep of QoS specs stays as it is. Of a volume that somebody has it must: nobody tells its guest.
+    private static func keepsFrontEndQoS(_ volume: Volume, _ type: VolumeType, in reader: any Reader) throws -> Bool {
+        guard volume.status == .inUse else { return true }
+        let old = try QoSSpecsRecords.find(typeID: volume.typeID, in: reader)
+        let new = try QoSSpecsRecords.find(typeID: type.id, in: reader)
+        return old?.id == new?.id || [old, new].allSatisfy { $0?.isForFrontEnd != true }
     }
 
     // MARK: Migrate

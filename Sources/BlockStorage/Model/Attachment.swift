@@ -19,6 +19,8 @@ struct Attachment: Sendable, Hashable {
     var connector: JSON?
     /// How the volume is reached, as the storage host said, without passwords: who needs those asks it again.
     var connection: VolumeConnection?
+    /// What whoever has it keeps of the QoS specs of the volume's type, as they were when it was connected; nil for nothing.
+    var qosSpecs: JSON?
     var attachedAt: Timestamp?
     var detachedAt: Timestamp?
     var createdAt: Timestamp
@@ -29,6 +31,12 @@ struct Attachment: Sendable, Hashable {
 extension Attachment {
     /// Whether somebody reaches the volume through it.
     var isAttached: Bool { status == .attached }
+
+    /// Its QoS specs as text; nil for none.
+    var qosTexts: [String: String]? {
+        guard let members = qosSpecs?.object?.members, !members.isEmpty else { return nil }
+        return Dictionary(members.map { ($0.name, $0.value.string ?? $0.value.text) }) { $1 }
+    }
 }
 
 extension VolumeConnection {

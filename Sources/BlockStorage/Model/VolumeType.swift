@@ -71,7 +71,8 @@ struct TypeEncryption: Codable, Sendable, Hashable {
     var updatedAt: Timestamp?
 }
 
-/// A named set of promises about a volume's throughput.
+/// A named set of promises about a volume's throughput. Of the back ends' drivers none keeps any: what is the back end's alone is noted
+/// and shown, as upstream has it of drivers that know none of the specs.
 struct QoSSpecs: Sendable, Hashable {
     /// Who keeps the promise.
     enum Consumer: String, Sendable, CaseIterable {

@@ -6,15 +6,15 @@ import VolumeMessages
 enum AttachmentRecords {
     private static let columns: SQL = """
         id, volume_id, project_id, server_id, host, device, status, mode, connector, connection, attached_at, detached_at, created_at, \
-        is_held_by_compute
+        is_held_by_compute, qos_specs
         """
 
     private static func attachment(_ row: borrowing Row) throws -> Attachment {
         let connection: Stored<VolumeConnection>? = try row[9]
         return Attachment(
             id: try row[0], volumeID: try row[1], projectID: try row[2], serverID: try row[3], host: try row[4], device: try row[5],
-            status: try row[6], mode: try row[7], connector: try row[8], connection: connection?.value, attachedAt: try row[10],
-            detachedAt: try row[11], createdAt: try row[12], isHeldByCompute: try row[13])
+            status: try row[6], mode: try row[7], connector: try row[8], connection: connection?.value, qosSpecs: try row[14],
+            attachedAt: try row[10], detachedAt: try row[11], createdAt: try row[12], isHeldByCompute: try row[13])
     }
 
     static func find(_ id: String, in reader: any Reader) throws -> Attachment? {
@@ -57,7 +57,7 @@ enum AttachmentRecords {
             INSERT INTO volume_attachments (\(columns)) VALUES (\(attachment.id), \(attachment.volumeID), \(attachment.projectID),
                 \(attachment.serverID), \(attachment.host), \(attachment.device), \(attachment.status), \(attachment.mode),
                 \(attachment.connector), \(attachment.connection.map { Stored($0.withoutSecrets) }), \(attachment.attachedAt),
-                \(attachment.detachedAt), \(attachment.createdAt), \(attachment.isHeldByCompute))
+                \(attachment.detachedAt), \(attachment.createdAt), \(attachment.isHeldByCompute), \(attachment.qosSpecs))
             """)
     }
 
@@ -70,7 +70,7 @@ enum AttachmentRecords {
                 status = \(attachment.status), mode = \(attachment.mode), connector = \(attachment.connector),
                 connection = \(attachment.connection.map { Stored($0.withoutSecrets) }), attached_at = \(attachment.attachedAt),
                 detached_at = \(attachment.detachedAt),
-                is_held_by_compute = \(attachment.isHeldByCompute)
+                is_held_by_compute = \(attachment.isHeldByCompute), qos_specs = \(attachment.qosSpecs)
             WHERE id = \(attachment.id)
             """)
     }

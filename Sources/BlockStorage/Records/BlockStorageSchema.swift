@@ -12,6 +12,11 @@ enum BlockStorageSchema {
         BackupRecords.migration,
         TransferRecords.migration,
         VolumeRecords.unmadeIndex,
+        attachedQoS,
+    ])
+
+    private static let attachedQoS = Migration(21, "QoS specs that attachments keep", [
+        "ALTER TABLE volume_attachments ADD COLUMN qos_specs TEXT",
     ])
 
     private static let volumes = Migration(1, "volumes, snapshots, attachments, hosts and quotas", [

@@ -21,6 +21,12 @@ enum QoSSpecsRecords {
         try reader.first("SELECT \(columns) FROM volume_qos_specs WHERE name = \(name)", specs)
     }
 
+    /// Those of a volume type; nil when it has none.
+    static func find(typeID: String, in reader: any Reader) throws -> QoSSpecs? {
+        try reader.first(
+            "SELECT \(columns) FROM volume_qos_specs WHERE id = (SELECT qos_specs_id FROM volume_types WHERE id = \(typeID))", specs)
+    }
+
     /// A page of a list.
     static func list(_ selection: ListSelection, _ table: ListTable, in reader: any Reader) throws -> [QoSSpecs] {
         try reader.all("SELECT \(columns) FROM volume_qos_specs\(try selection.clause(table, in: reader))", specs)

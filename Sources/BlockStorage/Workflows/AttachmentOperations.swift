@@ -109,7 +109,8 @@ struct AttachmentOperations: Sendable {
     // MARK: With the storage host
 
     /// Lets a host reach a reserved volume. A repeat, with the same connector or another, answers what holds for the last.
-    /// - Throws: 404 when the attachment is gone, 400 for a connector that lacks what is needed, 503 when the storage host fails.
+    /// - Throws: 404 when the attachment is gone, 400 for a connector that lacks what is needed and for QoS specs that cannot be counted
+    ///   out, 503 when the storage host fails.
     func connect(_ id: String, connector: JSON) async throws -> (Attachment, VolumeConnection) {
         let (attachment, volume) = try await storage.database.write { transaction in
             try prepare(id, connector, in: transaction)
@@ -133,6 +134,7 @@ struct AttachmentOperations: Sendable {
         attachment.connector = connector
         attachment.host = host
         attachment.device = connector["mountpoint"]?.string ?? attachment.device
+        attachment.qosSpecs = try QoSSpecsRecords.find(typeID: volume.typeID, in: transaction)?.frontEnd(sizeGiB: volume.size)
         if let mode = connector["mode"]?.string, attachment.mode == "null", ["rw", "ro"].contains(mode) { attachment.mode = mode }
         if volume.isReadOnly { attachment.mode = "ro" }
         if attachment.mode == "null" { attachment.mode = "rw" }
@@ -191,7 +193,7 @@ struct AttachmentOperations: Sendable {
         }
         try await storage.database.write { transaction in
             try AttachmentRecords.change(id, in: transaction) { attachment in
-                (attachment.connection, attachment.connector) = (nil, nil)
+                (attachment.connection, attachment.connector, attachment.qosSpecs) = (nil, nil, nil)
                 if attachment.status != .detaching { attachment.status = .reserved }
             }
         }

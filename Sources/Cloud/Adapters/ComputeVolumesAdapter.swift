@@ -147,6 +147,7 @@ extension ServerVolumeAccess {
     fileprivate init(_ access: VolumeAccess) {
         self.init(
             connection: GuestVolume.Connection(access.connection),
-            encryption: access.passphrase.map { GuestVolume.Encryption(passphrase: $0.reveal()) }, isReadOnly: access.isReadOnly)
+            encryption: access.passphrase.map { GuestVolume.Encryption(passphrase: $0.reveal()) }, isReadOnly: access.isReadOnly,
+            qosSpecs: access.qosSpecs)
     }
 }

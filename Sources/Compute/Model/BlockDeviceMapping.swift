@@ -44,7 +44,7 @@ struct BlockDeviceMapping: Sendable, Hashable, Codable {
         GuestVolume(
             id: volumeID, connection: access.connection, deviceName: deviceName, bus: diskBus,
             bootIndex: bootIndex.flatMap { $0 >= 0 ? $0 : nil }, isReadOnly: access.isReadOnly, isShared: isShared, tag: tag,
-            encryption: access.encryption)
+            encryption: access.encryption, qosSpecs: access.qosSpecs)
     }
 }
 

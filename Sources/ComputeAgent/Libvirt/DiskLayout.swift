@@ -26,8 +26,8 @@ struct DiskLayout: Sendable, Hashable {
         var remote: RemoteVolume?
         /// The name of the secret that the bytes are encrypted with; nil for a disk in the clear.
         var encryptionUsage: String?
-        /// What the flavor allows of it; nil for a volume, of which its type decides.
-        var limits: GuestLimits?
+        /// How much may go through it: the flavor decides of its own disks, and a volume's type of the volume; nil for a drive of ours.
+        var limits: DiskLimits?
 
         /// The disk in libvirt's words.
         func markup(hasDirectIO: Bool) -> Markup {
@@ -45,7 +45,7 @@ struct DiskLayout: Sendable, Hashable {
                 Markup("target", ["dev": name, "bus": bus.rawValue]),
                 isReadOnly ? Markup("readonly") : nil,
                 isShared ? Markup("shareable") : nil,
-                limits?.diskMarkup,
+                limits?.markup,
                 serial.map { Markup("serial", text: $0) },
                 bootOrder.map { Markup("boot", ["order": "\($0)"]) },
             ])
@@ -61,13 +61,13 @@ struct DiskLayout: Sendable, Hashable {
 
     private var taken: Set<String> = []
     private let guestID: String
-    private let limits: GuestLimits
+    private let limits: DiskLimits
 
     /// A layout.
     /// - Throws: `GuestFailure` for a volume that can't be attached here.
     init(_ definition: GuestDefinition, _ machine: MachineProperties) throws {
         let (files, guest) = (definition.disks, definition.guest)
-        (guestID, limits) = (guest.id, machine.limits)
+        (guestID, limits) = (guest.id, machine.limits.disks)
         let own = [files.root].compactMap { $0 } + files.ephemerals + [files.swap].compactMap { $0 }
         let isRescued = files.rescue != nil
         // The old kind of rescue disk takes the root disk's name; the stable kind leaves all names as they are.
@@ -146,6 +146,7 @@ struct DiskLayout: Sendable, Hashable {
         return Disk(
             file: .init(path: path, format: format), bus: bus, name: wanted ?? free(bus, taken: taken), serial: volume.serial,
             isReadOnly: volume.isReadOnly, isShared: volume.isShared, remote: remote,
-            encryptionUsage: volume.encryption.map { VolumeSecret(.volume, guest: guest, volume: volume.id, value: $0.passphrase).usage })
+            encryptionUsage: volume.encryption.map { VolumeSecret(.volume, guest: guest, volume: volume.id, value: $0.passphrase).usage },
+            limits: try DiskLimits(volume))
     }
 }

@@ -9,24 +9,22 @@ struct GuestLimits: Sendable, Hashable {
     }
 
     private static let processorMeasures: [StaticString] = ["shares", "period", "quota"]
-    private static let diskMeasures: [StaticString] = [
-        "total_bytes_sec", "read_bytes_sec", "write_bytes_sec", "total_iops_sec", "read_iops_sec", "write_iops_sec",
-    ]
 
     private var processors: [String: Int] = [:]
-    private var disks: [String: Int] = [:]
     private let inbound: Traffic?
     private let outbound: Traffic?
+    /// What may go through each of the disks that are the flavor's.
+    let disks: DiskLimits
 
     /// Reads properties.
     /// - Throws: `GuestFailure` for what is no number.
     init(_ reader: PropertyReader) throws {
         (inbound, outbound) = (try Self.traffic("inbound", reader), try Self.traffic("outbound", reader))
+        disks = try DiskLimits(reader)
         for measure in Self.processorMeasures {
             // A quota below zero is none at all.
             processors["\(measure)"] = try reader.count("quota:cpu_\(measure)", Int.min...Int.max)
         }
-        for measure in Self.diskMeasures { disks["\(measure)"] = try reader.count("quota:disk_\(measure)", 0...Int.max) }
     }
 
     /// Without an average libvirt knows nothing of a direction.
@@ -40,12 +38,8 @@ struct GuestLimits: Sendable, Hashable {
     var limitsProcessors: Bool { !processors.isEmpty }
 
     /// The elements of `<cputune>`.
-    var processorMarkup: [Markup] { Self.elements(Self.processorMeasures, processors) }
-
-    /// What stands in a disk; nil for nothing.
-    var diskMarkup: Markup? {
-        let elements = Self.elements(Self.diskMeasures, disks)
-        return elements.isEmpty ? nil : Markup("iotune", [:], elements)
+    var processorMarkup: [Markup] {
+        Self.processorMeasures.compactMap { measure in processors["\(measure)"].map { Markup(measure, text: "\($0)") } }
     }
 
     /// What stands in an interface; nil for nothing.
@@ -58,9 +52,5 @@ struct GuestLimits: Sendable, Hashable {
         Markup(direction, optional: [
             "average": "\(traffic.average)", "peak": traffic.peak.map { "\($0)" }, "burst": traffic.burst.map { "\($0)" },
         ])
-    }
-
-    private static func elements(_ measures: [StaticString], _ values: [String: Int]) -> [Markup] {
-        measures.compactMap { measure in values["\(measure)"].map { Markup(measure, text: "\($0)") } }
     }
 }

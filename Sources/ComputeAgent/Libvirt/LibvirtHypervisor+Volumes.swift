@@ -1,6 +1,7 @@
 internal import CLibvirt
 import ComputeMessages
 import Foundation
+import Logging
 
 /// What libvirt does with guests' volumes.
 extension LibvirtHypervisor {
@@ -76,20 +77,38 @@ extension LibvirtHypervisor {
         try checkFile(of: volume)
         let machine = try MachineProperties(guest.properties)
         let secrets = try VolumeSecret.all(volume, of: guest.id)
-        let name = try await call { connection -> String? in
+        let (name, isThere) = try await call { connection -> (String, Bool) in
             let domain = try Self.existing(guest.id, on: connection)
             let target = try DiskLayout.disk(of: volume, machine, guest: guest.id, taken: [])
-            if try domain.description.disks.contains(where: { $0.identity == target.file.path }) { return nil }
+            if let disk = try domain.description.disks.first(where: { $0.identity == target.file.path }) { return (disk.name, true) }
             let old = try Self.disk(oldID, of: domain)
             var job = virDomainBlockJobInfo()
-            if virDomainGetBlockJobInfo(domain.pointer, old.name, &job, 0) == 1 { return old.name }
+            if virDomainGetBlockJobInfo(domain.pointer, old.name, &job, 0) == 1 { return (old.name, false) }
             try connection.keep(secrets)
             let flags = VIR_DOMAIN_BLOCK_COPY_REUSE_EXT.rawValue | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB.rawValue
             let markup = target.markup(hasDirectIO: Self.hasDirectIO(for: target.file.path)).text
             try domain.attempt { virDomainBlockCopy($0, old.name, markup, nil, 0, flags) }
-            return old.name
+            return (old.name, false)
         }
-        if let name { try await pivot(name, of: guest.id) }
+        if !isThere { try await pivot(name, of: guest.id) }
+        await limit(name, of: guest.id, to: try DiskLimits(volume))
+    }
+
+    /// Sets what may go through a disk, which keeps its limits when it goes on with another source. By then there is no way back, so a
+    /// failure is no failure of the change: the guest's next start has the new limits.
+    private func limit(_ name: String, of id: String, to limits: DiskLimits) async {
+        do {
+            try await call { connection in
+                let domain = try Self.existing(id, on: connection)
+                let disk = try domain.description.disks.first { $0.name == name }
+                guard disk?.isLimited == true || !limits.isEmpty else { return }
+                try domain.limit(name, to: limits)
+            }
+        } catch {
+            logger.warning(
+                "a volume has its former limits until its guest is started anew",
+                metadata: ["server": "\(id)", "disk": "\(name)", "error": "\(error)"])
+        }
     }
 
     private func pivot(_ name: String, of id: String) async throws {
@@ -172,6 +191,16 @@ extension LibvirtHypervisor {
 }
 
 extension LibvirtDomain {
+    /// Sets all limits of a running guest's disk.
+    fileprivate func limit(_ disk: String, to limits: DiskLimits) throws {
+        var (parameters, count, capacity): (virTypedParameterPtr?, Int32, Int32) = (nil, 0, 0)
+        defer { virTypedParamsFree(parameters, count) }
+        for (measure, amount) in limits.parameters {
+            guard virTypedParamsAddULLong(&parameters, &count, &capacity, "\(measure)", amount) == 0 else { throw LibvirtError.last }
+        }
+        try attempt { virDomainSetBlockIoTune($0, disk, parameters, count, VIR_DOMAIN_AFFECT_LIVE.rawValue) }
+    }
+
     /// Ends a job that runs; none is success.
     fileprivate func endBackup() throws {
         var info = virDomainJobInfo()

@@ -50,7 +50,7 @@ public final class LibvirtHypervisor: HypervisorDriver {
     /// One task at a time makes connections.
     private let connecting = Gate(limit: 1)
     private let pinning = Gate(limit: 1)
-    private let logger = Logger(label: "altostack.libvirt")
+    let logger = Logger(label: "altostack.libvirt")
 
     /// A driver.
     public init(options: Options) {

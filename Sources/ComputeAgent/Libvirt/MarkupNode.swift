@@ -144,6 +144,8 @@ extension MarkupNode {
             let secrets = node.nodes("source", "encryption", "secret") + node.nodes("encryption", "secret")
             return secrets.first?.attributes["usage"]
         }
+        /// Whether it is limited in any way.
+        var isLimited: Bool { !node.nodes("iotune").isEmpty }
         /// The serial number that the guest sees.
         var serial: String? { node.nodes("serial").first?.text }
     }

@@ -45,6 +45,12 @@ struct SimulatedGuest: Codable, Sendable {
     /// Writes a line to the console, of which the last few are kept.
     mutating func note(_ line: String) { journal = Array(((journal ?? []) + [line]).suffix(40)) }
 
+    /// Writes what a volume is limited to.
+    mutating func noteLimits(of volume: GuestVolume) {
+        let limits = DiskLimits.text(of: volume)
+        if !limits.isEmpty { note("virtio_blk: volume \(volume.id) limited to \(limits)") }
+    }
+
     /// Whether its image says that it runs QEMU's guest agent.
     var hasAgent: Bool { ["yes", "true", "1"].contains(specification.properties["hw_qemu_guest_agent"]?.lowercased() ?? "") }
 
@@ -77,6 +83,10 @@ struct SimulatedGuest: Codable, Sendable {
         if specification.configDrive != nil { lines.append("[    0.440210] config drive found: label config-2") }
         for (index, interface) in specification.interfaces.enumerated() {
             lines.append("[    0.5\(index)1044] virtio_net virtio\(index + 2): eth\(index) mac \(interface.mac) mtu \(interface.mtu)")
+        }
+        for volume in specification.volumes {
+            let limits = DiskLimits.text(of: volume)
+            if !limits.isEmpty { lines.append("[    0.602117] virtio_blk: volume \(volume.id) limited to \(limits)") }
         }
         lines += ["[    1.204518] hostname set to \(hostName)", "", "\(hostName) login: "]
         let isLast = boot == boots

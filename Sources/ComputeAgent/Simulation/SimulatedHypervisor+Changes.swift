@@ -60,10 +60,12 @@ extension SimulatedHypervisor {
     public func attach(_ volume: GuestVolume, to guest: GuestSpecification) async throws -> String {
         try await perform(.attachVolume, on: guest.id) {
             _ = try existing(guest.id)
+            _ = try DiskLimits(volume)
             let device = volume.deviceName.map { String($0.split(separator: "/").last ?? "vdb") } ?? freeDevice(for: volume, of: guest)
             try change(guest.id) { known in
                 known.specification = guest
                 known.note("virtio_blk: [\(device)] volume \(volume.id)")
+                known.noteLimits(of: volume)
             }
             return device
         }
@@ -92,16 +94,24 @@ extension SimulatedHypervisor {
 
     /// Copies the volume and remembers the other one.
     public func swapVolume(_ oldID: String, for volume: GuestVolume, in guest: GuestSpecification) async throws {
+        _ = try DiskLimits(volume)
         let old = try existing(guest.id).specification.volumes.first { $0.id == oldID }
         if let old, try existing(guest.id).power.isOn { try await options.copyVolume?(old.connection, volume.connection) }
         try await perform(.swapVolume, on: guest.id) {
             guard try existing(guest.id).power.isOn else { throw Self.wrongState }
-            try change(guest.id) { $0.specification = guest }
+            try change(guest.id) { known in
+                known.specification = guest
+                known.noteLimits(of: volume)
+            }
         }
     }
 
-    /// Nothing is locked.
-    public func prepareVolumes(of guest: GuestSpecification) async throws {}
+    /// Nothing is locked; what no hypervisor can keep is refused.
+    public func prepareVolumes(of guest: GuestSpecification) async throws { try checkLimits(of: guest) }
+
+    func checkLimits(of guest: GuestSpecification) throws {
+        for volume in guest.volumes { _ = try DiskLimits(volume) }
+    }
 
     /// Prints that the volume was copied.
     public func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws {

@@ -129,6 +129,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// Lets a guest run, unless it does.
     public func spawn(_ definition: GuestDefinition) async throws -> GuestStatus {
         try await perform(.spawn, on: definition.guest.id) {
+            try checkLimits(of: definition.guest)
             try pin(definition.guest)
             try pass(definition.guest)
             try change(definition.guest.id, creating: definition.guest) { guest in
@@ -143,6 +144,7 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
     /// Defines a guest that is off.
     public func define(_ definition: GuestDefinition) async throws -> GuestStatus {
         try await perform(.spawn, on: definition.guest.id) {
+            try checkLimits(of: definition.guest)
             try pin(definition.guest)
             try pass(definition.guest)
             try change(definition.guest.id, creating: definition.guest) { guest in

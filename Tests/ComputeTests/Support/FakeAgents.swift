@@ -62,7 +62,7 @@ final class FakeAgents: Sendable {
         service.on(SpawnGuest.self) { request, _ in
             try await self.begin("spawn", host)
             self.put(request.guest.id, on: host, .running)
-            self.disks.set(request.guest.volumes.map(\.id), of: request.guest.id)
+            self.disks.set(request.guest)
             return GuestStatus(id: request.guest.id, power: .running)
         }
         service.on(DestroyGuest.self) { request, _ in

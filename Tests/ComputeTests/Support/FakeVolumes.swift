@@ -103,7 +103,9 @@ struct FakeVolumes: ComputeVolumes {
         let host: String? = try await database.read {
             try $0.scalar("SELECT host FROM fake_attachments WHERE id = \(id) AND host IS NOT NULL")
         }
-        return host.map { ServerVolumeAccess(connection: .file(path: "/volumes/\($0)/\(id)", format: "raw")) }
+        return host.map {
+            ServerVolumeAccess(connection: .file(path: "/volumes/\($0)/\(id)", format: "raw"), qosSpecs: ["total_iops_sec": "500"])
+        }
     }
 
     func complete(attachment id: String, device: String, in transaction: any Transaction) throws {
@@ -160,9 +162,21 @@ struct FakeVolumes: ComputeVolumes {
 /// The volumes that fake guests have.
 final class FakeDisks: Sendable {
     private let disks = Mutex<[String: [String]]>([:])
+    private let specs = Mutex<[String: [String: String]]>([:])
 
     /// Gives a guest these volumes and no others.
     func set(_ volumes: [String], of guest: String) { disks.withLock { $0[guest] = volumes } }
+
+    /// Gives a guest the volumes of a message and no others.
+    func set(_ guest: GuestSpecification) {
+        set(guest.volumes.map(\.id), of: guest.id)
+        specs.withLock { specs in
+            for volume in guest.volumes { specs[volume.id] = volume.qosSpecs }
+        }
+    }
+
+    /// What the last message with a volume said of its QoS specs.
+    func qosSpecs(of volume: String) -> [String: String]? { specs.withLock { $0[volume] } }
 
     /// A guest's volumes.
     func volumes(of guest: String) -> [String] { disks.withLock { $0[guest] ?? [] } }
@@ -175,12 +189,12 @@ extension FakeAgents {
     func serveVolumes(on service: inout BusService, host: String) {
         service.on(AttachVolume.self) { request, _ in
             try await self.begin("attach-volume", host)
-            self.disks.set(request.guest.volumes.map(\.id), of: request.guest.id)
+            self.disks.set(request.guest)
             return AttachedVolume(deviceName: request.volume.deviceName ?? "/dev/vdb")
         }
         service.on(DetachVolume.self) { request, _ in
             try await self.begin("detach-volume", host)
-            self.disks.set(request.guest.volumes.map(\.id), of: request.guest.id)
+            self.disks.set(request.guest)
             return BusNothing()
         }
         service.on(ListGuestVolumes.self) { _, _ in
