@@ -33,6 +33,8 @@ public final class Compute: Sendable {
         let passwords = PassingPasswords()
         /// Passwords on their way to guests, which are never written down.
         let newPasswords = PasswordsOnTheWay()
+        /// What the operator's services said of servers a moment ago.
+        let vendorAnswers = VendorAnswers()
     }
 
     let parts: Parts

@@ -169,6 +169,7 @@ struct ServerCreation: Sendable {
             body["accessIPv4"]?.string, body["accessIPv6"]?.string.map(AccessAddress.canonical)
         )
         details.diskConfig = body["OS-DCF:diskConfig"]?.string
+        details.bootRoles = token.roles.joined(separator: ",")
         if !demand.trustedCertificates.isEmpty { details.trustedCertificates = demand.trustedCertificates }
         if !demand.personality.isEmpty {
             details.personality = Dictionary(demand.personality.map { ($0.path, $0.contents) }) { $1 }

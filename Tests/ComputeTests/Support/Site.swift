@@ -76,7 +76,9 @@ final class Site: Sendable {
     let departures = Departures()
     private let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: ComputeOptions, policy: [String: String]) async throws {
+    private init(
+        _ directory: URL, _ options: ComputeOptions, policy: [String: String], vendorData: (any VendorDataServices)?
+    ) async throws {
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(FakeSchema.migrations)
@@ -91,6 +93,7 @@ final class Site: Sendable {
         volumes = FakeVolumes(database: database, orders: orders)
         var neighbours = ComputeNeighbours(services: FakeServices())
         neighbours.volumes = volumes
+        neighbours.vendorData = vendorData
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: FakeImages(),
@@ -103,9 +106,12 @@ final class Site: Sendable {
     }
 
     /// Runs a test on a site with a flavor and two hosts, the first with more free memory.
-    /// - Parameter policy: what an operator's rules say otherwise than the defaults.
+    /// - Parameters:
+    ///   - policy: what an operator's rules say otherwise than the defaults.
+    ///   - vendorData: the operator's services that tell guests more.
     static func with(
-        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, policy: [String: String] = [:], _ adjust: (inout ComputeOptions) -> Void = { _ in },
+        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, policy: [String: String] = [:],
+        vendorData: (any VendorDataServices)? = nil, _ adjust: (inout ComputeOptions) -> Void = { _ in },
         _ body: (Site) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "compute-\(UUID().uuidString)")
@@ -113,7 +119,7 @@ final class Site: Sendable {
         defer { try? FileManager.default.removeItem(at: directory) }
         var options = ComputeOptions()
         adjust(&options)
-        let site = try await Site(directory, options, policy: policy)
+        let site = try await Site(directory, options, policy: policy, vendorData: vendorData)
         for (position, host) in hosts.enumerated() { try await site.addHost(host, memory: 32768 - position * 1024) }
         try await site.addFlavor("1", "tiny")
         if runs { site.start() }
