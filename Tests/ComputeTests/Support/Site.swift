@@ -156,13 +156,15 @@ final class Site: Sendable {
             agents.service(host: host), at: BusAddress(topic: ComputeTopic.agent, host: host), concurrency: 8, queueLimit: 64)
     }
 
-    func addFlavor(_ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, disk: Int = 1, isPublic: Bool = true) async throws {
+    func addFlavor(
+        _ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, disk: Int = 1, ephemeral: Int = 0, isPublic: Bool = true
+    ) async throws {
         let answer = await server.respond(
             .post, "/compute/v2.1/flavors", token: Self.admin,
             json: [
                 "flavor": [
                     "id": .string(id), "name": .string(name), "vcpus": .int(vcpus), "ram": .int(ram), "disk": .int(disk),
-                    "os-flavor-access:is_public": .bool(isPublic),
+                    "os-flavor-access:is_public": .bool(isPublic), "OS-FLV-EXT-DATA:ephemeral": .int(ephemeral),
                 ]
             ])
         try #require(answer.status == .ok, "\(answer.text)")
