@@ -91,6 +91,8 @@ struct ServerCreation: Sendable {
         if let image = template.image {
             let rules = ImageRules(image: image, flavor: template.flavor, root: template.disks.root)
             try rules.check(mayLackDisk: mayLackDisk)
+        } else {
+            try ImageRules.checkQueues(template.flavor, template.details.volumeProperties ?? [:])
         }
         let count = try template.allowance.servers(of: template.flavor, count: demand.count, in: transaction)
         let number = try ServerRecords.nextNumber(in: transaction)
