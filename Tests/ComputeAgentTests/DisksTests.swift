@@ -96,6 +96,27 @@ import Testing
         #expect(FileDisks.isEphemeral("disk.eph12") && !FileDisks.isEphemeral("disk.eph") && !FileDisks.isEphemeral("disk.eph/.."))
     }
 
+    @Test(.enabled(if: isContinuousIntegration || programExists("mkfs.ext4"), "mkfs.ext4 is needed"))
+    func theOperatorsFileSystemGoesBeforeTheGuestsSystemAndAfterTheRequest() async throws {
+        var options = FileDisks.Options()
+        options.ephemeralFormat = "ext2"
+        let disks = try await disks(options)
+        var guest = specification(root: image(mebibyte, format: "raw"))
+        guest.properties["os_type"] = "windows"
+        guest.ephemerals = [EphemeralDisk(sizeGiB: 1), EphemeralDisk(sizeGiB: 1, format: "ext4")]
+        var hasJournal: [Bool] = []
+        for file in try await disks.prepare(guest).ephemerals {
+            let plain = folder.path + "/plain.raw"
+            _ = try await qemuImage("convert", "-O", "raw", file.path, plain)
+            // ext4 has a journal, ext2 none: the third bit of what the superblock at 1024 says at 92.
+            let superblock = Array(try FileSystem.prefix(of: plain, count: 2048).suffix(1024))
+            #expect(superblock[56...57] == [0x53, 0xef])
+            hasJournal.append(superblock[92] & 4 != 0)
+        }
+        #expect(hasJournal == [false, true])
+        #expect(FileDisks.defaultEphemeralFormats.isSuperset(of: ["ext4", "xfs", "vfat", "ntfs"]))
+    }
+
     @Test func aFileSystemThatNobodyMakesIsRefusedOrLeftOut() async throws {
         var options = FileDisks.Options()
         options.ephemeralFormat = "none"
