@@ -128,6 +128,23 @@ import Testing
         #expect(try await disks.prepare(guest).ephemerals.count == 1)
     }
 
+    @Test func aSlowCopyGoesWherePackingLooks() async throws {
+        let disks = try await disks()
+        let guest = specification(root: image(mebibyte, format: "raw", sizeGiB: 1))
+        _ = try await disks.prepare(guest)
+        let (name, place) = (Identifier.uuid(), folder.path + "/instances/" + guest.id)
+        let slow = try await disks.slowCapture(guest.id, as: name)
+        #expect(try FileSystem.names(in: place).allSatisfy { !$0.hasPrefix(FileDisks.capturePrefix) })
+        #expect(try await disks.slowCapture(Identifier.uuid(), as: name) == nil)
+        // Where files share blocks there is none.
+        guard let slow else { return }
+        #expect(slow.disk == place + "/disk")
+        _ = try await qemuImage("convert", "-O", "qcow2", slow.disk, slow.copy)
+        #expect(try await disks.pack(guest.id, capture: name, format: "qcow2").virtualSize == 1 << 30)
+        await disks.discard(guest.id, capture: name)
+        #expect(try FileSystem.names(in: place).allSatisfy { !$0.hasPrefix(FileDisks.capturePrefix) })
+    }
+
     @Test func withoutASizeTheImageKeepsItsOwn() async throws {
         let disks = try await disks()
         let files = try await disks.prepare(specification(root: image(mebibyte, format: "raw")))
