@@ -84,6 +84,7 @@ public final class Compute: Sendable {
             ControllerHeartbeat(compute: parts),
             ServerReclaim(compute: parts),
             MoveTimers(compute: parts),
+            UsageAuditor(compute: parts),
         ]
     }
 
