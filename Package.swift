@@ -157,7 +157,9 @@ let package = Package(
         tests("Placement", service),
         tests("Networking", service + ["CloudWorkflow", "CloudBus", "NetworkMessages"]),
         tests("Compute", service + ["CloudWorkflow", "CloudBus", "ComputeMessages"]),
-        tests("Cloud", service + ["CloudBus", "CloudWorkflow", "CloudSettings", "Identity"]),
+        tests("Cloud", service + [
+            "CloudBus", "CloudWorkflow", "CloudSettings", "Identity", .product(name: "NIOHTTP1", package: "swift-nio"),
+        ] + nio),
         .testTarget(name: "HouseTests", swiftSettings: house),
     ]
 )

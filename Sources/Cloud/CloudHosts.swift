@@ -124,9 +124,11 @@ struct CloudHosts: Sendable {
         }
         options.hasSPICE = settings[ConsoleSettingKeys.spice]
         (options.processors, options.pci) = (HostResourceSettingKeys.sets(settings), HostResourceSettingKeys.pci(settings))
+        var disks = FileDisks.Options()
+        disks.ephemeralFormat = settings[HostResourceSettingKeys.ephemeralFormat]
         return ComputeAgent(
             host: hostName, driver: LibvirtHypervisor(options: options),
-            disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images)), bus: bus,
+            disks: FileDisks(directory: directory.compute, images: LocalImageSource(images: images), options: disks), bus: bus,
             imageSink: LocalImageSink(images: images))
     }
 

@@ -83,6 +83,7 @@ final class CloudServices: Sendable {
             identity: ComputeIdentityAdapter(identity: identity, region: settings[CloudSettingKeys.region]), names: PlacementNames(),
             services: relay)
         neighbours.volumes = ComputeVolumesAdapter(storage: blockStorage)
+        neighbours.vendorData = VendorDataSettingKey.services(settings)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: ComputeImagesAdapter(images: images),
             networking: ComputeNetworkingAdapter(networking: networking),

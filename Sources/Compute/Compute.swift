@@ -33,6 +33,8 @@ public final class Compute: Sendable {
         let passwords = PassingPasswords()
         /// Passwords on their way to guests, which are never written down.
         let newPasswords = PasswordsOnTheWay()
+        /// What the operator's services said of servers a moment ago.
+        let vendorAnswers = VendorAnswers()
     }
 
     let parts: Parts
@@ -82,6 +84,7 @@ public final class Compute: Sendable {
             ControllerHeartbeat(compute: parts),
             ServerReclaim(compute: parts),
             MoveTimers(compute: parts),
+            UsageAuditor(compute: parts),
         ]
     }
 

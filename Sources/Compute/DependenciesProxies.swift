@@ -13,6 +13,8 @@ public struct ComputeNeighbours: Sendable {
     public var services: (any ServiceCalls)?
     /// Block storage.
     public var volumes: any ComputeVolumes = AbsentVolumes()
+    /// The operator's services that tell guests more; nil for none.
+    public var vendorData: (any VendorDataServices)?
 
     /// The services that there are.
     public init(

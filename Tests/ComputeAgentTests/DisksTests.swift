@@ -96,6 +96,27 @@ import Testing
         #expect(FileDisks.isEphemeral("disk.eph12") && !FileDisks.isEphemeral("disk.eph") && !FileDisks.isEphemeral("disk.eph/.."))
     }
 
+    @Test(.enabled(if: isContinuousIntegration || programExists("mkfs.ext4"), "mkfs.ext4 is needed"))
+    func theOperatorsFileSystemGoesBeforeTheGuestsSystemAndAfterTheRequest() async throws {
+        var options = FileDisks.Options()
+        options.ephemeralFormat = "ext2"
+        let disks = try await disks(options)
+        var guest = specification(root: image(mebibyte, format: "raw"))
+        guest.properties["os_type"] = "windows"
+        guest.ephemerals = [EphemeralDisk(sizeGiB: 1), EphemeralDisk(sizeGiB: 1, format: "ext4")]
+        var hasJournal: [Bool] = []
+        for file in try await disks.prepare(guest).ephemerals {
+            let plain = folder.path + "/plain.raw"
+            _ = try await qemuImage("convert", "-O", "raw", file.path, plain)
+            // ext4 has a journal, ext2 none: the third bit of what the superblock at 1024 says at 92.
+            let superblock = Array(try FileSystem.prefix(of: plain, count: 2048).suffix(1024))
+            #expect(superblock[56...57] == [0x53, 0xef])
+            hasJournal.append(superblock[92] & 4 != 0)
+        }
+        #expect(hasJournal == [false, true])
+        #expect(FileDisks.defaultEphemeralFormats.isSuperset(of: ["ext4", "xfs", "vfat", "ntfs"]))
+    }
+
     @Test func aFileSystemThatNobodyMakesIsRefusedOrLeftOut() async throws {
         var options = FileDisks.Options()
         options.ephemeralFormat = "none"
@@ -105,6 +126,23 @@ import Testing
         #expect(await code { try await disks.prepare(guest) } == .unsupported)
         guest.ephemerals = [EphemeralDisk(sizeGiB: 1)]
         #expect(try await disks.prepare(guest).ephemerals.count == 1)
+    }
+
+    @Test func aSlowCopyGoesWherePackingLooks() async throws {
+        let disks = try await disks()
+        let guest = specification(root: image(mebibyte, format: "raw", sizeGiB: 1))
+        _ = try await disks.prepare(guest)
+        let (name, place) = (Identifier.uuid(), folder.path + "/instances/" + guest.id)
+        let slow = try await disks.slowCapture(guest.id, as: name)
+        #expect(try FileSystem.names(in: place).allSatisfy { !$0.hasPrefix(FileDisks.capturePrefix) })
+        #expect(try await disks.slowCapture(Identifier.uuid(), as: name) == nil)
+        // Where files share blocks there is none.
+        guard let slow else { return }
+        #expect(slow.disk == place + "/disk")
+        _ = try await qemuImage("convert", "-O", "qcow2", slow.disk, slow.copy)
+        #expect(try await disks.pack(guest.id, capture: name, format: "qcow2").virtualSize == 1 << 30)
+        await disks.discard(guest.id, capture: name)
+        #expect(try FileSystem.names(in: place).allSatisfy { !$0.hasPrefix(FileDisks.capturePrefix) })
     }
 
     @Test func withoutASizeTheImageKeepsItsOwn() async throws {

@@ -115,4 +115,23 @@ import Testing
         #expect(made.checksum.count == 128)
         #expect(await failureCode { try await host.call(SnapshotGuest(id: guest.id, imageID: Identifier.uuid(), quiesce: true)) } == "unsupported")
     }
+
+    @Test func aDiskThatTakesLongIsCopiedBesideItsGuestsLife() async throws {
+        var options = SimulatedHypervisor.Options()
+        options.copiesSlowly = true
+        let host = try await SimulatedHost(options: options)
+        let guest = specification(root: RootDisk(imageID: Identifier.uuid(), format: "raw", checksum: nil, sizeGiB: 1))
+        _ = try await host.call(SpawnGuest(guest: guest))
+        // Nobody holds the guest: it would fail.
+        host.driver.faults.order(.fail(.hypervisorError, "held"), on: .pause)
+        let snapshot = SnapshotGuest(id: guest.id, imageID: Identifier.uuid(), format: "raw")
+        #expect(try await host.call(snapshot).sizeBytes == host.images.image(snapshot.imageID)?.count)
+        #expect(try await host.call(ListGuests()) == [GuestStatus(id: guest.id, power: .running)])
+        // Where that can't be done it is held after all, and where it breaks off there is no image.
+        host.driver.faults.order(.fail(.unsupported, "old"), on: .copyDisk)
+        #expect(await failureCode { try await host.call(SnapshotGuest(id: guest.id, imageID: Identifier.uuid())) } == "hypervisor_error")
+        host.driver.faults.order(.fail(.diskFull, "full"), on: .copyDisk)
+        #expect(await failureCode { try await host.call(SnapshotGuest(id: guest.id, imageID: Identifier.uuid())) } == "disk_full")
+        #expect(try await host.call(ListGuests()) == [GuestStatus(id: guest.id, power: .running)])
+    }
 }

@@ -123,7 +123,7 @@ import Testing
             let id = try await site.build("web", ["config_drive": true, "user_data": "aGVsbG8=", "metadata": ["a": "b"]])
             let found = try await site.database.read { try ServerRecords.find(id, in: $0) }
             let server = try #require(found)
-            let drive = try #require(server.drive([], zone: "nova", vendorData: ["k": "v"], password: Secret("s3cret")))
+            let drive = try #require(server.drive([], zone: "nova", vendorData: VendorData(fixed: ["k": "v"]), password: Secret("s3cret")))
             let files = Dictionary(uniqueKeysWithValues: drive.files.map { ($0.path, $0.bytes) })
             for version in MetadataTree.Version.paths { #expect(files["openstack/\(version)/user_data"] == Array("hello".utf8).data) }
             let newest = try JSON(parsing: String(decoding: try #require(files["openstack/latest/meta_data.json"]), as: UTF8.self))

@@ -188,10 +188,10 @@ import Testing
 
     @Test func auditPeriodsAreCompletedMonths() throws {
         let moment = try #require(Timestamp(iso8601: "2026-01-15T10:00:00Z"))
-        #expect(AuditPeriod(before: moment).begin == "2025-12-01 00:00:00")
-        #expect(AuditPeriod(before: moment).end == "2026-01-01 00:00:00")
+        #expect(AuditPeriod(before: moment).startText == "2025-12-01 00:00:00")
+        #expect(AuditPeriod(before: moment).endText == "2026-01-01 00:00:00")
         let first = try #require(Timestamp(iso8601: "2026-01-01T00:00:00Z"))
-        #expect(AuditPeriod(before: first).end == "2025-12-01 00:00:00")
+        #expect(AuditPeriod(before: first).endText == "2025-12-01 00:00:00")
     }
 
     @Test func usageCountsHoursWithinThePeriod() throws {

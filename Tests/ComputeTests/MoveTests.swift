@@ -57,6 +57,29 @@ import Testing
         }
     }
 
+    @Test func aSmallerEphemeralDiskIsRefusedBeforeAnythingChanges() async throws {
+        try await Site.with { site in
+            try await site.addFlavor("2", "narrow", vcpus: 2, ephemeral: 1)
+            try await site.addFlavor("3", "wide", ephemeral: 2)
+            try await site.addFlavor("4", "wider", vcpus: 2, ephemeral: 2)
+            let id = try await site.build("web", ["flavorRef": "3"])
+            let asked = site.agents.asked
+            try await site.order(id, Self.resize)
+            try await site.settle()
+            let server = await site.show(id)
+            #expect(server["status"] == "ACTIVE")
+            #expect(server["OS-EXT-STS:task_state"] == .null)
+            #expect(server["flavor"]?["original_name"] == "wide")
+            #expect(site.agents.asked == asked)
+            #expect(try await site.claims() == [id: 1])
+            #expect(try await site.migrations() == ["resize error"])
+            #expect(try await site.log(id)["resize"] == "Error")
+            try await site.order(id, ["resize": ["flavorRef": "4"]])
+            try await site.settle()
+            #expect(await site.show(id)["status"] == "VERIFY_RESIZE")
+        }
+    }
+
     @Test func aResizeIsReverted() async throws {
         try await Self.with { site, id in
             try await site.order(id, ["os-stop": .null])

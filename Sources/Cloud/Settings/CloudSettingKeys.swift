@@ -125,6 +125,7 @@ public enum CloudSettingKeys {
         + SchedulerSettingKeys.all
         + VolumeSettingKeys.all
         + VolumeBackendSettingKeys.all
+        + AuditSettingKeys.all
         + ImageLimitSettingKeys.all + QuotaSettingKeys.all + ConsoleSettingKeys.all + MoveSettingKeys.all + HostResourceSettingKeys.all + VendorDataSettingKey.all + SimulationSettingKeys.all + LogSettingKeys.all + federation)
 }
 

@@ -19,7 +19,13 @@ enum HostResourceSettingKeys {
         "compute.pci_aliases", default: [],
         "The names under which flavors ask for devices (pci_passthrough:alias), such as nic=8086:1572.") { problem(aliases: $0) }
 
-    static let all: [any SettingDeclaration] = [dedicated, shared, devices, aliases]
+    static let ephemeralFormat = SettingKey<String?>(
+        "compute.default_ephemeral_format", default: nil,
+        "The file system of ephemeral disks whose server asks for none (guest_format): ext2, ext3, ext4, xfs, vfat or ntfs; nothing "
+            + "for ntfs or vfat where the image says os_type=windows, else ext4."
+    ) { $0.map { FileDisks.defaultEphemeralFormats.contains($0) ? nil : "must be a file system that can be made" } ?? nil }
+
+    static let all: [any SettingDeclaration] = [dedicated, shared, devices, aliases, ephemeralFormat]
 
     private static func problem(devices: [String]) -> String? {
         devices.first { $0.wholeMatch(of: product) == nil && $0.wholeMatch(of: address) == nil }.map { "\($0) is neither a product nor an address" }

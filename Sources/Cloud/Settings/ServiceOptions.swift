@@ -75,6 +75,7 @@ struct ServiceOptions {
         MoveSettingKeys.apply(settings, to: &options)
         HostResourceSettingKeys.apply(settings, to: &options)
         VendorDataSettingKey.apply(settings, to: &options)
+        AuditSettingKeys.apply(settings, to: &options)
         options.controllerHostName = hostName
         SchedulerSettingKeys.apply(settings, to: &options.scheduler)
         return options

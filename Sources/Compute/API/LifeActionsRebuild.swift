@@ -159,6 +159,7 @@ private struct Rebuild: Sendable {
         guard image.status == "active" else { throw ComputeError.badRequest("Image \(image.id) is not active.") }
         try image.checkIsBootable()
         if !server.isVolumeBacked { try image.checkFits(server.flavor) }
+        try ImageRules.checkQueues(server.flavor, image.properties)
     }
 
     // MARK: Answer

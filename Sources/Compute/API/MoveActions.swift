@@ -170,6 +170,7 @@ struct ResizeRules: Sendable {
     }
 
     private func checkImage(_ flavor: Flavor) throws {
+        try ImageRules.checkQueues(flavor, server.imageProperties)
         guard let image = server.image else { return }
         guard flavor.memoryMiB >= image.minMemoryMiB else {
             throw ComputeError.badRequest("Flavor's memory is too small for requested image.")

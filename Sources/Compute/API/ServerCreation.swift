@@ -91,6 +91,8 @@ struct ServerCreation: Sendable {
         if let image = template.image {
             let rules = ImageRules(image: image, flavor: template.flavor, root: template.disks.root)
             try rules.check(mayLackDisk: mayLackDisk)
+        } else {
+            try ImageRules.checkQueues(template.flavor, template.details.volumeProperties ?? [:])
         }
         let count = try template.allowance.servers(of: template.flavor, count: demand.count, in: transaction)
         let number = try ServerRecords.nextNumber(in: transaction)
@@ -169,6 +171,7 @@ struct ServerCreation: Sendable {
             body["accessIPv4"]?.string, body["accessIPv6"]?.string.map(AccessAddress.canonical)
         )
         details.diskConfig = body["OS-DCF:diskConfig"]?.string
+        details.bootRoles = token.roles.joined(separator: ",")
         if !demand.trustedCertificates.isEmpty { details.trustedCertificates = demand.trustedCertificates }
         if !demand.personality.isEmpty {
             details.personality = Dictionary(demand.personality.map { ($0.path, $0.contents) }) { $1 }

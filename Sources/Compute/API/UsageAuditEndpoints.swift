@@ -3,9 +3,7 @@ import CloudCore
 import CloudPolicy
 import CloudStore
 
-/// The log of usage audits on hosts (os-instance_usage_audit_log). Upstream's hosts audit only where the operator turns it
-/// on, and so that notifications of usage are sent; here usage is read from the rows whenever it is asked for. No host
-/// runs audits, which is what the log says.
+/// The log of usage audits on hosts (os-instance_usage_audit_log), which `UsageAuditor` writes where the operator turns it on.
 struct UsageAuditEndpoints: Sendable {
     let compute: Compute.Parts
 
@@ -35,23 +33,30 @@ struct UsageAuditEndpoints: Sendable {
     }
 
     private func answer(_ name: String, before moment: Timestamp) async throws -> APIResponse {
-        let hosts = try await compute.database.read { try HostRecords.all(in: $0) }.map(\.name)
-        let period = AuditPeriod(before: moment)
+        let period = AuditPeriod(compute.options.auditSchedule, before: moment)
+        let (hosts, audits) = try await compute.database.read { reader in
+            (try HostRecords.all(in: reader).map(\.name), try UsageAuditRecords.all(period, in: reader))
+        }
+        let audited = Set(audits.map(\.host))
+        let missing = hosts.filter { !audited.contains($0) }
+        let errors = audits.reduce(0) { $0 + $1.errors }
+        // Hosts that are gone since have their audits still: upstream counts them, too.
+        let extent = audits.count == hosts.count ? "ALL" : "\(audits.count) of \(hosts.count)"
         return .json {
             $0.object {
                 $0.member(name) {
                     $0.object {
-                        $0.member("period_beginning", period.begin)
-                        $0.member("period_ending", period.end)
+                        $0.member("period_beginning", period.startText)
+                        $0.member("period_ending", period.endText)
                         $0.member("num_hosts", hosts.count)
-                        $0.member("num_hosts_done", 0)
+                        $0.member("num_hosts_done", audits.count)
                         $0.member("num_hosts_running", 0)
-                        $0.member("num_hosts_not_run", hosts.count)
-                        $0.member("hosts_not_run", hosts)
-                        $0.member("total_instances", 0)
-                        $0.member("total_errors", 0)
-                        $0.member("overall_status", "\(hosts.isEmpty ? "ALL" : "0 of \(hosts.count)") hosts done. 0 errors.")
-                        $0.member("log") { $0.object { _ in } }
+                        $0.member("num_hosts_not_run", missing.count)
+                        $0.member("hosts_not_run", missing)
+                        $0.member("total_instances", audits.reduce(0) { $0 + $1.instances })
+                        $0.member("total_errors", errors)
+                        $0.member("overall_status", "\(extent) hosts done. \(errors) errors.")
+                        $0.member("log") { $0.object { for audit in audits { audit.write(to: &$0) } } }
                     }
                 }
             }
@@ -59,24 +64,16 @@ struct UsageAuditEndpoints: Sendable {
     }
 }
 
-/// The calendar month, in UTC, that was last completed before a moment: upstream's default period of audits.
-struct AuditPeriod: Sendable, Hashable {
-    /// The first moments of the month and of the one after it, as `2026-01-01 00:00:00`.
-    let begin: String
-    let end: String
-
-    init(before moment: Timestamp) {
-        let parts = moment.iso8601.split(separator: "-")
-        let (year, month) = (Int(parts[0]) ?? 0, Int(parts[1]) ?? 1)
-        // The month whose first moment has not been reached has not completed the one before it.
-        let isFirstMoment = moment.iso8601Naive == "\(parts[0])-\(parts[1])-01T00:00:00.000000"
-        let months = year * 12 + month - 1 - (isFirstMoment ? 1 : 0)
-        (begin, end) = (Self.start(ofMonth: months - 1), Self.start(ofMonth: months))
-    }
-
-    private static func start(ofMonth months: Int) -> String {
-        let (year, month) = (months / 12, months % 12 + 1)
-        let digits = String(year)
-        return String(repeating: "0", count: max(0, 4 - digits.count)) + "\(digits)-\(month < 10 ? "0" : "")\(month)-01 00:00:00"
+extension UsageAudit {
+    /// Writes the audit as a member under its host's name.
+    fileprivate func write(to log: inout JSONWriter) {
+        log.member(host) {
+            $0.object {
+                $0.member("state", "DONE")
+                $0.member("instances", instances)
+                $0.member("errors", errors)
+                $0.member("message", message)
+            }
+        }
     }
 }

@@ -28,7 +28,8 @@ extension ConfigDrive {
 extension Server {
     /// The drive with what a guest is told of itself; nil for a guest that has none.
     func drive(
-        _ ports: [ServerPort], _ disks: [BlockDeviceMapping] = [], zone: String, vendorData: JSON? = nil, password: Secret<String>? = nil
+        _ ports: [ServerPort], _ disks: [BlockDeviceMapping] = [], zone: String, vendorData: VendorData = VendorData(),
+        password: Secret<String>? = nil
     ) -> ConfigDrive? {
         guard configDrive else { return nil }
         return ConfigDrive(MetadataTree(server: self, ports: ports, disks: disks, zone: zone, vendorData: vendorData, password: password))
@@ -38,12 +39,13 @@ extension Server {
 extension Compute.Parts {
     /// The drive of a guest that is started for the first time, with its administrator's password where it is still known.
     func configDrive(of id: String) async throws -> ConfigDrive? {
-        try await database.read { [self] reader in
-            guard let server = try ServerRecords.find(id, in: reader), server.configDrive else { return nil }
+        guard let server = try await database.read({ try ServerRecords.find(id, in: $0) }), server.configDrive else { return nil }
+        let vendorData = try await vendorData(forNew: server)
+        return try await database.read { [self] reader in
             let ports = try networking.ports(servers: [id], in: reader)[id] ?? []
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) } ?? options.defaultAvailabilityZone
             let disks = try BlockDeviceRecords.all(server: id, in: reader)
-            return server.drive(ports, disks, zone: zone, vendorData: options.vendorData, password: passwords.password(of: id))
+            return server.drive(ports, disks, zone: zone, vendorData: vendorData, password: passwords.password(of: id))
         }
     }
 }

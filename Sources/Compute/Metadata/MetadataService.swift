@@ -29,15 +29,23 @@ public struct MetadataService: Sendable {
         guard let serverID = try await server(network: id, address: address) else { return .status(404) }
         if Self.isPassword(path) { return try await password(of: serverID, leaving: leaving) }
         guard leaving == nil else { return .status(405) }
-        let tree = try await compute.database.read { reader -> MetadataTree? in
+        let known = try await compute.database.read { reader -> MetadataTree? in
             guard let server = try ServerRecords.find(serverID, in: reader) else { return nil }
             let ports = try compute.networking.ports(servers: [serverID], in: reader)[serverID] ?? []
             let zone = try server.host.map { try compute.zones(in: reader).zone(of: $0) }
             return MetadataTree(
-                server: server, ports: ports, disks: try BlockDeviceRecords.all(server: serverID, in: reader), zone: zone ?? compute.options.defaultAvailabilityZone,
-                vendorData: compute.options.vendorData)
+                server: server, ports: ports, disks: try BlockDeviceRecords.all(server: serverID, in: reader),
+                zone: zone ?? compute.options.defaultAvailabilityZone, vendorData: VendorData(fixed: compute.options.vendorData))
         }
-        guard let document = tree?.document(at: path) else { return .status(404) }
+        guard var tree = known else { return .status(404) }
+        if MetadataTree.tellsOfServices(path) {
+            do {
+                tree.vendorData = try await compute.vendorData(of: tree.server, isFatal: compute.options.isVendorDataFailureFatal)
+            } catch is VendorDataFailure {
+                return .status(500)
+            }
+        }
+        guard let document = tree.document(at: path) else { return .status(404) }
         return .document(contentType: document.contentType, body: document.body)
     }
 

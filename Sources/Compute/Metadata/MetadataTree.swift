@@ -10,8 +10,8 @@ struct MetadataTree: Sendable {
     var disks: [BlockDeviceMapping] = []
     /// The availability zone of the server's host.
     let zone: String
-    /// What the operator tells every guest, an object; nil for nothing.
-    var vendorData: JSON?
+    /// What the operator tells the guest.
+    var vendorData = VendorData()
     /// The administrator's password, which is on the config drive of a guest's first start only.
     var password: Secret<String>?
 
@@ -82,14 +82,20 @@ struct MetadataTree: Sendable {
         return names
     }
 
+    /// Whether a path is that of the document in which the operator's services are heard.
+    static func tellsOfServices(_ path: String) -> Bool {
+        let parts = path.split(separator: "/")
+        return parts.count == 3 && parts[0] == "openstack" && parts[2] == "vendor_data2.json"
+    }
+
     /// A document of a version. What a guest has left as its password is in no tree: the service answers it from the table.
     func document(_ name: String, _ version: Version) -> (String, [UInt8])? {
         switch name {
         case "meta_data.json": json(.object(metaData(version)))
         case "user_data": userDataBytes.map { ("application/octet-stream", $0) }
-        case "vendor_data.json" where version >= .havana: json(vendorData ?? [:])
+        case "vendor_data.json" where version >= .havana: json(vendorData.fixed ?? [:])
         case "network_data.json" where version >= .liberty: json(NetworkData(ports: ports).json)
-        case "vendor_data2.json" where version >= .newtonTwo: json(vendorData.map { ["static": $0] } ?? [:])
+        case "vendor_data2.json" where version >= .newtonTwo: json(vendorData.document)
         default: nil
         }
     }

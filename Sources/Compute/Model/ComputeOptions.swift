@@ -43,6 +43,13 @@ public struct ComputeOptions: Sendable {
     public var scheduler = SchedulerOptions()
     /// What the operator tells every guest (vendor_data.json), an object; nil for nothing.
     public var vendorData: JSON?
+    /// Whether no guest is made while one of the operator's services that tell guests more does not answer
+    /// (vendordata_dynamic_failure_fatal).
+    public var isVendorDataFailureFatal = false
+    /// Whether usage is audited (upstream's instance_usage_audit), and over which periods.
+    public var auditsUsage = false
+    /// The periods.
+    public var auditSchedule = AuditSchedule.monthly
     /// The names under which flavors may ask for devices (nova's pci alias).
     public var deviceAliases: Set<String> = []
     /// The limits of a project that has none of its own.

@@ -79,6 +79,17 @@ struct ImageRules: Sendable {
             throw ComputeError.badRequest(
                 "Conflicting values of \(spec) found in the flavor (\(theirs)) and the image (\(ours)).")
         }
+        try Self.checkQueues(flavor, image.properties)
+    }
+
+    /// Whether interfaces have a queue for each processor, the flavor and the image may not say differently. With one processor
+    /// neither means anything (`get_vif_multiqueue_constraint`).
+    /// - Throws: 400.
+    static func checkQueues(_ flavor: Flavor, _ properties: [String: String]) throws {
+        let spec = "hw:vif_multiqueue_enabled"
+        guard flavor.vcpus > 1, let ours = properties["hw_vif_multiqueue_enabled"], let theirs = flavor.extraSpecs[spec] else { return }
+        guard (LenientBoolean.parse(ours) ?? false) != (LenientBoolean.parse(theirs) ?? false) else { return }
+        throw ComputeError.badRequest("Conflicting values of \(spec) found in the flavor (\(theirs)) and the image (\(ours)).")
     }
 
     private func checkNUMA() throws {

@@ -119,11 +119,11 @@ extension Server {
     /// The guest that this server is on its host.
     /// - Parameters:
     ///   - zone: its host's availability zone, which its config drive tells.
-    ///   - vendorData: what the operator tells every guest there.
+    ///   - vendorData: what the operator tells the guest there.
     ///   - isRescued: whether a server that is being rescued runs its rescue.
     ///   - disks: its volumes, of which the config drive tells those with tags; how they are reached is added later.
     func guest(
-        ports: [ServerPort], zone: String = "nova", vendorData: JSON? = nil, isRescued: Bool = true,
+        ports: [ServerPort], zone: String = "nova", vendorData: VendorData = VendorData(), isRescued: Bool = true,
         disks: [BlockDeviceMapping] = []
     ) -> GuestSpecification {
         let rescue = isRescued ? details.rescueImage : nil

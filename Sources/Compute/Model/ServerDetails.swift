@@ -40,6 +40,8 @@ struct ServerDetails: Sendable, Hashable, Codable {
     var shelvedAt: Timestamp?
     /// The host, hypervisor and zone that its creation named.
     var requestedHost: String?
+    /// The roles of who made it, with commas (nova's boot_roles), which the operator's services are told.
+    var bootRoles: String?
     /// Root device's name; /dev/vda when nil.
     var rootDeviceName: String?
     /// Files to put into the guest, by path, in base64 (personality, until microversion 2.56).

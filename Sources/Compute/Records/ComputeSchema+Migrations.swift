@@ -24,4 +24,13 @@ extension ComputeSchema {
         "ALTER TABLE compute_servers ADD COLUMN auto_disk_config TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE compute_servers ADD COLUMN root_device_name TEXT NOT NULL DEFAULT ''",
     ])
+
+    static let usageAudits = Migration(10, "the log of usage audits", [
+        """
+        CREATE TABLE compute_usage_audits (
+            host TEXT NOT NULL, began_at BIGINT NOT NULL, ended_at BIGINT NOT NULL, instances BIGINT NOT NULL,
+            errors BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (host, began_at, ended_at))
+        """,
+        "CREATE INDEX compute_usage_audits_by_time ON compute_usage_audits (ended_at)",
+    ])
 }

@@ -66,5 +66,6 @@ enum ComputeSchema {
         ]),
         blockDevices,
         sortedDetails,
+        usageAudits,
     ])
 }

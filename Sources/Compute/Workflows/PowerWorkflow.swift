@@ -109,13 +109,14 @@ extension Compute.Parts {
     ///   - isRescued: whether a server that is rescued runs its rescue.
     ///   - left: a volume that it is not to have any more.
     func guest(_ id: String, isRescued: Bool = true, without left: String? = nil) async throws -> GuestSpecification? {
+        let vendorData = try await vendorData(onDriveOf: id)
         let known = try await database.read { [self] reader -> (GuestSpecification, [BlockDeviceMapping])? in
             guard let server = try ServerRecords.find(id, in: reader) else { return nil }
             let ports = try networking.ports(servers: [id], in: reader)[id] ?? []
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) }
             let disks = try BlockDeviceRecords.all(server: id, in: reader)
             let guest = server.guest(
-                ports: ports, zone: zone ?? options.defaultAvailabilityZone, vendorData: options.vendorData, isRescued: isRescued,
+                ports: ports, zone: zone ?? options.defaultAvailabilityZone, vendorData: vendorData, isRescued: isRescued,
                 disks: disks)
             return (guest, disks)
         }

@@ -60,12 +60,15 @@ extension ComputeAgent {
         }
     }
 
-    /// Holds the guest for the moment that its disk is copied in. Whatever happens it runs on afterwards.
+    /// Copies a running guest's disk: beside its life where that takes long, else while it is held for a moment. Whatever happens it
+    /// runs on afterwards.
     private func capture(_ id: String, as name: String, quiesce: Bool) async throws {
         let power = try await existing(id).power
         guard power == .running else { return try await disks.capture(id, as: name) }
+        let slow = try await disks.slowCapture(id, as: name)
         let isFrozen = try await freeze(id, mustSucceed: quiesce)
         do {
+            if let slow, try await copy(slow, of: id, isFrozen: isFrozen) { return }
             try await driver.pause(id)
             try await disks.capture(id, as: name)
             try await release(id, isFrozen: isFrozen)
@@ -73,6 +76,19 @@ extension ComputeAgent {
             // In a task of its own: this one may be cancelled, and the guest must run all the same.
             await Task { [self] in try? await release(id, isFrozen: isFrozen) }.value
             throw error
+        }
+    }
+
+    /// - Returns: false where the hypervisor can't copy beside the guest's life.
+    private func copy(_ files: SlowCapture, of id: String, isFrozen: Bool) async throws -> Bool {
+        do {
+            try await driver.copyDisk(files.disk, of: id, into: files.copy) { [driver] in
+                if isFrozen { try await driver.quiesce(id, freeze: false) }
+            }
+            return true
+        } catch let failure as GuestFailure where failure.code == .unsupported {
+            logger.notice("a snapshot holds its guest while it is copied", metadata: ["server": "\(id)", "reason": "\(failure.message)"])
+            return false
         }
     }
 

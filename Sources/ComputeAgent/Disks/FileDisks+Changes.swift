@@ -2,6 +2,7 @@ import CloudCore
 import ComputeMessages
 import Foundation
 import Glibc
+import HostCommands
 import Logging
 
 extension FileDisks {
@@ -65,6 +66,26 @@ extension FileDisks {
     }
 
     // MARK: Snapshots
+
+    /// Blocks that files share are copied in a moment; all others one by one.
+    public func slowCapture(_ id: String, as name: String) async throws -> SlowCapture? {
+        let disk = try captured(id) + "/disk"
+        let (path, copy) = (try capturePath(id, name), try capturePath(id, name) + ".disk")
+        guard FileSystem.exists(disk), try await !sharesBlocks(path) else { return nil }
+        // What an earlier attempt has left.
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.removeFile(copy) }
+        return SlowCapture(disk: disk, copy: copy)
+    }
+
+    /// Whether files of a folder can share blocks, which is tried.
+    private func sharesBlocks(_ path: String) async throws -> Bool {
+        let (first, second) = (path + ".probe", path + ".probe.part")
+        defer { for file in [first, second] { unlink(file) } }
+        try await threads.run(deadline: options.ioDeadline) { try FileSystem.write(String(repeating: "\0", count: 4096), to: first) }
+        let probe = Command(program: "cp", arguments: ["--reflink=always", "--", first, second], deadline: options.toolDeadline)
+        do { try await probe.runSuccessfully() } catch is CommandError { return false }
+        return true
+    }
 
     /// Copies the guest's own layer of its root disk.
     public func capture(_ id: String, as name: String) async throws {

@@ -50,7 +50,10 @@ extension FileDisks {
         "ntfs": ["-q", "-F", "-f", "-L"], "vfat": ["-n"],
     ]
 
-    /// What a disk is formatted as: what was asked for, what Windows reads, or what the host's options say.
+    /// The file systems that an operator may choose for all servers that ask for none.
+    public static let defaultEphemeralFormats = Set(labelling.keys)
+
+    /// What a disk is formatted as: what was asked for, what the host's options say, or what the guest's system reads.
     /// - Throws: `GuestFailure` for what nobody makes.
     private func formats(of disk: EphemeralDisk, _ guest: GuestSpecification) throws -> [String] {
         if let format = disk.format {
@@ -59,7 +62,8 @@ extension FileDisks {
             }
             return [format]
         }
-        return guest.properties["os_type"] == "windows" ? ["ntfs", "vfat"] : [options.ephemeralFormat]
+        if let format = options.ephemeralFormat { return [format] }
+        return guest.properties["os_type"] == "windows" ? ["ntfs", "vfat"] : ["ext4"]
     }
 
     private func makeEphemeral(_ number: Int, _ disk: EphemeralDisk, of guest: GuestSpecification) async throws {

@@ -16,8 +16,9 @@ public final class FileDisks: GuestDiskStore {
     public struct Options: Sendable {
         /// How long an image that no disk lies on is kept after its last use.
         public var imageLifetime: Duration = .seconds(86400)
-        /// The file system of an ephemeral disk where neither the request nor the image says (default_ephemeral_format).
-        public var ephemeralFormat = "ext4"
+        /// The file system of ephemeral disks whose request names none (default_ephemeral_format); nil for what the guest's
+        /// system reads: NTFS or FAT for Windows, else ext4.
+        public var ephemeralFormat: String?
         /// The longest that a tool may take over a disk.
         public var toolDeadline: Duration = .seconds(60)
         /// The longest that copying a disk into an image, or from another place, may take.

@@ -33,7 +33,11 @@ public protocol GuestDiskStore: Sendable {
 
     // MARK: Snapshots
 
-    /// Copies the root disk as it is now, which takes moments; the guest must not write meanwhile.
+    /// Where a copy of the root disk takes long: its file, and the one into which a driver copies it instead of `capture` while the
+    /// guest runs. Nil where `capture` takes moments, or has a reason to refuse.
+    func slowCapture(_ id: String, as name: String) async throws -> SlowCapture?
+
+    /// Copies the root disk as it is now; the guest must not write meanwhile.
     /// - Parameter name: a UUID, under which the copy is known.
     /// - Throws: `GuestFailure` with `guestNotFound`, `diskFull`, or `unsupported` when it has no root disk of its own.
     func capture(_ id: String, as name: String) async throws
@@ -144,4 +148,15 @@ public protocol ImageSink: Sendable {
     func store(
         _ imageID: String, format: String, size: Int, read: @escaping @Sendable () async throws -> ArraySlice<UInt8>?
     ) async throws
+}
+
+/// The files of a snapshot that takes long.
+public struct SlowCapture: Sendable, Hashable {
+    /// The root disk's file.
+    public var disk: String
+    /// The copy's, which is not there yet; a whole image as qcow2.
+    public var copy: String
+
+    /// The two.
+    public init(disk: String, copy: String) { (self.disk, self.copy) = (disk, copy) }
 }

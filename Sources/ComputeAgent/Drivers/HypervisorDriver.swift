@@ -99,6 +99,13 @@ public protocol HypervisorDriver: Sendable {
     /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
     func copyVolume(_ volumeID: String, of id: String, to target: GuestVolume.Connection) async throws
 
+    /// Writes a copy of a disk of a running guest, as it is at this moment, into a qcow2 file that is made for it. The guest runs on.
+    /// - Parameters:
+    ///   - path: the disk's own file.
+    ///   - begun: runs once the moment is over of which the copy will tell.
+    /// - Throws: `GuestFailure` with `unsupported` where that can't be done, and what `begun` throws.
+    func copyDisk(_ path: String, of id: String, into file: String, begun: @escaping @Sendable () async throws -> Void) async throws
+
     /// Has a running guest write a volume into another file from now on, which stands beside the volume's own and on it.
     /// - Throws: `GuestFailure` with `volumeUnavailable`, `unsupported`.
     func snapshotVolume(_ volumeID: String, of id: String, into file: String) async throws

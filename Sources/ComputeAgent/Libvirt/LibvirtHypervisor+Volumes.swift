@@ -160,7 +160,29 @@ extension LibvirtHypervisor {
             let xml = Self.backup(of: disk, among: disks, to: path, format: format).text
             try domain.attempt { virDomainBackupBegin($0, xml, nil, 0) }
         }
-        try await waitForBackup(id)
+        try await waitForBackup(id, within: options.saveDeadline)
+    }
+
+    /// Has the same job write a root disk, with what is below it, into a file of its own. The guest's writes go on: the job puts aside
+    /// first what they overwrite.
+    public func copyDisk(
+        _ path: String, of id: String, into file: String, begun: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await call { connection in
+            let domain = try Self.existing(id, on: connection)
+            let disks = try domain.description.disks
+            guard let disk = disks.first(where: { $0.path == path }) else {
+                throw GuestFailure(.unsupported, "The guest does not run from the file that is to be copied.")
+            }
+            try domain.endBackup()
+            let xml = Self.backup(of: disk, among: disks, to: file, format: "qcow2").text
+            try domain.attempt { virDomainBackupBegin($0, xml, nil, 0) }
+        }
+        do { try await begun() } catch {
+            try? await call { try Self.existing(id, on: $0).endBackup() }
+            throw error
+        }
+        try await waitForBackup(id, within: options.copyDeadline)
     }
 
     /// An encrypted volume's copy is encrypted with the same passphrase.
@@ -175,8 +197,8 @@ extension LibvirtHypervisor {
         return Markup("domainbackup", ["mode": "push"], [Markup("disks", [:], [copied] + others)])
     }
 
-    private func waitForBackup(_ id: String) async throws {
-        let end = ContinuousClock.now + options.saveDeadline
+    private func waitForBackup(_ id: String, within limit: Duration) async throws {
+        let end = ContinuousClock.now + limit
         while ContinuousClock.now < end {
             let isDone = try await call { try Self.existing(id, on: $0).hasEndedBackup() }
             if isDone { return }
@@ -186,7 +208,7 @@ extension LibvirtHypervisor {
             }
         }
         try await call { try Self.existing(id, on: $0).endBackup() }
-        throw GuestFailure(.volumeUnavailable, "The volume was not copied in time.")
+        throw GuestFailure(.volumeUnavailable, "The disk was not copied in time.")
     }
 }
 
@@ -219,7 +241,7 @@ extension LibvirtDomain {
         try attempt { virDomainGetJobStats($0, &type, &parameters, &count, VIR_DOMAIN_JOB_STATS_COMPLETED.rawValue) }
         virTypedParamsFree(parameters, count)
         guard type == Int32(VIR_DOMAIN_JOB_COMPLETED.rawValue) else {
-            throw GuestFailure(.volumeUnavailable, "The copying of the volume broke off.")
+            throw GuestFailure(.volumeUnavailable, "The copying of the disk broke off.")
         }
         return true
     }

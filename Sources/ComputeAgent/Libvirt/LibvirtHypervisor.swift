@@ -29,6 +29,8 @@ public final class LibvirtHypervisor: HypervisorDriver {
         public var changeDeadline: Duration = .seconds(60)
         /// How long writing a guest's memory to the disk, or copying a volume, may take.
         public var saveDeadline: Duration = .seconds(600)
+        /// How long copying a root disk beside its guest's life may take.
+        public var copyDeadline: Duration = .seconds(3600)
         /// How long a guest may take to let go of a device.
         public var detachDeadline: Duration = .seconds(60)
 

@@ -4,7 +4,7 @@ import HostCommands
 public enum SimulatedHostOperation: String, Sendable, Hashable, CaseIterable {
     case prepareDisks, spawn, shutdown, powerOff, destroy, console, status, list, inventory
     case pause, unpause, suspend, resume, interrupt
-    case attachInterface, detachInterface, attachVolume, detachVolume, extendVolume, swapVolume, copyVolume
+    case attachInterface, detachInterface, attachVolume, detachVolume, extendVolume, swapVolume, copyVolume, copyDisk
     case snapshotVolume, mergeVolume
     case diagnostics, openConsole, setPassword, quiesce
     case capture, pack, rebuild, release, receive, restore

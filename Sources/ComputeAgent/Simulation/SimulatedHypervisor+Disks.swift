@@ -58,6 +58,23 @@ extension SimulatedHypervisor {
 
     // MARK: Snapshots
 
+    /// The names of files that nobody has.
+    public func slowCapture(_ id: String, as name: String) async throws -> SlowCapture? {
+        options.copiesSlowly ? SlowCapture(disk: "disk", copy: name) : nil
+    }
+
+    /// Remembers the running guest as it is.
+    public func copyDisk(
+        _ path: String, of id: String, into file: String, begun: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await perform(.copyDisk, on: id) {
+            let guest = try existing(id)
+            guard guest.power == .running else { throw Self.wrongState }
+            captures.withLock { $0[file] = guest }
+        }
+        try await begun()
+    }
+
     /// Remembers the guest as it is.
     public func capture(_ id: String, as name: String) async throws {
         try await perform(.capture, on: id) {

@@ -27,6 +27,8 @@ public final class SimulatedHypervisor: HypervisorDriver, GuestDiskStore {
         public var migrationDuration: Duration = .milliseconds(50)
         /// A folder in which guests outlive the program, as real ones do; nil to forget them with it.
         public var directory: String?
+        /// Whether copying a root disk takes long, so that it is done beside the guest's life.
+        public var copiesSlowly = false
         /// Copies what a volume holds to another that a guest goes over to; nil where volumes hold nothing.
         public var copyVolume: (@Sendable (GuestVolume.Connection, GuestVolume.Connection) async throws -> Void)?
 

@@ -269,15 +269,25 @@ struct FakeImages: ComputeImages {
     static let image = "aaaaaaaa-2222-4333-8444-555555555555"
     static let queued = "bbbbbbbb-2222-4333-8444-555555555555"
     static let large = "cccccccc-2222-4333-8444-555555555555"
+    /// An image that wants a queue for each processor.
+    static let queues = "99999999-2222-4333-8444-555555555555"
 
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage? { try await ownImage(id) }
 
     func ownImage(_ id: String) async throws -> ServerImage? {
-        guard [Self.image, Self.other, Self.choosy, Self.queued, Self.large].contains(id) else { return nil }
+        guard [Self.image, Self.other, Self.choosy, Self.queued, Self.large, Self.queues].contains(id) else { return nil }
         return ServerImage(
             id: id, name: "cirros", status: id == Self.queued ? "queued" : "active", diskFormat: "qcow2",
             minDiskGiB: id == Self.large ? 40 : 0, minMemoryMiB: 0, sizeBytes: 12_000_000, checksum: "5ca1ab1e",
-            properties: id == Self.choosy ? ["trait:CUSTOM_NONE": "required"] : ["hw_disk_bus": "virtio"])
+            properties: Self.properties(of: id))
+    }
+
+    private static func properties(of id: String) -> [String: String] {
+        switch id {
+        case choosy: ["trait:CUSTOM_NONE": "required"]
+        case queues: ["hw_vif_multiqueue_enabled": "yes"]
+        default: ["hw_disk_bus": "virtio"]
+        }
     }
 }
 

@@ -76,7 +76,9 @@ final class Site: Sendable {
     let departures = Departures()
     private let running = Mutex<Task<Void, Never>?>(nil)
 
-    private init(_ directory: URL, _ options: ComputeOptions, policy: [String: String]) async throws {
+    private init(
+        _ directory: URL, _ options: ComputeOptions, policy: [String: String], vendorData: (any VendorDataServices)?
+    ) async throws {
         database = try SQLiteDatabase(path: directory.appending(path: "cloud.db").path)
         try await database.migrate(WorkflowSchema.migrations)
         try await database.migrate(FakeSchema.migrations)
@@ -91,6 +93,7 @@ final class Site: Sendable {
         volumes = FakeVolumes(database: database, orders: orders)
         var neighbours = ComputeNeighbours(services: FakeServices())
         neighbours.volumes = volumes
+        neighbours.vendorData = vendorData
         runner = WorkflowRunner(database: database, owner: "here", options: pace, logger: logger)
         compute = Compute(
             database: database, bus: bus, workflows: runner, images: FakeImages(),
@@ -103,9 +106,12 @@ final class Site: Sendable {
     }
 
     /// Runs a test on a site with a flavor and two hosts, the first with more free memory.
-    /// - Parameter policy: what an operator's rules say otherwise than the defaults.
+    /// - Parameters:
+    ///   - policy: what an operator's rules say otherwise than the defaults.
+    ///   - vendorData: the operator's services that tell guests more.
     static func with(
-        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, policy: [String: String] = [:], _ adjust: (inout ComputeOptions) -> Void = { _ in },
+        hosts: [String] = ["host-1", "host-2"], runs: Bool = true, policy: [String: String] = [:],
+        vendorData: (any VendorDataServices)? = nil, _ adjust: (inout ComputeOptions) -> Void = { _ in },
         _ body: (Site) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "compute-\(UUID().uuidString)")
@@ -113,7 +119,7 @@ final class Site: Sendable {
         defer { try? FileManager.default.removeItem(at: directory) }
         var options = ComputeOptions()
         adjust(&options)
-        let site = try await Site(directory, options, policy: policy)
+        let site = try await Site(directory, options, policy: policy, vendorData: vendorData)
         for (position, host) in hosts.enumerated() { try await site.addHost(host, memory: 32768 - position * 1024) }
         try await site.addFlavor("1", "tiny")
         if runs { site.start() }
@@ -150,13 +156,15 @@ final class Site: Sendable {
             agents.service(host: host), at: BusAddress(topic: ComputeTopic.agent, host: host), concurrency: 8, queueLimit: 64)
     }
 
-    func addFlavor(_ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, disk: Int = 1, isPublic: Bool = true) async throws {
+    func addFlavor(
+        _ id: String, _ name: String, vcpus: Int = 1, ram: Int = 512, disk: Int = 1, ephemeral: Int = 0, isPublic: Bool = true
+    ) async throws {
         let answer = await server.respond(
             .post, "/compute/v2.1/flavors", token: Self.admin,
             json: [
                 "flavor": [
                     "id": .string(id), "name": .string(name), "vcpus": .int(vcpus), "ram": .int(ram), "disk": .int(disk),
-                    "os-flavor-access:is_public": .bool(isPublic),
+                    "os-flavor-access:is_public": .bool(isPublic), "OS-FLV-EXT-DATA:ephemeral": .int(ephemeral),
                 ]
             ])
         try #require(answer.status == .ok, "\(answer.text)")

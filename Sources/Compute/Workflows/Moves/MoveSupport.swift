@@ -60,13 +60,14 @@ extension Compute.Parts {
     func definition(
         of id: String, attachments: [String: String] = [:], _ change: (@Sendable (inout Server) -> Void)? = nil
     ) async throws -> GuestSpecification {
+        let vendorData = try await vendorData(onDriveOf: id)
         let found = try await database.read { [self] reader -> (GuestSpecification, [BlockDeviceMapping])? in
             guard var server = try ServerRecords.find(id, in: reader) else { return nil }
             change?(&server)
             let zone = try server.host.map { try zones(in: reader).zone(of: $0) } ?? options.defaultAvailabilityZone
             let disks = try BlockDeviceRecords.all(server: id, in: reader)
             let guest = server.guest(
-                ports: try networking.ports(servers: [id], in: reader)[id] ?? [], zone: zone, vendorData: options.vendorData, disks: disks)
+                ports: try networking.ports(servers: [id], in: reader)[id] ?? [], zone: zone, vendorData: vendorData, disks: disks)
             return (guest, disks)
         }
         guard case (var guest, let disks)? = found else { throw WorkflowStop("The server is gone.") }

@@ -68,7 +68,20 @@ struct MoveWorkflow: Sendable {
     // MARK: Steps
 
     @Sendable private func schedule(_ state: inout MoveState, _ context: StepContext) async throws {
+        try await checkEphemeralDisks(state)
         state.choices = try await compute.choices(for: state)
+    }
+
+    /// What lies on a disk would be lost if it shrank. Upstream's API accepts such a resize and the server's host refuses it
+    /// (`migrate_disk_and_power_off`), which leaves the server as it was; here no host is troubled with it.
+    private func checkEphemeralDisks(_ state: MoveState) async throws {
+        guard let flavor = state.wish.flavor,
+            let server = try await compute.database.read({ [id = state.serverID] in try ServerRecords.find(id, in: $0) })
+        else { return }
+        let total = server.ephemeralDisks.reduce(0) { $0 + $1.sizeGiB }
+        guard flavor.ephemeralGiB >= (total > 0 ? total : server.flavor.ephemeralGiB) else {
+            throw WorkflowStop("Resize error: Unable to resize disk down.")
+        }
     }
 
     @Sendable private func claim(_ transaction: any Transaction, _ state: inout MoveState, _ context: StepContext) throws {
