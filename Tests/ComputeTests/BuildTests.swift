@@ -83,6 +83,17 @@ import Testing
         }
     }
 
+    @Test func theOnlyHostIsTriedAgain() async throws {
+        try await Site.with { site in
+            site.agents.orders.before("spawn") { [agents = site.agents] _ in
+                if agents.asked.filter({ $0.hasPrefix("spawn") }).count < 2 { throw BusFailure(code: "hypervisor", message: "not yet") }
+            }
+            let id = try await site.build()
+            #expect(await site.show(id)["status"] == "ACTIVE")
+            #expect(site.agents.asked.filter { $0.hasPrefix("spawn") } == ["spawn host-1", "spawn host-1"])
+        }
+    }
+
     @Test func anImageThatNoHostCanUseIsNotTriedElsewhere() async throws {
         try await Site.with { site in
             site.agents.orders.fail("spawn", with: BusFailure(code: "disk_too_small", message: "The image is larger than the disk."))

@@ -72,7 +72,14 @@ struct BuildWorkflow: Sendable {
     @Sendable private func schedule(_ state: inout BuildState, _ context: StepContext) async throws {
         let found = try await compute.database.read { [id = state.serverID] in try ServerRecords.find(id, in: $0) }
         guard let server = found else { throw WorkflowStop("The server is gone.") }
-        let choices = try await Scheduler(compute: compute).choose(request(for: server, state))
+        let scheduler = Scheduler(compute: compute)
+        var request = self.request(for: server, state)
+        var choices = try await scheduler.choose(request)
+        if choices.isEmpty, !state.failedHosts.isEmpty {
+            // Nobody else can have it, and what failed may have passed meanwhile, as a restart of the host's does.
+            request.excludedHosts = []
+            choices = try await scheduler.choose(request)
+        }
         guard !choices.isEmpty else { throw WorkflowStop(noValidHost(after: state.failedHosts)) }
         state.choices = choices
     }
