@@ -298,9 +298,8 @@ extension BlockStorage {
 
     /// Says that a guest's disk is on the new volume, or could not be brought there.
     /// - Returns: the id of the volume that the server has from now on.
-    public func completeMigration(from old: String, to new: String, hasFailed: Bool) async throws -> String {
-        let completion = MigrationCompletion(storage: parts)
-        return try await parts.database.write { try completion.complete(old, new, hasFailed: hasFailed, in: $0) }
+    public func completeMigration(from old: String, to new: String, hasFailed: Bool, in transaction: any Transaction) throws -> String {
+        try MigrationCompletion(storage: parts).complete(old, new, hasFailed: hasFailed, in: transaction)
     }
 }
 

@@ -32,7 +32,9 @@ public struct AbsentVolumes: ComputeVolumes {
     /// Refused.
     public func createSnapshot(_ snapshot: NewVolumeSnapshot) async throws { throw Self.refusal }
     /// Refused.
-    public func completeMigration(from old: String, to new: String, hasFailed: Bool) async throws -> String { throw Self.refusal }
+    public func completeMigration(from old: String, to new: String, hasFailed: Bool, in transaction: any Transaction) throws -> String {
+        throw Self.refusal
+    }
 
     /// Nothing is connected.
     public func access(attachment id: String) async throws -> ServerVolumeAccess? { nil }

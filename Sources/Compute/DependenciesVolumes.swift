@@ -79,7 +79,8 @@ public protocol ComputeVolumes: Sendable {
     /// Says that a guest's disk is on the new volume, or could not be brought there (Cinder's os-migrate_volume_completion). A repeat
     /// answers the same.
     /// - Returns: the id of the volume that the server has from now on: a migration gives the new one the old one's name.
-    func completeMigration(from old: String, to new: String, hasFailed: Bool) async throws -> String
+    /// - Throws: `VolumeRefusal`.
+    func completeMigration(from old: String, to new: String, hasFailed: Bool, in transaction: any Transaction) throws -> String
 }
 
 /// Why the block storage doesn't do what is asked.

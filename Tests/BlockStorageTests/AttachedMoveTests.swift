@@ -36,7 +36,7 @@ final class GoingOver: VolumeServers {
         }
         _ = try await storage.connect(attachment: "second", host: "compute-1", address: "10.0.0.9", device: nil)
         if fails {
-            _ = try await storage.completeMigration(from: volume, to: newVolume, hasFailed: true)
+            try await database.write { _ = try storage.completeMigration(from: volume, to: newVolume, hasFailed: true, in: $0) }
             try await storage.disconnect(attachment: "second")
             try await database.write { try storage.release(attachment: "second", in: $0) }
             return
@@ -44,7 +44,7 @@ final class GoingOver: VolumeServers {
         try await database.write { try storage.complete(attachment: "second", device: "/dev/vdb", in: $0) }
         try await storage.disconnect(attachment: "first")
         try await database.write { try storage.release(attachment: "first", in: $0) }
-        _ = try await storage.completeMigration(from: volume, to: newVolume, hasFailed: false)
+        try await database.write { _ = try storage.completeMigration(from: volume, to: newVolume, hasFailed: false, in: $0) }
     }
 }
 

@@ -123,6 +123,25 @@ struct VolumeLifeTests {
         }
     }
 
+    @Test(arguments: [VolumeFailureCode.unsupported, .busy]) func aReversalThatCannotBeginLeavesTheVolume(_ code: VolumeFailureCode) async throws {
+        try await StorageSite.with { site in
+            let volume = try await site.makeVolume()
+            let answer = await site.send(.post, "/snapshots", ["snapshot": ["volume_id": .string(volume)]])
+            let snapshot = try #require(answer.json["snapshot"]?["id"]?.string)
+            try await site.settle()
+            for host in site.hosts.values { host.fail(RevertVolume.method, code) }
+            let revert: JSON = ["revert": ["snapshot_id": .string(snapshot)]]
+            #expect(await site.send(.post, "/volumes/\(volume)/action", revert).status == .accepted)
+            // What holds a volume may let go of it.
+            if code == .busy {
+                try await Task.sleep(for: .milliseconds(50))
+                for host in site.hosts.values { host.fail(RevertVolume.method, nil) }
+            }
+            try await site.settle()
+            #expect(try await site.volume(volume)?.status == .available)
+        }
+    }
+
     @Test func listsAreAProjects() async throws {
         try await StorageSite.with { site in
             _ = try await site.makeVolume()

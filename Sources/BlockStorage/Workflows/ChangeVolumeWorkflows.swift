@@ -9,6 +9,8 @@ import VolumeMessages
 struct RevertVolumeState: Codable, Sendable, Hashable {
     var volumeID: String
     var snapshotID: String
+    /// Whether its host would not begin: the volume is what it was.
+    var isRefused: Bool?
 }
 
 /// Sets a volume back to its latest snapshot.
@@ -21,7 +23,7 @@ struct RevertVolumeWorkflow: Sendable {
             Self.name, deadline: .seconds(3600),
             steps: [
                 .awaitCopies(ofVolume: \.volumeID, storage),
-                .action("revert", timeout: .seconds(3500), perform: revert),
+                .action("revert", attempts: Self.attempts, timeout: .seconds(3500), perform: revert),
                 .transaction("finish", perform: finish),
             ],
             unwound: fail)
@@ -36,10 +38,18 @@ struct RevertVolumeWorkflow: Sendable {
         let request = RevertVolume(backend: place.backend, snapshot: try await storage.specification(snapshot, of: volume))
         do {
             _ = try await storage.ask(place, request, within: 3400, key: context.key)
-        } catch let error as BusError where error.volumeFailure == .unsupported || error.volumeFailure == .busy {
+        } catch let error as BusError where error.volumeFailure == .unsupported || isHeldForLong(error, context) {
+            state.isRefused = true
             throw WorkflowStop(error.summary, cause: error)
         }
     }
+
+    /// An attachment that has just ended may hold the volume a moment longer.
+    private func isHeldForLong(_ error: BusError, _ context: StepContext) -> Bool {
+        error.volumeFailure == .busy && context.attempt >= Self.attempts
+    }
+
+    private static let attempts = 8
 
     @Sendable private func finish(_ transaction: any Transaction, _ state: inout RevertVolumeState, _ context: StepContext) throws {
         try settle(state, .available, in: transaction)
@@ -51,7 +61,7 @@ struct RevertVolumeWorkflow: Sendable {
     }
 
     @Sendable private func fail(_ transaction: any Transaction, _ state: RevertVolumeState, _ failure: WorkflowFailure) throws {
-        try settle(state, .error, in: transaction)
+        try settle(state, state.isRefused == true ? .available : .error, in: transaction)
         if let volume = try VolumeRecords.find(state.volumeID, in: transaction) {
             try storage.note(failure, of: "revert", volume: volume, in: transaction)
         }

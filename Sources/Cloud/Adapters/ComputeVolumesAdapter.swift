@@ -97,8 +97,8 @@ struct ComputeVolumesAdapter: ComputeVolumes {
         try refusing { try storage.setDetaching(volume: id, isDetaching, in: transaction) }
     }
 
-    func completeMigration(from old: String, to new: String, hasFailed: Bool) async throws -> String {
-        try await refusing { try await storage.completeMigration(from: old, to: new, hasFailed: hasFailed) }
+    func completeMigration(from old: String, to new: String, hasFailed: Bool, in transaction: any Transaction) throws -> String {
+        try refusing { try storage.completeMigration(from: old, to: new, hasFailed: hasFailed, in: transaction) }
     }
 
     // MARK: Refusals

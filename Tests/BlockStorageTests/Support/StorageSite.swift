@@ -127,6 +127,10 @@ final class FakeStorageHost: Sendable {
             try perform(DeleteSnapshot.method) { _ = $0.snapshots.remove(request.snapshot.name) }
             return BusNothing()
         }
+        service.on(RevertVolume.self) { [self] _, _ in
+            try perform(RevertVolume.method) { _ in }
+            return BusNothing()
+        }
         service.on(ConnectVolume.self) { [self] request, _ in
             try perform(ConnectVolume.method) { $0.connections[request.attachmentID] = request.volume.name }
             return .iscsi(portals: ["10.0.0.1:3260"], iqn: "iqn.x:\(request.volume.name)", lun: 1, user: "chap", password: "chap-word")

@@ -156,7 +156,9 @@ struct FakeVolumes: ComputeVolumes {
         try await database.write { try $0.execute("DELETE FROM fake_snapshots WHERE id = \(id)") }
     }
 
-    func completeMigration(from old: String, to new: String, hasFailed: Bool) async throws -> String { hasFailed ? old : new }
+    func completeMigration(from old: String, to new: String, hasFailed: Bool, in transaction: any Transaction) throws -> String {
+        hasFailed ? old : new
+    }
 }
 
 /// The volumes that fake guests have.

@@ -3,6 +3,7 @@ import CloudCore
 import CloudStore
 import CloudWorkflow
 import ComputeMessages
+import Logging
 
 /// What putting another volume in one's place needs to remember.
 struct SwapState: Codable, Sendable, Hashable {
@@ -90,8 +91,9 @@ struct SwapVolumeWorkflow: Sendable {
     }
 
     @Sendable private func disconnect(_ state: inout SwapState, _ context: StepContext) async throws {
-        guard !state.isDone else { return }
-        try await compute.disconnect(state.newAttachmentID, context)
+        // Of a guest that is on the new volume nobody needs the old one.
+        guard let attachment = state.isDone ? state.change.attachmentID : state.newAttachmentID else { return }
+        try await compute.disconnect(attachment, context)
     }
 
     /// The guest keeps the old volume's serial number: a migration gives the new volume the old one's id.
@@ -107,7 +109,11 @@ struct SwapVolumeWorkflow: Sendable {
     @Sendable private func tellFailure(_ state: inout SwapState, _ context: StepContext) async throws {
         guard !state.isDone else { return }
         let (old, new) = (state.change.volumeID, state.newVolumeID)
-        _ = try await compute.stopping { try await compute.volumes.completeMigration(from: old, to: new, hasFailed: true) }
+        _ = try await compute.stopping {
+            try await compute.database.write { [volumes = compute.volumes] in
+                try volumes.completeMigration(from: old, to: new, hasFailed: true, in: $0)
+            }
+        }
     }
 
     @Sendable private func exchange(_ transaction: any Transaction, _ state: inout SwapState, _ context: StepContext) throws {
@@ -124,8 +130,11 @@ struct SwapVolumeWorkflow: Sendable {
 
     @Sendable private func complete(_ state: inout SwapState, _ context: StepContext) async throws {
         let (old, new) = (state.change.volumeID, state.newVolumeID)
-        let id = try await compute.stopping { try await compute.volumes.completeMigration(from: old, to: new, hasFailed: false) }
-        state.newVolumeID = id
+        state.newVolumeID = try await compute.stopping {
+            try await compute.database.write { [volumes = compute.volumes] in
+                try volumes.completeMigration(from: old, to: new, hasFailed: false, in: $0)
+            }
+        }
     }
 
     @Sendable private func record(_ transaction: any Transaction, _ state: inout SwapState, _ context: StepContext) throws {
@@ -135,10 +144,34 @@ struct SwapVolumeWorkflow: Sendable {
     }
 
     @Sendable private func end(_ transaction: any Transaction, _ state: SwapState, _ failure: WorkflowFailure) throws {
-        if !state.isDone {
+        if state.isDone {
+            try carryOut(state, in: transaction)
+        } else {
             try compute.volumes.release(attachment: state.newAttachmentID, in: transaction)
             try compute.volumes.setDetaching(volume: state.change.volumeID, false, in: transaction)
         }
         try compute.endVolumeChange(state.change, failure, in: transaction)
+    }
+
+    /// What the guest wrote last is on the new volume alone. Whatever came between, as the server's deletion does, that is the one
+    /// which stays, and nobody has the old one any more.
+    private func carryOut(_ state: SwapState, in transaction: any Transaction) throws {
+        let (change, attachment) = (state.change, state.newAttachmentID)
+        do {
+            try transaction.savepoint {
+                if let former = change.attachmentID { try compute.volumes.release(attachment: former, in: transaction) }
+                try compute.volumes.complete(attachment: attachment, device: change.deviceName ?? "", in: transaction)
+                // A migration that was completed has left the old one's id.
+                let isOver = state.newVolumeID == change.volumeID
+                let volume = try isOver
+                    ? change.volumeID
+                    : compute.volumes.completeMigration(from: change.volumeID, to: state.newVolumeID, hasFailed: false, in: transaction)
+                try BlockDeviceRecords.change(change.deviceID, in: transaction) { ($0.attachmentID, $0.volumeID) = (attachment, volume) }
+            }
+        } catch let refusal as VolumeRefusal {
+            compute.logger.error(
+                "a server's change to another volume can't be carried out",
+                metadata: ["server": "\(change.serverID)", "volume": "\(change.volumeID)", "reason": "\(refusal.message)"])
+        }
     }
 }
