@@ -50,6 +50,27 @@ import Testing
         }
     }
 
+    @Test(arguments: ["swap-volume", "disconnect"]) func aServerThatGoesWhileItsVolumeIsSwappedLeavesNothing(moment: String) async throws {
+        try await Site.with { site in
+            let other = "88888888-2222-4333-8444-555555555555"
+            for volume in [Self.volume, other] { try await site.volumes.put(volume) }
+            let id = try await site.build()
+            #expect(await attach(site, id).status == .ok)
+            try await site.settle()
+            let orders = moment == "disconnect" ? site.orders : site.agents.orders
+            orders.before(moment) { _ in _ = await site.send(.delete, "/servers/\(id)") }
+            let body: JSON = ["volumeAttachment": ["volumeId": .string(other)]]
+            let answer = await site.send(
+                .put, "/servers/\(id)/os-volume_attachments/\(Self.volume)", token: Site.admin, at: "2.60", body)
+            #expect(answer.status == .accepted, "\(answer.text)")
+            try await site.settle()
+            #expect(await site.send(.get, "/servers/\(id)").status == .notFound)
+            #expect(try await site.count("fake_attachments") == 0)
+            #expect(try await site.count("compute_block_devices") == 0)
+            for volume in [Self.volume, other] { #expect(try await status(site, volume) == "available") }
+        }
+    }
+
     @Test(arguments: ["connect", "attach-volume"]) func aFailureTakesAllOfItBack(step: String) async throws {
         try await Site.with { site in
             try await site.volumes.put(Self.volume)

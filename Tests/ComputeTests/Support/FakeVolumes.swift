@@ -199,6 +199,11 @@ extension FakeAgents {
             self.disks.set(request.guest)
             return BusNothing()
         }
+        service.on(SwapVolume.self) { request, _ in
+            try await self.begin("swap-volume", host)
+            self.disks.set(request.guest)
+            return BusNothing()
+        }
         service.on(ListGuestVolumes.self) { _, _ in
             let present = Set(self.guests(on: host).keys)
             return self.disks.all.filter { present.contains($0.key) }
