@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test func theOnlyHostIsTriedAgain() async throws {
-        try await Site.with { site in
+        try await Site.with(hosts: ["host-1"]) { site in
             site.agents.orders.before("spawn") { [agents = site.agents] _ in
                 if agents.asked.filter({ $0.hasPrefix("spawn") }).count < 2 { throw BusFailure(code: "hypervisor", message: "not yet") }
             }

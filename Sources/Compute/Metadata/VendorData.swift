@@ -96,18 +96,24 @@ extension Compute.Parts {
 
     /// All are asked at the same time: the slowest decides how long a guest waits.
     private func results(of services: any VendorDataServices, _ question: JSON) async -> [String: Result<JSON, any Error>] {
-        await withTaskGroup(of: (String, Result<JSON, any Error>).self) { group in
+        await withTaskGroup(of: Heard.self) { group in
             for name in services.names {
                 group.addTask {
                     do {
-                        return (name, .success(try await services.answer(of: name, to: question)))
+                        return Heard(name: name, result: .success(try await services.answer(of: name, to: question)))
                     } catch {
-                        return (name, .failure(error))
+                        return Heard(name: name, result: .failure(error))
                     }
                 }
             }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            return await group.reduce(into: [:]) { $0[$1.name] = $1.result }
         }
+    }
+
+    /// What one of them said.
+    private struct Heard: Sendable {
+        let name: String
+        let result: Result<JSON, any Error>
     }
 }
 

@@ -270,7 +270,7 @@ struct FakeImages: ComputeImages {
     static let queued = "bbbbbbbb-2222-4333-8444-555555555555"
     static let large = "cccccccc-2222-4333-8444-555555555555"
     /// An image that wants a queue for each processor.
-    static let queues = "99999999-2222-4333-8444-555555555555"
+    static let queues = "9999aaaa-2222-4333-8444-555555555555"
 
     func image(_ id: String, for token: TokenContext) async throws -> ServerImage? { try await ownImage(id) }
 
