@@ -59,10 +59,7 @@ import Testing
             try await site.settle()
             let orders = moment == "disconnect" ? site.orders : site.agents.orders
             orders.before(moment) { _ in _ = await site.send(.delete, "/servers/\(id)") }
-            let body: JSON = ["volumeAttachment": ["volumeId": .string(other)]]
-            let answer = await site.send(
-                .put, "/servers/\(id)/os-volume_attachments/\(Self.volume)", token: Site.admin, at: "2.60", body)
-            #expect(answer.status == .accepted, "\(answer.text)")
+            try await site.compute.swapAttachedVolume(Self.volume, for: other)
             try await site.settle()
             #expect(await site.send(.get, "/servers/\(id)").status == .notFound)
             #expect(try await site.count("fake_attachments") == 0)
